@@ -1,0 +1,53 @@
+"""What botocore's own data says of an API: its services, operations and paginators.
+
+The data is read through botocore's loader, which `clients.py` shares, so that a service's model is parsed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel
+
+LOADER = Loader()
+
+
+@cache
+def service_names() -> tuple[str, ...]:
+    """All the services of the installed botocore, sorted: the names that ``boto3.client`` takes."""
+    return tuple(LOADER.list_available_services("service-2"))
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """The model of `service`. Raises `botocore.exceptions.UnknownServiceError`."""
+    return ServiceModel(LOADER.load_service_model(service, "service-2"), service)
+
+
+@cache
+def operation_names(service: str) -> Mapping[str, str]:
+    """boto3's names of the operations of `service` (``list_objects_v2``) → the API's own (``ListObjectsV2``)."""
+    return {xform_name(name): name for name in service_model(service).operation_names}
+
+
+def operation_model(service: str, operation: str) -> OperationModel:
+    """The model of `operation`, which is boto3's name. Raises `KeyError` where the service has no such operation."""
+    return service_model(service).operation_model(operation_names(service)[operation])
+
+
+@cache
+def _paginators(service: str) -> Mapping[str, dict[str, Any]]:
+    try:
+        return LOADER.load_service_model(service, "paginators-1")["pagination"]  # type: ignore[no-any-return]
+    except (DataNotFoundError, UnknownServiceError):
+        return {}
+
+
+def official_paginator(service: str, operation: str) -> dict[str, Any] | None:
+    """The paginator that botocore ships for `operation` (a ``paginators-1.json`` entry), or None."""
+    return _paginators(service).get(operation_names(service)[operation])

@@ -1,0 +1,177 @@
+"""The error-name contract: every exception that leaves a handler is one of these.
+
+Step Functions knows a Python function's error by its class name alone, so the class names *are* the
+names that the state machines' ``Retry`` and ``Choice`` states match. Infra takes them from here.
+
+::
+
+    PageturnerError
+    ├── InvalidCrawlError     the crawl or the execution input is wrong     never retried: a person has to change it
+    ├── ThrottledError        the service asks for fewer requests           PageLoop backs off, then Crawl waits
+    ├── TransientError        connection trouble, HTTP 5xx                  PageLoop retries, then Crawl
+    ├── SinkError             our own bucket or tables refused a write      PageLoop retries, then Crawl
+    ├── TokenInvalidError     the token has expired or is not taken         never retried with that token
+    ├── RepeatedTokenError    the service gave the same token twice         never retried: paging on would never end
+    ├── AccessDeniedError     the caller may not do this                    never retried: the verdict is denied
+    └── InvalidRequestError   the service rejects the request as it is      never retried: the verdict is failed
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+
+class PageturnerError(Exception):
+    """The base of all errors that a handler raises."""
+
+
+class InvalidCrawlError(PageturnerError):
+    """The crawl or the execution input is wrong; the message says what, where, and what would be right."""
+
+
+class ThrottledError(PageturnerError):
+    """The service asks for fewer requests."""
+
+
+class TransientError(PageturnerError):
+    """The service or the way to it failed for the moment."""
+
+
+class SinkError(PageturnerError):
+    """Pageturner's own bucket or tables did not take a write."""
+
+
+class TokenInvalidError(PageturnerError):
+    """The service no longer takes the token, or never did."""
+
+
+class RepeatedTokenError(PageturnerError):
+    """The service returned the token that fetched the page: paging on would never end. The page was kept."""
+
+
+class AccessDeniedError(PageturnerError):
+    """The credentials do not permit the operation."""
+
+
+class InvalidRequestError(PageturnerError):
+    """The service rejects the request, and would again."""
+
+
+# The codes that botocore's standard retry mode knows (botocore/retries/standard.py), and those of services that
+# throttle under a name of their own, which botocore does not retry.
+THROTTLING_CODES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "CallRateLimitExceededException",  # imagebuilder
+        "DependencyThrottle",  # elb
+        "EC2ThrottledException",
+        "EKSRequestThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RateLimitError",  # wickr
+        "RateLimitExceededException",  # license-manager
+        "RequestLimitExceeded",
+        "RequestLimitExceededException",  # appstream
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "SlowDownException",  # sso-oidc
+        "Throttled",  # sns
+        "ThrottledClientException",  # chime
+        "ThrottledException",
+        "ThrottledRequestException",  # socialmessaging
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequests",  # efs
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+
+TRANSIENT_CODES = frozenset(
+    {"InternalError", "InternalFailure", "InternalServerError", "RequestTimeout", "RequestTimeoutException"}
+    | {"ServiceUnavailable", "ServiceUnavailableException"}
+)
+
+TOKEN_CODES = frozenset(
+    {
+        "ExpiredIteratorException",  # kinesis, dynamodbstreams
+        "ExpiredNextTokenException",  # budgets, kinesis, pricing
+        "InvalidContinuationTokenException",
+        "InvalidMarkerException",
+        "InvalidNextToken",  # autoscaling, cloudwatch, sdb, ssm
+        "InvalidNextTokenException",
+        "InvalidPaginationException",
+        "InvalidPaginationToken",  # health, route53
+        "InvalidPaginationTokenException",
+        "PaginationTokenExpiredException",
+    }
+)
+
+# Where an operation declares no token error, a rejection of the request while a token was sent is most likely about
+# the token: only 364 of 3,449 paginated operations declare one.
+REJECTION_CODES = frozenset(
+    {
+        "InvalidArgument",
+        "InvalidInput",
+        "InvalidInputException",
+        "InvalidParameter",
+        "InvalidParameterException",
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "InvalidRequest",
+        "InvalidRequestException",
+        "InvalidToken",  # stepfunctions
+        "ValidationError",
+        "ValidationException",
+    }
+)
+
+ACCESS_DENIED_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "AuthFailure",
+        "Forbidden",
+        "InvalidClientTokenId",
+        "NotAuthorized",
+        "OptInRequired",
+        "SubscriptionRequiredException",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+
+# Expired *credentials*, in spite of the name: the next invocation has fresh ones.
+EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+
+
+def from_client_error(error: ClientError, *, token_sent: bool, declared_throttling: bool = False) -> PageturnerError:
+    """Return the Pageturner error that stands for a service's error response.
+
+    `token_sent` says whether the request carried a pagination token, `declared_throttling` whether the service model
+    marks the error's shape with the ``retryable.throttling`` trait.
+    """
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    metadata: dict[str, Any] = dict(error.response.get("ResponseMetadata", {}))
+    status = int(metadata.get("HTTPStatusCode", 0))
+    message = str(error)
+    if declared_throttling or code in THROTTLING_CODES or status == 429:
+        return ThrottledError(message)
+    if code in TOKEN_CODES or (token_sent and code in REJECTION_CODES):
+        return TokenInvalidError(message)
+    if code in EXPIRED_CREDENTIALS_CODES or code in TRANSIENT_CODES or status >= 500:
+        return TransientError(message)
+    if code in ACCESS_DENIED_CODES or status in (401, 403):
+        return AccessDeniedError(message)
+    return InvalidRequestError(message)
+
+
+def from_connection_error(error: HTTPClientError) -> TransientError:
+    """Return the Pageturner error for a request that got no answer."""
+    return TransientError(str(error))

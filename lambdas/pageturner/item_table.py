@@ -1,0 +1,81 @@
+"""The items in DynamoDB: a projection of the page objects, keyed by item, so that repeating it is harmless."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
+
+from pageturner.errors import SinkError
+from pageturner.page_store import CommittedPage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
+
+# DynamoDB Developer Guide, "Quotas": a batch of BatchWriteItem, a sort key, an item.
+_BATCH = 25
+_LONGEST_SORT_KEY = 1024
+_LARGEST_ITEM = 400 * 1024
+# What the other attributes of an item can come to: two keys of up to 1 KiB twice, and names.
+_ROOM = 16 * 1024
+
+
+class ItemTable:
+    """Writes the items of committed pages."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def project(self, page: CommittedPage) -> None:
+        """Put every item of `page`. Raises `SinkError` when DynamoDB does not take them all."""
+        # A key twice in one batch would have the whole batch rejected.
+        items = [_item(record, page.key, line) for line, record in enumerate(page.records, start=1)]
+        puts: dict[str, WriteRequestTypeDef] = {item["sk"]["S"]: {"PutRequest": {"Item": item}} for item in items}
+        requests = list(puts.values())
+        for start in range(0, len(requests), _BATCH):
+            self._write(requests[start : start + _BATCH])
+
+    def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
+        unprocessed = batch
+        while unprocessed:
+            try:
+                answer = self._dynamodb.batch_write_item(RequestItems={self._table: unprocessed})
+            except ClientError as error:
+                raise SinkError(f"table {self._table} did not take a batch of items: {error}") from error
+            left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self._table, []))
+            if len(left) >= len(unprocessed):
+                # Not one was taken: waiting is for the state machine, not for a Lambda that is paid for it.
+                raise SinkError(f"table {self._table} took none of a batch of {len(left)} items: it is throttled")
+            unprocessed = left
+
+
+def _item(record: Mapping[str, Any], page_object: str, line: int) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "pk": {"S": partition_key(record["crawl"], record["target"])},
+        "sk": {"S": sort_key(record["key"])},
+        "page_object": {"S": page_object},
+        "line": {"N": str(line)},
+    }
+    for name in ("crawl", "run_id", "account", "region", "target", "fetched_at"):
+        item[name] = {"S": record[name]}
+    # The text is ASCII. An item that DynamoDB cannot hold is found in its page object, at its line.
+    if len(record["item"]) <= _LARGEST_ITEM - _ROOM:
+        item["item"] = {"S": record["item"]}
+    return item
+
+
+def partition_key(crawl_name: str, target_id: str) -> str:
+    """The partition key of the items of a target."""
+    return f"{crawl_name}#{target_id}"
+
+
+def sort_key(key: str) -> str:
+    """The sort key of the item with this identity: the identity, or its hash where DynamoDB does not take it."""
+    encoded = key.encode("utf-8", errors="surrogatepass")
+    if 0 < len(encoded) <= _LONGEST_SORT_KEY and not any("\ud800" <= character <= "\udfff" for character in key):
+        return key
+    return f"sha256:{hashlib.sha256(encoded).hexdigest()}"

@@ -1,0 +1,88 @@
+"""What travels between the states of both gears, parsed at the edge.
+
+JSON, kept small: Step Functions takes 256 KiB, and items never travel. `run` and `crawl` are the same for all targets
+of a run, `target` for all pages of a target; only `place` moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pageturner.crawl import Crawl
+
+Next = Literal["page", "hand_over", "end"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One going-through of a crawl. `date` is the UTC day on which it began, `started_at` ISO 8601 in UTC."""
+
+    run_id: str
+    date: str
+    started_at: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """One (account, region, parameters) of a run, which is paged on its own."""
+
+    target_id: str
+    account: str
+    region: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the paging of a target is.
+
+    `page` is the number of the page to fetch, in pass `pass_number`, and `token` fetches it (None: the first page).
+    `taken` counts what `MaxItems` counts; `items` and `bytes` what was written (bytes: compressed). `next` tells the
+    state machine what to do; at the end, `verdict` says what the listing is, and `token` is boto3's resume token where
+    `MaxItems` stopped it.
+    """
+
+    pass_number: int = 1
+    page: int = 1
+    token: str | None = None
+    taken: int = 0
+    items: int = 0
+    bytes: int = 0
+    next: Next = "page"
+    verdict: str | None = None
+
+    @property
+    def pages(self) -> int:
+        """How many pages of this pass have been written."""
+        return self.page - 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """The place as it travels."""
+        return asdict(self)
+
+
+# In place of a place: "look where the checkpoint is". It begins every target, so that a redrive or a resume goes on.
+FROM_CHECKPOINT: Mapping[str, Any] = {"from_checkpoint": True}
+
+
+@dataclass(frozen=True)
+class PageState:
+    """The input of `FetchPage`: `place` is None where the checkpoint has it."""
+
+    run: Run
+    crawl: Crawl
+    target: Target
+    place: Place | None
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> PageState:
+        """Parse the state as `plan_run` made it."""
+        place = event["place"]
+        return cls(
+            run=Run(**event["run"]),
+            crawl=Crawl.from_dict(event["crawl"]),
+            target=Target(**event["target"]),
+            place=None if place == FROM_CHECKPOINT else Place(**place),
+        )

@@ -1,0 +1,153 @@
+"""The page objects in S3. They are the record of a run; everything else is a projection of them.
+
+An object holds a page's items, one JSON line each, and in its metadata what goes with them: the token that fetches the
+next page, and counts. Both are put at once, and the first writer wins: an API may answer the same token twice with
+different pages, and one answer's items with the other answer's token would lose items.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pageturner.errors import SinkError
+from pageturner.page_state import Place, Run, Target
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# S3 takes 2 KB of user metadata for an object (User Guide, "Working with object metadata"): a longer token is put
+# first, into an object of its own.
+_LONGEST_TOKEN = 1500
+# No token of boto3's TokenEncoder, which is base64, begins like this.
+_REFERENCE = "s3:"
+_FACTS = "page"
+_COMPRESSION = 6
+
+
+@dataclass(frozen=True)
+class CommittedPage:
+    """A page as its object holds it.
+
+    `next_token` fetches the next page; where there is none, `end` says why: "complete", "limited" (then `next_token` is
+    boto3's resume token) or "repeated" (the token is the one that fetched this page). `taken` counts what `MaxItems`
+    counts, `bytes` is the object's size.
+    """
+
+    records: list[Mapping[str, Any]]
+    next_token: str | None
+    end: str | None
+    taken: int
+    bytes: int
+    key: str
+
+
+class PageStore:
+    """Commits pages to the items bucket and reads them back."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3 = s3
+        self.bucket = bucket
+
+    def commit(
+        self,
+        run: Run,
+        crawl_name: str,
+        target: Target,
+        place: Place,
+        records: Iterable[Mapping[str, Any]],
+        *,
+        next_token: str | None,
+        end: str | None,
+        taken: int,
+    ) -> CommittedPage:
+        """Put the page, and return it, or, where another invocation was first, the page that *it* put.
+
+        Raises `SinkError` when S3 does not take it.
+        """
+        lines = list(records)
+        body = gzip.compress(
+            "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines).encode("ascii"),
+            compresslevel=_COMPRESSION,
+            mtime=0,
+        )
+        key = page_key(run, crawl_name, target, place)
+        kept = self.keep_token(run, next_token)
+        facts = {"next_token": kept, "end": end, "taken": taken}
+        try:
+            self._s3.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=body,
+                Metadata={_FACTS: json.dumps(facts)},
+                ContentType="application/x-ndjson",
+                ContentEncoding="gzip",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "PreconditionFailed":
+                return self.read(key)
+            # Also a 409, ConditionalRequestConflict: another invocation is putting this page right now.
+            raise SinkError(f"s3://{self.bucket}/{key} was not written: {error}") from error
+        return CommittedPage(lines, kept, end, taken, len(body), key)
+
+    def read(self, key: str) -> CommittedPage:
+        """Return the page that lies under `key`."""
+        found = self._s3.get_object(Bucket=self.bucket, Key=key)
+        body = found["Body"].read()
+        facts = json.loads(found["Metadata"][_FACTS])
+        records = [json.loads(line) for line in gzip.decompress(body).splitlines()]
+        return CommittedPage(records, facts["next_token"], facts["end"], facts["taken"], len(body), key)
+
+    def keep_token(self, run: Run, token: str | None) -> str | None:
+        """Return what stands for `token` in metadata and state: itself, or a reference to an object that holds it."""
+        if token is None or len(token) <= _LONGEST_TOKEN:
+            return token
+        key = f"runs/{run.run_id}/tokens/{hashlib.sha256(token.encode()).hexdigest()}"
+        self.put_json(key, token)
+        return f"{_REFERENCE}{key}"
+
+    def token(self, kept: str | None) -> str | None:
+        """Return the token that `keep_token` kept."""
+        if kept is None or not kept.startswith(_REFERENCE):
+            return kept
+        return str(self.get_json(kept.removeprefix(_REFERENCE)))
+
+    def put_json(self, key: str, document: Any) -> None:
+        """Put `document` as JSON. Raises `SinkError`."""
+        try:
+            self._s3.put_object(
+                Bucket=self.bucket, Key=key, Body=json.dumps(document).encode(), ContentType="application/json"
+            )
+        except ClientError as error:
+            raise SinkError(f"s3://{self.bucket}/{key} was not written: {error}") from error
+
+    def get_json(self, key: str) -> Any:
+        """Return the JSON document under `key`."""
+        return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+
+def page_prefix(run: Run, crawl_name: str) -> str:
+    """The prefix of all page objects of a run; `crawl`, `date` and `run` are the partitions of a table over them."""
+    return f"items/crawl={crawl_name}/date={run.date}/run={run.run_id}/"
+
+
+def page_key(run: Run, crawl_name: str, target: Target, place: Place) -> str:
+    """The key of the object of the page that `place` fetches."""
+    return f"{page_prefix(run, crawl_name)}{target.target_id}-{place.pass_number}-{place.page:08d}.jsonl.gz"
+
+
+def targets_key(run: Run) -> str:
+    """The key of the targets file, which the Distributed Map reads."""
+    return f"runs/{run.run_id}/targets.json"
+
+
+def manifest_key(run: Run) -> str:
+    """The key of the manifest: every file with its count and every target with its verdict."""
+    return f"runs/{run.run_id}/manifest.json"

@@ -1,0 +1,21 @@
+"""Logs and metrics. The run's id is the correlation id of every log line, the crawl the dimension of every metric."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+# No Tracer: it would import the X-Ray SDK, which costs more than all the rest of a cold start.
+logger = Logger(service="pageturner")
+metrics = Metrics(namespace="Pageturner")
+
+
+def about_run(run_id: str, crawl_name: str) -> None:
+    """Say which run all that follows in this invocation is about."""
+    logger.set_correlation_id(run_id)
+    metrics.add_dimension("crawl", crawl_name)
+
+
+def count(name: str, value: float, unit: MetricUnit = MetricUnit.Count) -> None:
+    """Add a value to a metric of this invocation."""
+    metrics.add_metric(name=name, unit=unit, value=value)
