@@ -23,22 +23,20 @@ if TYPE_CHECKING:
 
 
 @telemetry.logger.inject_lambda_context
-@telemetry.metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Turn the page at `event["place"]`; see `pageturner.page_state` for the shapes. Returns the next place."""
     state = PageState.from_event(event)
-    telemetry.about_run(state.run.run_id, state.crawl.name)
     step = _page_step()
-    try:
-        turned = step.turn(state)
-    except ThrottledError as error:
-        step.runs.count_throttle(state.run, state.target)
-        telemetry.count("Throttles", 1)
-        telemetry.logger.warning(
-            "throttled", extra={"target": state.target.target_id, "retry": event["retry_count"], "error": str(error)}
-        )
-        raise
-    _report(state, turned)
+    with telemetry.about_run(state.run.run_id, state.crawl.name):
+        try:
+            turned = step.turn(state)
+        except ThrottledError as error:
+            step.runs.count_throttle(state.run, state.target)
+            telemetry.count("Throttles", 1)
+            facts = {"target": state.target.target_id, "retry": event["retry_count"], "error": str(error)}
+            telemetry.logger.warning("throttled", extra=facts)
+            raise
+        _report(state, turned)
     return _after_budget(turned, event["loop_started_at"])
 
 

@@ -14,6 +14,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, cast
 
 import jmespath
+from botocore import xform_name
 from botocore.validate import ParamValidator
 from jmespath.exceptions import JMESPathError
 
@@ -116,7 +117,7 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
             )
         _refuse_unknown_keys(asked, allowed, "input", ["crawl"])
         return _parse_crawl(ADHOC_PREFIX + f"{asked.get('service')}-{asked.get('operation')}", asked, "input")
-    if name not in catalogue:
+    if not isinstance(name, str) or name not in catalogue:
         raise InvalidCrawlError(f"input.crawl: {_shown(name)} is not in the catalogue{_nearest(name, catalogue)}")
     _refuse_unknown_keys(asked, allowed, "input", ["crawl"])
     entry = {key: value for key, value in catalogue[name].as_dict().items() if key != "name"}
@@ -164,7 +165,7 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield f"{place}.service: boto3 has no service {_shown(service)}{_nearest(service, api.service_names())}"
         return
     if operation not in api.operation_names(service):
-        near = _nearest(operation, api.operation_names(service))
+        near = _nearest(xform_name(operation), api.operation_names(service))
         yield f"{place}.operation: {service} has no operation {_shown(operation)}{near}"
         return
     if api.official_paginator(service, operation) is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -10,10 +13,18 @@ logger = Logger(service="pageturner")
 metrics = Metrics(namespace="Pageturner")
 
 
-def about_run(run_id: str, crawl_name: str) -> None:
-    """Say which run all that follows in this invocation is about."""
+@contextmanager
+def about_run(run_id: str, crawl_name: str) -> Iterator[None]:
+    """Say which run all that happens within is about; the metrics are printed at the end, whatever that is."""
     logger.set_correlation_id(run_id)
     metrics.add_dimension("crawl", crawl_name)
+    try:
+        yield
+    finally:
+        if metrics.metric_set:
+            metrics.flush_metrics()
+        else:
+            metrics.clear_metrics()
 
 
 def count(name: str, value: float, unit: MetricUnit = MetricUnit.Count) -> None:

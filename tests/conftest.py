@@ -1,0 +1,153 @@
+"""What the in-process tests share: moto's AWS with Pageturner's own resources, and a loop for the state machines."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+STARTED_AT = "2026-02-03T04:05:06.789Z"
+
+
+class LambdaContext:
+    """What the runtime hands to a handler."""
+
+    function_name = "function"
+    memory_limit_in_mb = 512
+    invoked_function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:function"
+    aws_request_id = "request"
+
+
+@pytest.fixture(autouse=True)
+def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test ever reaches for the credentials of the person who runs it."""
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+
+@dataclass
+class Aws:
+    """moto's AWS, with the items bucket and both tables."""
+
+    bucket: str = "items-bucket"
+    items_table: str = "items"
+    runs_table: str = "runs"
+    s3: Any = field(default_factory=lambda: boto3.client("s3"))
+    dynamodb: Any = field(default_factory=lambda: boto3.client("dynamodb"))
+
+    def __post_init__(self) -> None:
+        self.s3.create_bucket(Bucket=self.bucket)
+        for table in (self.items_table, self.runs_table):
+            self.dynamodb.create_table(
+                TableName=table,
+                BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                AttributeDefinitions=[
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
+            )
+
+    def object_keys(self, prefix: str = "") -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
+
+    def lines(self, key: str) -> list[dict[str, Any]]:
+        body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return [json.loads(line) for line in gzip.decompress(body).splitlines()]
+
+    def json(self, key: str) -> Any:
+        return json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        return [
+            item for page in self.dynamodb.get_paginator("scan").paginate(TableName=table) for item in page["Items"]
+        ]
+
+
+@pytest.fixture
+def aws(_no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    with mock_aws():
+        made = Aws()
+        monkeypatch.setenv("ITEMS_BUCKET", made.bucket)
+        monkeypatch.setenv("ITEMS_TABLE", made.items_table)
+        monkeypatch.setenv("RUNS_TABLE", made.runs_table)
+        monkeypatch.setenv("LOOP_SECONDS", "120")
+        yield made
+        _forget_clients()
+
+
+def _forget_clients() -> None:
+    import fetch_page
+    from pageturner import clients
+
+    clients.client.cache_clear()
+    clients._session.cache_clear()
+    fetch_page._page_step.cache_clear()
+
+
+@dataclass
+class Machines:
+    """The handlers, called as both state machines call them when nothing goes wrong: a do/while in their stead."""
+
+    catalogue: Mapping[str, Any] = field(default_factory=dict)
+    context: Any = field(default_factory=LambdaContext)
+
+    def plan(self, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
+        import plan_run
+        from pageturner.crawl import parse_catalogue
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(plan_run, "_catalogue", lambda: parse_catalogue({"crawls": self.catalogue}))
+            event = {"input": execution_input, "execution": {"id": execution, "started_at": STARTED_AT}}
+            return _through_json(plan_run.handler(event, self.context))
+
+    def fetch(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+        import fetch_page
+
+        state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
+        event = _through_json({**state, "loop_started_at": STARTED_AT, "retry_count": 0})
+        return _through_json(fetch_page.handler(event, self.context))
+
+    def turn_all(self, planned: Mapping[str, Any], target: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """All places of a target, up to the last."""
+        from pageturner.page_state import FROM_CHECKPOINT
+
+        places = [self.fetch(planned, target, FROM_CHECKPOINT)]
+        while places[-1]["next"] != "end":
+            assert len(places) < 500
+            places.append(self.fetch(planned, target, places[-1]))
+        return places
+
+    def finish(self, planned: Mapping[str, Any]) -> dict[str, Any]:
+        import finish_run
+
+        return _through_json(finish_run.handler({"run": planned["run"], "crawl": planned["crawl"]}, self.context))
+
+    def run(self, aws: Aws, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
+        planned = self.plan(execution_input, execution)
+        for target in aws.json(planned["targets"]["key"]):
+            self.turn_all(planned, target)
+        return self.finish(planned)
+
+
+def _through_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))
+
+
+@pytest.fixture
+def machines(aws: Aws) -> Machines:
+    return Machines()

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from pageturner.crawl import Crawl, parse_catalogue, parse_input
+from pageturner.errors import InvalidCrawlError
+
+OBJECTS = {
+    "service": "s3",
+    "operation": "list_objects_v2",
+    "parameters": {"Bucket": "my-bucket", "Prefix": "logs/"},
+    "pagination_config": {"PageSize": 1000},
+    "key": "Key",
+    "schedule": "rate(1 day)",
+}
+CATALOGUE = parse_catalogue({"crawls": {"s3-objects": OBJECTS}})
+
+
+def test_only_service_and_operation_are_needed() -> None:
+    crawl = parse_catalogue({"crawls": {"roles": {"service": "iam", "operation": "list_roles"}}})["roles"]
+    assert crawl == Crawl("roles", "iam", "list_roles")
+    assert crawl.sinks == ("dynamodb",)
+
+
+def test_a_crawl_survives_its_way_through_the_state() -> None:
+    entry = {**OBJECTS, "regions": ["eu-west-1"], "sinks": [], "search": "Contents[].Key", "enabled": False}
+    crawl = parse_catalogue({"crawls": {"c": entry}})["c"]
+    assert Crawl.from_dict(json.loads(json.dumps(crawl.as_dict()))) == crawl
+
+
+def test_input_is_laid_over_the_catalogue() -> None:
+    asked = {"crawl": "s3-objects", "pagination_config": {"MaxItems": 5}, "parameters": {"Prefix": "new/"}}
+    crawl = parse_input(asked, CATALOGUE)
+    assert crawl.pagination_config == {"PageSize": 1000, "MaxItems": 5}
+    assert crawl.parameters == {"Bucket": "my-bucket", "Prefix": "new/"}
+    assert crawl.name == "s3-objects"
+    assert CATALOGUE["s3-objects"].pagination_config == {"PageSize": 1000}
+
+
+def test_input_needs_no_catalogue() -> None:
+    crawl = parse_input(
+        {"service": "ec2", "operation": "describe_instances", "regions": ["eu-west-1", "us-east-1"]}, {}
+    )
+    assert crawl.name == "adhoc-ec2-describe_instances"
+    assert crawl.regions == ("eu-west-1", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"servce": "s3"}, 'crawls.c: "servce" is not a key of a crawl; did you mean "service"?'),
+        ({"service": None}, 'crawls.c.service: is missing; it must be the name that boto3 uses, like "s3"'),
+        ({"service": 3}, "crawls.c.service: is 3; it must be"),
+        ({"service": "s33"}, 'crawls.c.service: boto3 has no service "s33"; did you mean "s3"?'),
+        ({"operation": "ListObjectsV2"}, 's3 has no operation "ListObjectsV2"; did you mean "list_objects_v2"?'),
+        ({"operation": "get_object"}, "crawls.c.operation: botocore has no paginator for s3 get_object"),
+        ({"parameters": []}, "crawls.c.parameters: [] must be an object of the operation's parameters"),
+        ({"parameters": {"bucket": "b"}}, 's3 list_objects_v2 has no parameter "bucket"; did you mean "Bucket"?'),
+        ({"parameters": {}}, 'crawls.c.parameters: Missing required parameter in input: "Bucket"'),
+        ({"parameters": {"Bucket": 3}}, "crawls.c.parameters: Invalid type for parameter Bucket, value: 3"),
+        ({"pagination_config": 5}, "crawls.c.pagination_config: 5 must be an object with any of MaxItems, PageSize"),
+        ({"pagination_config": {"maxItems": 5}}, '"maxItems" is not a key of it; did you mean "MaxItems"?'),
+        ({"pagination_config": {"MaxItems": "many"}}, 'MaxItems: "many" must be a whole number from 1'),
+        ({"pagination_config": {"MaxItems": 0}}, "MaxItems: 0 must be a whole number from 1"),
+        ({"pagination_config": {"MaxItems": True}}, "MaxItems: True must be a whole number from 1"),
+        ({"pagination_config": {"StartingToken": ""}}, 'StartingToken: "" must be a token'),
+        (
+            {"service": "sts", "operation": "get_caller_identity", "parameters": {}},
+            "botocore has no paginator for sts get_caller_identity",
+        ),
+        ({"search": "Contents[?"}, 'crawls.c.search: "Contents[?" is not JMESPath at character 11'),
+        ({"key": ["Key"]}, "crawls.c.key: ['Key'] must be a JMESPath expression"),
+        ({"regions": "us-east-1"}, 'crawls.c.regions: "us-east-1" must be a list of regions'),
+        ({"regions": ["us-east"]}, "crawls.c.regions: ['us-east'] must be a list of regions"),
+        ({"regions": ["us-east-1", "us-east-1"]}, "names a region twice"),
+        ({"sinks": ["postgres"]}, "crawls.c.sinks: ['postgres'] must be a list of any of: dynamodb"),
+        ({"schedule": "daily"}, 'crawls.c.schedule: "daily" must be like "rate(6 hours)"'),
+        ({"schedule": "rate(0 days)"}, 'crawls.c.schedule: "rate(0 days)" must be like'),
+        ({"schedule": "cron(0 3 * * *)"}, 'crawls.c.schedule: "cron(0 3 * * *)" must be like'),
+        ({"timezone": "Europe/Berln"}, '"Europe/Berln" is not a time zone; did you mean "Europe/Berlin"?'),
+        ({"enabled": "no"}, 'crawls.c.enabled: "no" must be true or false'),
+    ],
+)
+def test_a_wrong_entry_is_told_what_is_wrong_and_what_would_be_right(changes: dict[str, Any], said: str) -> None:
+    entry = {key: value for key, value in {**OBJECTS, **changes}.items() if value is not None}
+    with pytest.raises(InvalidCrawlError, match=re.escape(said)):
+        parse_catalogue({"crawls": {"c": entry}})
+
+
+def test_a_page_size_that_the_api_does_not_take() -> None:
+    entry = {"service": "cloudwatch", "operation": "list_metrics", "pagination_config": {"PageSize": 5}}
+    with pytest.raises(
+        InvalidCrawlError, match="PageSize: cloudwatch list_metrics has no parameter that sets the size"
+    ):
+        parse_catalogue({"crawls": {"c": entry}})
+
+
+@pytest.mark.parametrize(
+    "document", [None, [], {}, {"crawls": []}, {"crawls": {}, "more": 1}, {"crawl": {"a": OBJECTS}}, "crawls"]
+)
+def test_what_is_no_catalogue(document: object) -> None:
+    with pytest.raises(InvalidCrawlError, match='the catalogue has one key at the top, "crawls"'):
+        parse_catalogue(document)
+
+
+@pytest.mark.parametrize("name", ["", "a" * 49, "a/b", "-a", "a b", "ü", 3, "adhoc-mine"])
+def test_a_name_must_fit_where_it_is_used(name: object) -> None:
+    with pytest.raises(InvalidCrawlError, match=r"1 to 48 letters|are for crawls from the console"):
+        parse_catalogue({"crawls": {name: OBJECTS}})
+
+
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    document = {"crawls": {"a": {**OBJECTS, "sinks": ["x"], "regions": 1}, "b": {"service": "s3"}, "c": 5}}
+    with pytest.raises(InvalidCrawlError) as raised:
+        parse_catalogue(document)
+    assert [line.split(":")[0] for line in str(raised.value).splitlines()] == [
+        "crawls.a.regions",
+        "crawls.a.sinks",
+        "crawls.b.operation",
+        "crawls.c",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"crawl": "s3-objets"}, 'input.crawl: "s3-objets" is not in the catalogue; did you mean "s3-objects"?'),
+        ({"crawl": "zzz"}, 'input.crawl: "zzz" is not in the catalogue; it can be: s3-objects'),
+        ({"crawl": "s3-objects", "pagination": {}}, 'input: "pagination" is not a key of a crawl; did you mean "pag'),
+        ({"crawl": "s3-objects", "schedule": "rate(1 day)"}, 'input: "schedule" is not a key of a crawl'),
+        ({"crawl": "s3-objects", "parameters": {"Bucket": 1}}, "input.parameters: Invalid type for parameter Bucket"),
+        ({}, 'the input {} names no crawl; give {"crawl": "a-name"} with a name of the catalogue (s3-objects)'),
+        ([], 'the input is []; it must be a JSON object like {"crawl": "a-name"}'),
+        ({"crawl": ["s3-objects"]}, "input.crawl: ['s3-objects'] is not in the catalogue"),
+        ({"service": "s3"}, "input.operation: is missing"),
+    ],
+)
+def test_a_wrong_input_is_told_what_is_wrong_and_what_would_be_right(document: object, said: str) -> None:
+    with pytest.raises(InvalidCrawlError, match=re.escape(said)):
+        parse_input(document, CATALOGUE)
