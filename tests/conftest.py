@@ -144,8 +144,9 @@ class Machines:
         return self.finish(planned)
 
 
-def _through_json(value: Any) -> Any:
-    return json.loads(json.dumps(value))
+def _through_json(value: dict[str, Any]) -> dict[str, Any]:
+    travelled: dict[str, Any] = json.loads(json.dumps(value))
+    return travelled
 
 
 @pytest.fixture

@@ -60,7 +60,8 @@ class Listing:
 
     def _tokens(self, number: int) -> dict[str, Any]:
         names = pagination.input_tokens(self.paginator)
-        tokens = {name: self._token(self.model.input_shape.members[name], number) for name in names}
+        members: Mapping[str, Shape] = self.model.input_shape.members if self.model.input_shape else {}
+        tokens = {name: self._token(members[name], number) for name in names}
         if len(names) > 1 and self.rng.random() < 0.3:
             tokens[self.rng.choice(names[1:])] = None
         return tokens

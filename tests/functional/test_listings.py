@@ -135,7 +135,7 @@ def test_two_regions_are_two_targets(aws: Aws, machines: Machines) -> None:
 
 def test_max_items_stops_the_listing_where_boto3_stops(aws: Aws, machines: Machines) -> None:
     seed_s3()
-    config = {"PageSize": 5, "MaxItems": 12}
+    config: Any = {"PageSize": 5, "MaxItems": 12}
     machines.catalogue = {"c": LISTINGS["s3 with prefixes"][1]}
     summary = machines.run(aws, {"crawl": "c", "pagination_config": config})
     iterator = (

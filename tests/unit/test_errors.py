@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 from botocore.retries.standard import ThrottledRetryableChecker
@@ -15,7 +17,8 @@ def client_error(code: str, status: int = 400) -> ClientError:
 
 
 def test_all_of_botocores_throttling_codes_are_ours_too() -> None:
-    assert set(ThrottledRetryableChecker._THROTTLED_ERROR_CODES) <= errors.THROTTLING_CODES
+    known: Any = ThrottledRetryableChecker
+    assert set(known._THROTTLED_ERROR_CODES) <= errors.THROTTLING_CODES
 
 
 @pytest.mark.parametrize(
