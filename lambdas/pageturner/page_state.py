@@ -17,11 +17,16 @@ Next = Literal["page", "hand_over", "end"]
 
 @dataclass(frozen=True)
 class Run:
-    """One going-through of a crawl. `date` is the UTC day on which it began, `started_at` ISO 8601 in UTC."""
+    """One going-through of a crawl.
+
+    `date` is the UTC day on which it began, `started_at` ISO 8601 in UTC; `expires_at`, in seconds since 1970, is when
+    DynamoDB may forget its records. Its pages in S3 stay.
+    """
 
     run_id: str
     date: str
     started_at: str
+    expires_at: int
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -20,9 +19,6 @@ from pageturner.page_state import Place, Run, Target
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-# Runs are kept for as long as someone may ask about them; the pages in S3 stay.
-_KEPT = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -148,4 +144,4 @@ def _key(run: Run, sk: str) -> dict[str, Any]:
 
 
 def _expires_at(run: Run) -> dict[str, str]:
-    return {"N": str(int((datetime.fromisoformat(run.started_at) + _KEPT).timestamp()))}
+    return {"N": str(run.expires_at)}

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pageturner.crawl import Crawl
 from pageturner.page_state import Run, Target
+
+# For as long as someone may still ask about a run.
+_KEPT = timedelta(days=400)
 
 
 def plan_run(crawl: Crawl, execution_id: str, started_at: str) -> Run:
@@ -22,6 +25,7 @@ def plan_run(crawl: Crawl, execution_id: str, started_at: str) -> Run:
         run_id=f"{crawl.name}-{began:%Y%m%dT%H%M%SZ}-{unique}",
         date=f"{began:%Y-%m-%d}",
         started_at=began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        expires_at=int((began + _KEPT).timestamp()),
     )
 
 

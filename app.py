@@ -1,0 +1,29 @@
+"""The CDK application: settings in, one stack out. It makes no AWS calls."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import aws_cdk
+
+# The catalogue and the error names are the functions' own.
+sys.path.insert(0, str(Path(__file__).parent / "lambdas"))
+
+from infra.pageturner_stack import PageturnerStack
+from infra.settings import SettingError, Settings
+from pageturner.errors import InvalidCrawlError
+
+
+def main() -> None:
+    """Synthesize the stack, or say in words what is wrong with the settings or the catalogue."""
+    app = aws_cdk.App()
+    try:
+        PageturnerStack(app, Settings.from_context(app.node))
+    except (SettingError, InvalidCrawlError) as error:
+        sys.exit(f"{error}")
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

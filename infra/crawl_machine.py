@@ -1,0 +1,294 @@
+"""Crawl, the slow gear: a Standard state machine that plans a run, pages every target of it, and finishes it.
+
+Written in JSONPath throughout. A hand-over (`TurnPages` → `PageLoopSucceeded?` → `TakePlace` → `ListingEnded?` →
+`TurnPages`) is 11 history events of the 25,000 that an execution may have.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from infra.functions import FETCH_PAGE_TIMEOUT, Functions
+from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
+from infra.page_loop import LAMBDA_ERRORS, PageLoop
+from pageturner.errors import (
+    AccessDeniedError,
+    InvalidCrawlError,
+    InvalidRequestError,
+    RepeatedTokenError,
+    SinkError,
+    ThrottledError,
+    TokenInvalidError,
+)
+from pageturner.page_state import FROM_CHECKPOINT
+
+# PageLoop has already tried for most of a minute when Crawl begins to wait.
+FIRST_WAIT_SECONDS = 15
+LONGEST_WAIT_SECONDS = 240
+MOST_INTERRUPTIONS = 5
+
+
+class CrawlMachine(Construct):
+    """`PlanRun` → `EachTarget` → `FinishRun` → `RunComplete?`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        functions: Functions,
+        page_loop: PageLoop,
+        store: ItemStore,
+        max_concurrency: int,
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._store = store
+        plan_run = tasks.LambdaInvoke(
+            self,
+            "PlanRun",
+            lambda_function=functions.plan_run,
+            payload=sfn.TaskInput.from_object(
+                {
+                    "input": sfn.JsonPath.entire_payload,
+                    "execution": {
+                        "id": sfn.JsonPath.string_at("$$.Execution.Id"),
+                        "started_at": sfn.JsonPath.string_at("$$.Execution.StartTime"),
+                    },
+                }
+            ),
+            payload_response_only=True,
+            task_timeout=sfn.Timeout.duration(Duration.minutes(6)),
+            retry_on_service_exceptions=False,
+        )
+        finish_run = tasks.LambdaInvoke(
+            self,
+            "FinishRun",
+            lambda_function=functions.finish_run,
+            payload=sfn.TaskInput.from_object(
+                {"run": sfn.JsonPath.object_at("$.run"), "crawl": sfn.JsonPath.object_at("$.crawl")}
+            ),
+            payload_response_only=True,
+            task_timeout=sfn.Timeout.duration(Duration.minutes(16)),
+            retry_on_service_exceptions=False,
+        )
+        for task in (plan_run, finish_run):
+            _retry(task, [SinkError.__name__, *LAMBDA_ERRORS])
+
+        each_target = sfn.DistributedMap(
+            self,
+            "EachTarget",
+            label="EachTarget",
+            map_execution_type=sfn.StateMachineType.STANDARD,
+            max_concurrency=max_concurrency,
+            item_reader=sfn.S3JsonItemReader(
+                bucket_name_path=sfn.JsonPath.string_at("$.targets.bucket"),
+                key=sfn.JsonPath.string_at("$.targets.key"),
+            ),
+            item_selector={
+                "run": sfn.JsonPath.object_at("$.run"),
+                "crawl": sfn.JsonPath.object_at("$.crawl"),
+                "target": sfn.JsonPath.object_at("$$.Map.Item.Value"),
+                # A redriven child goes on where it was.
+                "place": FROM_CHECKPOINT,
+                "patience": _patience(),
+            },
+            # The targets' verdicts judge the run, in FinishRun; one lost child is not to end all others.
+            tolerated_failure_percentage=100,
+            result_writer_v2=sfn.ResultWriterV2(bucket=store.bucket, prefix=MAP_RESULTS_PREFIX),
+            result_path=sfn.JsonPath.DISCARD,
+        ).item_processor(self._turn_target(page_loop))
+        each_target.add_catch(finish_run, result_path="$.map_error")
+
+        run_complete = sfn.Choice(self, "RunComplete?")
+        run_complete.when(
+            sfn.Condition.string_equals("$.outcome", "succeeded"), sfn.Succeed(self, "RunSucceeded")
+        ).otherwise(sfn.Fail(self, "RunFailed", error="RunIncomplete", cause_path="$.message"))
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_type=sfn.StateMachineType.STANDARD,
+            definition_body=sfn.DefinitionBody.from_chainable(
+                plan_run.next(each_target).next(finish_run).next(run_complete)
+            ),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY),
+                level=sfn.LogLevel.ERROR,
+                include_execution_data=False,
+            ),
+        )
+        store.bucket.grant_read(self.state_machine, "runs/*")
+        store.runs.grant(self.state_machine, "dynamodb:PutItem")
+
+    def _turn_target(self, page_loop: PageLoop) -> sfn.Chain:
+        """The child execution of one target."""
+        turn_pages = tasks.CallAwsService(
+            self,
+            "TurnPages",
+            service="sfn",
+            action="startSyncExecution",
+            parameters={
+                "StateMachineArn": page_loop.state_machine.state_machine_arn,
+                "Input": sfn.JsonPath.json_to_string(sfn.JsonPath.object_at("$")),
+            },
+            iam_action="states:StartSyncExecution",
+            iam_resources=[page_loop.state_machine.state_machine_arn],
+            result_path="$.page_loop",
+            # Express ends by itself after five minutes.
+            task_timeout=sfn.Timeout.duration(Duration.minutes(6)),
+        )
+        # Only of the call itself: what becomes of the child is in its Status. A loop that was started twice is
+        # harmless, because the first writer of a page wins.
+        _retry(turn_pages, ["States.ALL"])
+
+        # A child that failed or timed out has no Output, and its Status is the only thing that is always there.
+        succeeded = sfn.Choice(self, "PageLoopSucceeded?")
+        take_place = sfn.Pass(
+            self,
+            "TakePlace",
+            parameters={
+                **_unchanging(),
+                "place": sfn.JsonPath.string_to_json(sfn.JsonPath.string_at("$.page_loop.Output")),
+                "patience": _patience(),
+            },
+        )
+        ended = sfn.Choice(self, "ListingEnded?")
+        ended.when(sfn.Condition.string_equals("$.place.next", "end"), sfn.Succeed(self, "TargetEnded"))
+        ended.otherwise(turn_pages)
+        what_failed = self._what_failed(turn_pages)
+        turn_pages.add_catch(what_failed, result_path="$.page_loop")
+        succeeded.when(sfn.Condition.string_equals("$.page_loop.Status", "SUCCEEDED"), take_place.next(ended))
+        succeeded.otherwise(what_failed)
+        return turn_pages.next(succeeded)
+
+    def _what_failed(self, turn_pages: tasks.CallAwsService) -> sfn.Choice:
+        record_verdict = self._record_verdict()
+        denied = self._verdict("Denied", "denied").next(record_verdict)
+        failed = self._verdict("Failed", "failed").next(record_verdict)
+        given_up = self._verdict(
+            "GivenUp",
+            "unfinished",
+            error="Interrupted",
+            cause=f"PageLoop was interrupted {MOST_INTERRUPTIONS} times in a row; its log group says by what",
+        ).next(record_verdict)
+
+        what_failed = sfn.Choice(self, "WhatFailed?")
+        what_failed.when(_failed_with(ThrottledError), self._back_off(turn_pages))
+        what_failed.when(_failed_with(AccessDeniedError), denied)
+        what_failed.when(
+            _failed_with(InvalidRequestError, InvalidCrawlError, TokenInvalidError, RepeatedTokenError), failed
+        )
+        # All else cut the loop short: a time-out, a crash, a sink that is away. The checkpoint knows the place.
+        what_failed.otherwise(self._interrupted(turn_pages, given_up))
+        return what_failed
+
+    def _back_off(self, turn_pages: tasks.CallAwsService) -> sfn.Wait:
+        """Wait where waiting costs nothing, and each time twice as long, up to some minutes."""
+        wait = sfn.Wait(self, "BackOff", time=sfn.WaitTime.seconds_path("$.patience.wait_seconds"))
+        longest = sfn.Choice(self, "WaitedLongest?")
+        doubled = sfn.JsonPath.math_add(
+            sfn.JsonPath.number_at("$.patience.wait_seconds"), sfn.JsonPath.number_at("$.patience.wait_seconds")
+        )
+        again = self._from_checkpoint("BackedOffLongest", {"wait_seconds": LONGEST_WAIT_SECONDS, "interruptions": 0})
+        longer = self._from_checkpoint("BackedOff", {"wait_seconds": doubled, "interruptions": 0})
+        longest.when(
+            sfn.Condition.number_greater_than_equals("$.patience.wait_seconds", LONGEST_WAIT_SECONDS / 2),
+            again.next(turn_pages),
+        )
+        longest.otherwise(longer.next(turn_pages))
+        wait.next(longest)
+        return wait
+
+    def _interrupted(self, turn_pages: tasks.CallAwsService, given_up: sfn.Chain) -> sfn.Choice:
+        too_often = sfn.Choice(self, "InterruptedTooOften?")
+        too_often.when(
+            sfn.Condition.number_greater_than_equals("$.patience.interruptions", MOST_INTERRUPTIONS - 1), given_up
+        )
+        # An abandoned invocation may still be at work for as long as the function's timeout.
+        wait = sfn.Wait(self, "OutliveAbandoned", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
+        once_more = self._from_checkpoint(
+            "Interrupted",
+            {
+                "wait_seconds": FIRST_WAIT_SECONDS,
+                "interruptions": sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.patience.interruptions"), 1),
+            },
+        )
+        too_often.otherwise(wait.next(once_more).next(turn_pages))
+        return too_often
+
+    def _from_checkpoint(self, name: str, patience: dict[str, Any]) -> sfn.Pass:
+        """The state from which TurnPages goes on after a loop that did not say where it was."""
+        return sfn.Pass(self, name, parameters={**_unchanging(), "place": FROM_CHECKPOINT, "patience": patience})
+
+    def _verdict(self, name: str, verdict: str, error: str | None = None, cause: str | None = None) -> sfn.Pass:
+        return sfn.Pass(
+            self,
+            name,
+            parameters={
+                "run": sfn.JsonPath.object_at("$.run"),
+                "target": sfn.JsonPath.object_at("$.target"),
+                "verdict": verdict,
+                "error": error or sfn.JsonPath.string_at("$.page_loop.Error"),
+                "cause": cause or sfn.JsonPath.string_at("$.page_loop.Cause"),
+            },
+        )
+
+    def _record_verdict(self) -> tasks.DynamoPutItem:
+        def text(path: str) -> tasks.DynamoAttributeValue:
+            return tasks.DynamoAttributeValue.from_string(sfn.JsonPath.string_at(path))
+
+        record_verdict = tasks.DynamoPutItem(
+            self,
+            "RecordVerdict",
+            table=self._store.runs,
+            item={
+                "pk": tasks.DynamoAttributeValue.from_string(
+                    sfn.JsonPath.format("run#{}", sfn.JsonPath.string_at("$.run.run_id"))
+                ),
+                "sk": tasks.DynamoAttributeValue.from_string(
+                    sfn.JsonPath.format("verdict#{}", sfn.JsonPath.string_at("$.target.target_id"))
+                ),
+                "verdict": text("$.verdict"),
+                "error": text("$.error"),
+                "cause": text("$.cause"),
+                "expires_at": tasks.DynamoAttributeValue.number_from_string(
+                    sfn.JsonPath.format("{}", sfn.JsonPath.string_at("$.run.expires_at"))
+                ),
+            },
+            result_path=sfn.JsonPath.DISCARD,
+            task_timeout=sfn.Timeout.duration(Duration.minutes(1)),
+        )
+        _retry(record_verdict, ["States.ALL"])
+        return record_verdict
+
+
+def _unchanging() -> dict[str, str]:
+    return {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target")}  # type: ignore[misc]
+
+
+def _patience() -> dict[str, int]:
+    """How long the next BackOff waits, and how often in a row PageLoop was interrupted: as new after every success."""
+    return {"wait_seconds": FIRST_WAIT_SECONDS, "interruptions": 0}
+
+
+def _failed_with(*errors: type[Exception]) -> sfn.Condition:
+    named = [sfn.Condition.string_equals("$.page_loop.Error", error.__name__) for error in errors]
+    return sfn.Condition.and_(sfn.Condition.is_present("$.page_loop.Error"), sfn.Condition.or_(*named))
+
+
+def _retry(task: sfn.TaskStateBase, errors: list[str]) -> None:
+    task.add_retry(
+        errors=errors,
+        interval=Duration.seconds(2),
+        backoff_rate=2,
+        max_delay=Duration.seconds(60),
+        max_attempts=6,
+        jitter_strategy=sfn.JitterType.FULL,
+    )

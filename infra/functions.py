@@ -1,0 +1,151 @@
+"""The three functions, and the asset that they share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import jsii
+from aws_cdk import AssetHashType, BundlingOptions, Duration, ILocalBundling, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.item_store import ItemStore
+from infra.settings import Settings
+from pageturner.crawl import Crawl
+
+LAMBDAS = Path(__file__).parent.parent / "lambdas"
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+# A page is one API call of at most two attempts of 25 s, and its writes. It is also how long an abandoned invocation
+# can still be at work, and so how long Crawl waits before it goes on from the checkpoint.
+FETCH_PAGE_TIMEOUT = Duration.seconds(60)
+
+
+class Functions(Construct):
+    """`plan_run`, `fetch_page` and `finish_run`: one file of ``lambdas/`` each."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, crawls: Mapping[str, Crawl], store: ItemStore
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._store = store
+        self._code = _code(crawls)
+        # Validation loads the models of a service or two (some 100 MB for ec2).
+        self.plan_run = self._function("PlanRun", "plan_run", memory_size=512, timeout=Duration.minutes(5))
+        # Parsing a page dwarfs the rest (1,000 keys are 361 KiB of XML), and is CPU, which Lambda gives by memory.
+        self.fetch_page = self._function(
+            "FetchPage",
+            "fetch_page",
+            memory_size=512,
+            timeout=FETCH_PAGE_TIMEOUT,
+            environment={"LOOP_SECONDS": f"{settings.loop_seconds:g}"},
+        )
+        # It holds the manifest: some 300 bytes for each page and target.
+        self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
+        assert self.fetch_page.role is not None  # we did not bring one, so CDK made it
+        self.fetch_page_role: iam.IRole = self.fetch_page.role
+        store.grant_plan(self.plan_run)
+        store.grant_turn_pages(self.fetch_page)
+        store.grant_finish(self.finish_run)
+
+    def _function(
+        self,
+        construct_id: str,
+        module: str,
+        *,
+        memory_size: int,
+        timeout: Duration,
+        environment: Mapping[str, str] | None = None,
+    ) -> lambda_.Function:
+        return lambda_.Function(
+            self,
+            construct_id,
+            code=self._code,
+            handler=f"{module}.handler",
+            # MiniStack's own Python worker loses the class names of exceptions, by which the state machines retry.
+            # `bootstrap` runs AWS's own runtime interface client instead.
+            runtime=lambda_.Runtime.PROVIDED_AL2023 if self._settings.emulator else RUNTIME,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=memory_size,
+            timeout=timeout,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=logs.LogGroup(
+                self,
+                f"{construct_id}Logs",
+                retention=log_retention(self._settings.log_retention_days),
+                removal_policy=RemovalPolicy.DESTROY,
+            ),
+            environment={
+                "ITEMS_BUCKET": self._store.bucket.bucket_name,
+                "ITEMS_TABLE": self._store.items.table_name,
+                "RUNS_TABLE": self._store.runs.table_name,
+                **(environment or {}),
+            },
+        )
+
+
+def log_retention(days: int) -> logs.RetentionDays:
+    """CloudWatch Logs' retention of that many days. Raises `SettingError` where it knows none."""
+    from infra.settings import SettingError
+
+    known = {3: "THREE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
+    if days not in known:
+        raise SettingError(f"log_retention_days is {days}; it can be {', '.join(map(str, known))}")
+    return logs.RetentionDays[known[days]]
+
+
+def _code(crawls: Mapping[str, Crawl]) -> lambda_.Code:
+    catalogue = json.dumps({"crawls": {name: _entry(crawl) for name, crawl in crawls.items()}}, sort_keys=True)
+    return lambda_.Code.from_asset(
+        str(LAMBDAS),
+        asset_hash_type=AssetHashType.CUSTOM,
+        asset_hash=_digest(catalogue),
+        bundling=BundlingOptions(image=RUNTIME.bundling_image, local=_LocalBundling(catalogue)),
+    )
+
+
+def _entry(crawl: Crawl) -> dict[str, object]:
+    return {key: value for key, value in crawl.as_dict().items() if key != "name"}
+
+
+def _digest(catalogue: str) -> str:
+    """The hash of all that goes into the asset; where it is known, CDK does not bundle again."""
+    digest = hashlib.sha256(catalogue.encode())
+    for path in _sources():
+        digest.update(f"{path.relative_to(LAMBDAS)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources() -> list[Path]:
+    return sorted(path for path in LAMBDAS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+@jsii.implements(ILocalBundling)
+class _LocalBundling:
+    """Bundles without Docker: everything that is shipped is pure Python, so any machine's pip will do."""
+
+    def __init__(self, catalogue: str) -> None:
+        self._catalogue = catalogue
+
+    def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
+        target = Path(output_dir)
+        requirements = str(LAMBDAS / "requirements.txt")
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        command += ["--no-deps", "--target", output_dir, "--requirement", requirements]
+        # CDK reads our standard output.
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        shutil.rmtree(target / "bin", ignore_errors=True)
+        for path in _sources():
+            copy = target / path.relative_to(LAMBDAS)
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copy(path, copy)
+        (target / "catalogue.json").write_text(self._catalogue, encoding="utf-8")
+        return True

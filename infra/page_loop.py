@@ -1,0 +1,88 @@
+"""PageLoop, the fast gear: an Express state machine that turns pages for about two minutes, then hands its place back."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from infra.functions import FETCH_PAGE_TIMEOUT
+from pageturner.errors import SinkError, ThrottledError, TransientError
+
+# Those that AWS says always to retry (Developer Guide, "Handling transient Lambda service exceptions"), and the ones
+# that a function meets when its environment dies or Lambda itself is throttled.
+LAMBDA_ERRORS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Sandbox.Timedout",
+]
+
+
+class PageLoop(Construct):
+    """`FetchPage` → `AnotherPage?` → `FetchPage` … Its input is the page state, its output the place that it came to."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, fetch_page: lambda_.IFunction, log_retention: logs.RetentionDays
+    ) -> None:
+        super().__init__(scope, construct_id)
+        fetch = tasks.LambdaInvoke(
+            self,
+            "FetchPage",
+            lambda_function=fetch_page,
+            payload=sfn.TaskInput.from_object(
+                {
+                    "run": sfn.JsonPath.object_at("$.run"),
+                    "crawl": sfn.JsonPath.object_at("$.crawl"),
+                    "target": sfn.JsonPath.object_at("$.target"),
+                    "place": sfn.JsonPath.object_at("$.place"),
+                    "loop_started_at": sfn.JsonPath.string_at("$$.Execution.StartTime"),
+                    "retry_count": sfn.JsonPath.number_at("$$.State.RetryCount"),
+                }
+            ),
+            payload_response_only=True,
+            result_path="$.place",
+            # Longer than the function's own, so that it is gone when Step Functions gives it up.
+            task_timeout=sfn.Timeout.duration(FETCH_PAGE_TIMEOUT.plus(Duration.seconds(5))),
+            retry_on_service_exceptions=False,
+        )
+        # Together they wait for 51 s at the most; with full jitter, half of that on average.
+        fetch.add_retry(
+            errors=[ThrottledError.__name__],
+            interval=Duration.seconds(1),
+            backoff_rate=2,
+            max_delay=Duration.seconds(20),
+            max_attempts=6,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        fetch.add_retry(
+            errors=[TransientError.__name__, SinkError.__name__, *LAMBDA_ERRORS],
+            interval=Duration.seconds(1),
+            backoff_rate=2,
+            max_delay=Duration.seconds(20),
+            max_attempts=4,
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        another_page = sfn.Choice(self, "AnotherPage?")
+        another_page.when(sfn.Condition.string_equals("$.place.next", "page"), fetch)
+        another_page.otherwise(sfn.Succeed(self, "HandOver", output_path="$.place"))
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_type=sfn.StateMachineType.EXPRESS,
+            definition_body=sfn.DefinitionBody.from_chainable(fetch.next(another_page)),
+            timeout=Duration.minutes(5),
+            tracing_enabled=True,
+            # At ALL, the logs of an Express execution cost more than the execution.
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY),
+                level=sfn.LogLevel.ERROR,
+                include_execution_data=False,
+            ),
+        )

@@ -1,0 +1,52 @@
+"""The stack: composes the constructs and prints what a person needs. It defines no resource of its own."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from infra.crawl_machine import CrawlMachine
+from infra.functions import Functions, log_retention
+from infra.item_store import ItemStore
+from infra.page_loop import PageLoop
+from infra.permissions import Permissions
+from infra.schedules import Schedules
+from infra.settings import Settings
+
+
+class PageturnerStack(Stack):
+    """All of Pageturner in one account and region."""
+
+    def __init__(self, scope: Construct, settings: Settings) -> None:
+        super().__init__(scope, settings.stack_name, description="Pageturner: turns every page of any AWS API")
+        crawls = settings.crawls()
+        retention = log_retention(settings.log_retention_days)
+        store = ItemStore(self, "Store", retain_data=settings.retain_data)
+        functions = Functions(self, "Functions", settings=settings, crawls=crawls, store=store)
+        page_loop = PageLoop(self, "PageLoop", fetch_page=functions.fetch_page, log_retention=retention)
+        crawl_machine = CrawlMachine(
+            self,
+            "Crawl",
+            functions=functions,
+            page_loop=page_loop,
+            store=store,
+            max_concurrency=settings.max_concurrency,
+            log_retention=retention,
+        )
+        schedules = Schedules(self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine)
+        Permissions(
+            self,
+            "Permissions",
+            crawls=crawls,
+            reader=functions.fetch_page_role,
+            read_policies=settings.read_policies,
+        )
+        for name, value in {
+            "CrawlMachineArn": crawl_machine.state_machine.state_machine_arn,
+            "PageLoopArn": page_loop.state_machine.state_machine_arn,
+            "ItemsBucket": store.bucket.bucket_name,
+            "ItemsTable": store.items.table_name,
+            "RunsTable": store.runs.table_name,
+            "DeadLetterQueue": schedules.dead_letters.queue_url,
+        }.items():
+            CfnOutput(self, name, value=value)

@@ -1,0 +1,69 @@
+"""The settings of a deployment: CDK context values, given in ``cdk.json`` or with ``-c name=value``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+from constructs import Node
+
+from pageturner.crawl import Crawl, parse_catalogue
+
+# Express executions end after five minutes. The rest is for a last page and for the retries of a page.
+LONGEST_LOOP_SECONDS = 150
+
+
+class SettingError(Exception):
+    """A setting has a value that it cannot have."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set, with its default. Every field is the name of a context value."""
+
+    stack_name: str = "Pageturner"
+    catalogue: str = "crawls.yaml"  # a path, relative to the project
+    retain_data: bool = True  # keep bucket and tables when the stack is deleted
+    loop_seconds: float = 120  # for how long one PageLoop turns pages before it hands over
+    max_concurrency: int = 10  # targets of a run that are paged side by side
+    log_retention_days: int = 30
+    read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
+    emulator: bool = False  # run the functions on MiniStack
+
+    @classmethod
+    def from_context(cls, node: Node) -> Settings:
+        """Read the settings from CDK's context. Raises `SettingError`."""
+        given = {f.name: node.try_get_context(f.name) for f in fields(cls)}
+        return cls(**{name: _parse(name, getattr(cls, name), v) for name, v in given.items() if v is not None})
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.loop_seconds <= LONGEST_LOOP_SECONDS:
+            raise SettingError(f"loop_seconds is {self.loop_seconds:g}; it must be from 0 to {LONGEST_LOOP_SECONDS}")
+        if not 1 <= self.max_concurrency <= 10_000:
+            raise SettingError(f"max_concurrency is {self.max_concurrency}; it must be from 1 to 10000")
+
+    def crawls(self) -> dict[str, Crawl]:
+        """The crawls of the catalogue. Raises `pageturner.errors.InvalidCrawlError` and `SettingError`."""
+        path = Path(__file__).parent.parent / self.catalogue
+        try:
+            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError) as error:
+            raise SettingError(f'catalogue is "{self.catalogue}", which cannot be read: {error}') from error
+        return parse_catalogue(document)
+
+
+def _parse(name: str, default: Any, value: Any) -> Any:
+    """Context values from the command line are text."""
+    kind = type(default)
+    text = str(value)
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        if kind is tuple:
+            return tuple(value) if isinstance(value, list) else tuple(filter(None, text.split(",")))
+        return kind(text)
+    except (KeyError, ValueError) as error:
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
+        raise SettingError(f'{name} is "{text}"; it must be {wanted}') from error
