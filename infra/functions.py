@@ -12,13 +12,12 @@ from pathlib import Path
 
 import jsii
 from aws_cdk import AssetHashType, BundlingOptions, Duration, ILocalBundling, RemovalPolicy
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.item_store import ItemStore
-from infra.settings import Settings
+from infra.settings import SettingError, Settings
 from pageturner.crawl import Crawl
 
 LAMBDAS = Path(__file__).parent.parent / "lambdas"
@@ -50,8 +49,6 @@ class Functions(Construct):
         )
         # It holds the manifest: some 300 bytes for each page and target.
         self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
-        assert self.fetch_page.role is not None  # we did not bring one, so CDK made it
-        self.fetch_page_role: iam.IRole = self.fetch_page.role
         store.grant_plan(self.plan_run)
         store.grant_turn_pages(self.fetch_page)
         store.grant_finish(self.finish_run)
@@ -94,8 +91,6 @@ class Functions(Construct):
 
 def log_retention(days: int) -> logs.RetentionDays:
     """CloudWatch Logs' retention of that many days. Raises `SettingError` where it knows none."""
-    from infra.settings import SettingError
-
     known = {3: "THREE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
     if days not in known:
         raise SettingError(f"log_retention_days is {days}; it can be {', '.join(map(str, known))}")

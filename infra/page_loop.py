@@ -1,4 +1,4 @@
-"""PageLoop, the fast gear: an Express state machine that turns pages for about two minutes, then hands its place back."""
+"""PageLoop, the fast gear: an Express state machine that turns pages for two minutes, then hands its place back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAMBDA_ERRORS = [
 
 
 class PageLoop(Construct):
-    """`FetchPage` → `AnotherPage?` → `FetchPage` … Its input is the page state, its output the place that it came to."""
+    """`FetchPage` → `AnotherPage?` → `FetchPage` … Its input is the page state, its output the place it came to."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, fetch_page: lambda_.IFunction, log_retention: logs.RetentionDays

@@ -38,7 +38,7 @@ class PageturnerStack(Stack):
             self,
             "Permissions",
             crawls=crawls,
-            reader=functions.fetch_page_role,
+            reader=functions.fetch_page,
             read_policies=settings.read_policies,
         )
         for name, value in {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from pageturner import api
@@ -22,7 +23,6 @@ _ACTIONS = {
 }
 # Where the prefix is not the one by which requests are signed.
 _PREFIXES = {
-    "cloudwatch": "cloudwatch",
     "resourcegroupstaggingapi": "tag",
     "keyspaces": "cassandra",
     "mturk": "mechanicalturk",
@@ -47,13 +47,14 @@ class Permissions(Construct):
         construct_id: str,
         *,
         crawls: Mapping[str, Crawl],
-        reader: iam.IRole,
+        reader: lambda_.IFunction,
         read_policies: Iterable[str],
     ) -> None:
         super().__init__(scope, construct_id)
         actions = sorted({iam_action(crawl) for crawl in crawls.values()})
         if actions:
             # The parameters that name a resource differ from one API to the next, and can be given at the start.
-            reader.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
+            reader.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
         for name in read_policies:
-            reader.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(name))
+            if reader.role is not None:
+                reader.role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(name))

@@ -1,0 +1,56 @@
+"""Deploys the real stack to the emulator, with the real CDK CLI."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from local.emulator import ACCOUNT, PROJECT, REGION, Emulator
+
+CDK = PROJECT / "node_modules" / ".bin" / "cdk"
+
+
+class DeploymentError(Exception):
+    """The CDK CLI failed; the message has what it said."""
+
+
+def deploy(emulator: Emulator, context: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Synthesize, bootstrap and deploy, with these context values; return the stack's outputs."""
+    settings = {"emulator": "true", **(context or {})}
+    flags = [flag for name, value in settings.items() for flag in ("--context", f"{name}={value}")]
+    with tempfile.TemporaryDirectory(prefix="pageturner-") as folder:
+        outputs = Path(folder, "outputs.json")
+        assembly = str(Path(folder, "assembly"))
+        _cdk(emulator, folder, "synth", "--quiet", "--output", assembly, *flags)
+        _cdk(emulator, folder, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", assembly)
+        deployment = ["deploy", "--app", assembly, "--require-approval", "never", "--outputs-file", str(outputs)]
+        _cdk(emulator, folder, *deployment)
+        (stack,) = json.loads(outputs.read_text(encoding="utf-8")).values()
+        return dict(stack)
+
+
+def _cdk(emulator: Emulator, folder: str, *arguments: str) -> None:
+    environment = emulator.environment()
+    # `cdk.json` runs the app with the python3 that is found first.
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    environment["TMPDIR"] = folder
+    # No network but the emulator.
+    environment["CDK_DISABLE_CLI_TELEMETRY"] = environment["CDK_DISABLE_VERSION_CHECK"] = "true"
+    environment["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "true"
+    done = subprocess.run(
+        [str(CDK), *arguments, "--no-notices"],
+        cwd=PROJECT,
+        env=environment,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise DeploymentError(f"cdk {arguments[0]} failed:\n{done.stdout}")
