@@ -78,6 +78,7 @@ class CrawlMachine(Construct):
             task_timeout=sfn.Timeout.duration(Duration.minutes(16)),
             retry_on_service_exceptions=False,
         )
+        plan_run.add_catch(self._refused(), errors=[InvalidCrawlError.__name__])
         for task in (plan_run, finish_run):
             _retry(task, [SinkError.__name__, *LAMBDA_ERRORS])
 
@@ -126,6 +127,16 @@ class CrawlMachine(Construct):
         )
         store.bucket.grant_read(self.state_machine, "runs/*")
         store.runs.grant(self.state_machine, "dynamodb:PutItem")
+
+    def _refused(self) -> sfn.Chain:
+        """Ends the execution with the sentence that says what is wrong, without the JSON that Lambda puts around it."""
+        read = sfn.Pass(
+            self,
+            "ReadRefusal",
+            parameters={"refusal": sfn.JsonPath.string_to_json(sfn.JsonPath.string_at("$.Cause"))},
+        )
+        error = InvalidCrawlError.__name__
+        return read.next(sfn.Fail(self, "CrawlRefused", error=error, cause_path="$.refusal.errorMessage"))
 
     def _turn_target(self, page_loop: PageLoop) -> sfn.Chain:
         """The child execution of one target."""

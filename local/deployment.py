@@ -41,7 +41,7 @@ def _cdk(emulator: Emulator, folder: str, *arguments: str) -> None:
     environment["TMPDIR"] = folder
     # No network but the emulator.
     environment["CDK_DISABLE_CLI_TELEMETRY"] = environment["CDK_DISABLE_VERSION_CHECK"] = "true"
-    environment["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "true"
+    environment["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "18,20"
     done = subprocess.run(
         [str(CDK), *arguments, "--no-notices"],
         cwd=PROJECT,

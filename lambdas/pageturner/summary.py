@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -101,5 +102,13 @@ def _sentence(
         return f"limited to {limit:,} items a target: {written}" if "limited" in verdicts else f"complete: {written}"
     by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(verdicts.items()))
     first = short[0]
-    why = f"{first['error']}: {first['cause']}" if first.get("error") else "it was not paged to its end"
+    why = f"{first['error']}: {_message(first['cause'])}" if first.get("error") else "it was not paged to its end"
     return f"{len(short):,} of {count:,} targets are not complete ({by_verdict}); {first['target_id']}: {why}"
+
+
+def _message(cause: str) -> str:
+    """What a function's exception said: Lambda reports it as JSON, together with the stack trace."""
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause

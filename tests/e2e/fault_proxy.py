@@ -1,0 +1,145 @@
+"""A proxy in front of the emulator that answers some requests as AWS answers when something is wrong."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from urllib.parse import urlsplit
+
+_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as it came to the proxy; `target` is the X-Amz-Target of the JSON protocols."""
+
+    method: str
+    path: str
+    target: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An error as a service gives it."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/xml"
+
+
+def s3_error(status: int, code: str) -> Answer:
+    """An error response of S3."""
+    return Answer(status, f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode())
+
+
+def json_error(code: str, status: int = 400) -> Answer:
+    """An error response of a JSON protocol (DynamoDB and most others)."""
+    return Answer(status, f'{{"__type": "{code}", "message": "{code}"}}'.encode(), "application/x-amz-json-1.0")
+
+
+@dataclass
+class Fault:
+    """`answer` in place of the emulator's, for the first `times` requests that match."""
+
+    matches: Callable[[Request], bool]
+    answer: Answer
+    times: int
+    answered: int = 0
+
+
+@dataclass
+class FaultProxy:
+    """Forwards what comes to its own port on 127.0.0.1 to `upstream`, but for the requests that have a fault."""
+
+    upstream: str = ""
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> FaultProxy:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def add(self, fault: Fault) -> Fault:
+        """Put a fault in the way."""
+        with self._lock:
+            self.faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Take all faults away, and forget the requests."""
+        with self._lock:
+            self.faults.clear()
+            self.requests.clear()
+
+    def _fault(self, request: Request) -> Answer | None:
+        with self._lock:
+            self.requests.append(request)
+            for fault in self.faults:
+                if fault.answered < fault.times and fault.matches(request):
+                    fault.answered += 1
+                    return fault.answer
+        return None
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _serve(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                target = self.headers.get("X-Amz-Target", "")
+                answer = proxy._fault(Request(self.command, self.path, target, body))
+                if answer is None:
+                    self._forward(body)
+                else:
+                    self._reply(answer.status, [("Content-Type", answer.content_type)], answer.body)
+
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve
+
+            def _forward(self, body: bytes) -> None:
+                upstream = http.client.HTTPConnection(urlsplit(proxy.upstream).netloc, timeout=60)
+                try:
+                    headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+                    upstream.request(self.command, self.path, body=body, headers=headers)
+                    response = upstream.getresponse()
+                    self._reply(response.status, response.getheaders(), response.read())
+                finally:
+                    upstream.close()
+
+            def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+                self.send_response_only(status)
+                for name, value in headers:
+                    if name.lower() not in _HOP_BY_HOP | {"content-length"}:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """The tests have the requests themselves."""
+
+        return Handler

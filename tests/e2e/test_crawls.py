@@ -1,0 +1,145 @@
+"""Crawls from the Step Functions API to the items, on the deployed stack."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Deployed
+from tests.e2e.fault_proxy import Fault, Request, json_error, s3_error
+
+OBJECTS = 1200
+PAGE_SIZE = 20
+
+
+@pytest.fixture(scope="module")
+def source(_stack: Deployed) -> list[str]:
+    """A bucket with keys of every kind, and what a plain boto3 paginator finds in it."""
+    _stack.s3.create_bucket(Bucket="source")
+    for number in range(OBJECTS):
+        _stack.s3.put_object(Bucket="source", Key=f"{'ü +%/'[number % 5]}{number:05}", Body=b"x")
+    pages = _stack.s3.get_paginator("list_objects_v2").paginate(Bucket="source")
+    return [found["Key"] for page in pages for found in page["Contents"]]
+
+
+def lists_source(request: Request) -> bool:
+    return request.method == "GET" and request.path.startswith("/source?list-type=2")
+
+
+def test_a_crawl_finds_exactly_what_boto3_finds_through_many_hand_overs(deployed: Deployed, source: list[str]) -> None:
+    execution = deployed.start({"crawl": "objects"})
+    ended = deployed.wait(execution)
+    assert ended["status"] == "SUCCEEDED", ended
+    summary = json.loads(ended["output"])
+
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == sorted(source)
+    assert (summary["verdict"], summary["items"], summary["pages"]) == ("complete", OBJECTS, OBJECTS // PAGE_SIZE)
+
+    (child,) = deployed.children(execution)
+    places = [place for event in deployed.history(child) if (place := _place_handed_over(event))]
+    assert len(places) >= 4  # three hand-overs, and the end
+    assert [place["next"] for place in places] == ["hand_over"] * (len(places) - 1) + ["end"]
+    # The token travels through the state, and each loop begins where the one before it ended.
+    assert all(place["token"] for place in places[:-1])
+    assert [place["page"] for place in places] == sorted({place["page"] for place in places})
+    assert places[-1]["token"] is None
+
+
+def _place_handed_over(event: dict[str, Any]) -> dict[str, Any] | None:
+    details = event.get("taskSucceededEventDetails")
+    place: dict[str, Any] | None = json.loads(json.loads(details["output"])["Output"]) if details else None
+    return place
+
+
+@pytest.mark.parametrize("times", [6, 40])
+def test_throttling_delays_a_crawl_and_loses_nothing(deployed: Deployed, source: list[str], times: int) -> None:
+    """6 throttles are PageLoop's to retry; 40 are more than it has retries for, and Crawl waits."""
+    fault = deployed.proxy.add(Fault(lists_source, s3_error(503, "SlowDown"), times))
+    summary = deployed.run({"crawl": "objects"})
+    assert fault.answered == times
+    assert summary["throttles"] == times / 2  # botocore itself tries twice
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == sorted(source)
+
+
+def test_tables_that_are_throttled_delay_a_crawl_and_lose_nothing(deployed: Deployed, source: list[str]) -> None:
+    for target in ("BatchWriteItem", "PutItem"):
+        deployed.proxy.add(
+            Fault(
+                lambda request, name=target: request.target.endswith(f".{name}"),  # type: ignore[misc]
+                json_error("ProvisionedThroughputExceededException"),
+                5,
+            )
+        )
+    summary = deployed.run({"crawl": "objects"})
+    assert all(fault.answered == 5 for fault in deployed.proxy.faults)
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == sorted(source)
+
+
+def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        executions = deployed.stepfunctions.list_executions(
+            stateMachineArn=deployed.outputs["CrawlMachineArn"], statusFilter="SUCCEEDED"
+        )["executions"]
+        for execution in executions:
+            found = deployed.stepfunctions.describe_execution(executionArn=execution["executionArn"])
+            if json.loads(found["input"]) == {"crawl": "every-minute"}:
+                summary = json.loads(found["output"])
+                policies = deployed.emulator.client("iam").get_paginator("list_policies").paginate()
+                listed = [policy["Arn"] for page in policies for policy in page["Policies"]]
+                assert summary["verdict"] == "complete"
+                assert deployed.keys_in_s3(summary) == listed
+                return
+        time.sleep(1)
+    pytest.fail("no scheduled execution succeeded within 150 s")
+
+
+@pytest.mark.parametrize(
+    ("execution_input", "said"),
+    [
+        ({"crawl": "object"}, 'input.crawl: "object" is not in the catalogue; did you mean "objects"?'),
+        ({"crawl": "objects", "page_size": 5}, 'input: "page_size" is not a key of a crawl'),
+        ([], 'the input is []; it must be a JSON object like {"crawl": "a-name"}'),
+    ],
+)
+def test_a_wrong_input_fails_at_plan_run_in_words_and_nothing_else_happens(
+    deployed: Deployed, execution_input: Any, said: str
+) -> None:
+    ended = deployed.wait(deployed.start(execution_input))
+    assert (ended["status"], ended["error"]) == ("FAILED", "InvalidCrawlError")
+    assert ended["cause"].startswith(said)
+    assert not [request for request in deployed.proxy.requests if request.method == "PUT"]
+    assert {request.target.rpartition(".")[2] for request in deployed.proxy.requests} <= {
+        "",
+        "PutItem",
+        "BatchWriteItem",
+    }
+
+
+def test_a_target_that_fails_fails_the_run_in_words(deployed: Deployed) -> None:
+    ended = deployed.wait(
+        deployed.start({"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "no-such-bucket"}})
+    )
+    assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
+    assert ended["cause"].startswith("1 of 1 targets are not complete (1 failed)")
+    assert ended["cause"].endswith("The specified bucket does not exist")
+
+
+def test_no_permission_is_the_verdict_denied(deployed: Deployed, source: list[str]) -> None:
+    deployed.proxy.add(Fault(lists_source, s3_error(403, "AccessDenied"), 1000))
+    ended = deployed.wait(deployed.start({"crawl": "objects"}))
+    assert ended["status"] == "FAILED"
+    assert "(1 denied)" in ended["cause"]
+    assert "AccessDeniedError" in ended["cause"]
+
+
+def test_an_empty_listing_is_complete(deployed: Deployed) -> None:
+    deployed.s3.create_bucket(Bucket="empty")
+    summary = deployed.run({"crawl": "objects", "parameters": {"Bucket": "empty"}})
+    assert (summary["verdict"], summary["pages"], summary["items"]) == ("complete", 1, 0)
