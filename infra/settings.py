@@ -26,7 +26,7 @@ class Settings:
     stack_name: str = "Pageturner"
     catalogue: str = "crawls.yaml"  # a path, relative to the project
     retain_data: bool = True  # keep bucket and tables when the stack is deleted
-    loop_seconds: float = 120  # for how long one PageLoop turns pages before it hands over
+    loop_seconds: float = 120.0  # for how long one PageLoop turns pages before it hands over
     max_concurrency: int = 10  # targets of a run that are paged side by side
     log_retention_days: int = 30
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Match, Template
+
+from infra.settings import SettingError
+from pageturner.errors import InvalidCrawlError
+from tests.infra.conftest import PROJECT, Synth
+
+
+def statements(resources: dict[str, Any], role_prefix: str) -> Iterator[dict[str, Any]]:
+    """The statements of all policies of the role whose logical id begins like this."""
+    for resource in resources.values():
+        if resource["Type"] == "AWS::IAM::Policy" and any(
+            role["Ref"].startswith(role_prefix) for role in resource["Properties"]["Roles"]
+        ):
+            yield from resource["Properties"]["PolicyDocument"]["Statement"]
+
+
+def actions(resources: dict[str, Any], role_prefix: str) -> set[str]:
+    found: set[str] = set()
+    for statement in statements(resources, role_prefix):
+        named = statement["Action"]
+        found.update([named] if isinstance(named, str) else named)
+    return found
+
+
+def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -> None:
+    allowed = actions(resources, "FunctionsFetchPage")
+    target_apis = {"s3:ListAllMyBuckets", "ec2:DescribeInstances", "iam:ListRoles"}
+    assert target_apis <= allowed
+    tables = {action for action in allowed if action.startswith("dynamodb:")}
+    assert tables == {"dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+    assert not [action for action in allowed if "Delete" in action or action.endswith(":*")]
+    (apis,) = [
+        each for each in statements(resources, "FunctionsFetchPage") if "ec2:DescribeInstances" in each["Action"]
+    ]
+    assert {action for action in apis["Action"] if not action.startswith("xray:")} == target_apis
+
+
+def test_nothing_but_the_catalogues_actions_is_for_all_resources(resources: dict[str, Any]) -> None:
+    for role in ("FunctionsPlanRun", "FunctionsFinishRun", "FunctionsFetchPage"):
+        for statement in statements(resources, role):
+            if statement["Resource"] == "*":
+                named = statement["Action"]
+                assert "xray:PutTraceSegments" in named or "ec2:DescribeInstances" in named
+
+
+def test_the_standard_machine_may_start_only_the_page_loop(resources: dict[str, Any]) -> None:
+    (statement,) = [
+        each for each in statements(resources, "CrawlStateMachine") if "states:StartSyncExecution" in each["Action"]
+    ]
+    assert statement["Resource"]["Ref"].startswith("PageLoopStateMachine")
+
+
+def test_functions(template: Template) -> None:
+    template.resource_count_is("AWS::Lambda::Function", 3)
+    for handler, timeout in {"plan_run.handler": 300, "fetch_page.handler": 60, "finish_run.handler": 900}.items():
+        template.has_resource_properties(
+            "AWS::Lambda::Function",
+            {
+                "Handler": handler,
+                "Timeout": timeout,
+                "Runtime": "python3.13",
+                "Architectures": ["arm64"],
+                "TracingConfig": {"Mode": "Active"},
+                "LoggingConfig": {"LogGroup": Match.any_value()},
+            },
+        )
+
+
+def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
+    groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
+    assert len(groups) == 5
+    assert {group["RetentionInDays"] for group in groups} == {30}
+
+
+def test_page_loop_logs_errors_only(template: Template) -> None:
+    template.has_resource_properties(
+        "AWS::StepFunctions::StateMachine",
+        {
+            "StateMachineType": "EXPRESS",
+            "LoggingConfiguration": Match.object_like({"Level": "ERROR", "IncludeExecutionData": False}),
+        },
+    )
+
+
+@pytest.mark.parametrize(("retain_data", "policy"), [("true", "Retain"), ("false", "Delete")])
+def test_data_goes_with_the_stack_only_where_the_setting_says_so(synth: Synth, retain_data: str, policy: str) -> None:
+    resources = synth(retain_data=retain_data).to_json()["Resources"]
+    kinds = {"AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable"}
+    kept = [each["DeletionPolicy"] for each in resources.values() if each["Type"] in kinds]
+    assert kept == [policy] * 3
+    emptied = [each for each in resources.values() if each["Type"] == "Custom::S3AutoDeleteObjects"]
+    assert len(emptied) == (1 if policy == "Delete" else 0)
+
+
+def test_runs_are_forgotten_by_dynamodb_itself(template: Template) -> None:
+    template.has_resource_properties(
+        "AWS::DynamoDB::GlobalTable",
+        {"TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True}, "BillingMode": "PAY_PER_REQUEST"},
+    )
+
+
+def test_schedules(template: Template) -> None:
+    template.resource_count_is("AWS::Scheduler::Schedule", 2)
+    target = {
+        "Input": '{"crawl":"buckets"}',
+        "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 10},
+        "DeadLetterConfig": {"Arn": Match.any_value()},
+        "Arn": {"Ref": Match.string_like_regexp("CrawlStateMachine.*")},
+    }
+    template.has_resource_properties(
+        "AWS::Scheduler::Schedule",
+        {"ScheduleExpression": "rate(1 day)", "State": "ENABLED", "Target": Match.object_like(target)},
+    )
+    template.has_resource_properties(
+        "AWS::Scheduler::Schedule",
+        {
+            "ScheduleExpression": "cron(0 3 * * ? *)",
+            "ScheduleExpressionTimezone": "Europe/Berlin",
+            "State": "DISABLED",
+        },
+    )
+
+
+def test_the_emulator_changes_the_runtime_and_nothing_else(synth: Synth, template: Template) -> None:
+    local, remote = synth(emulator="true").to_json(), template.to_json()
+    for name, resource in local["Resources"].items():
+        if resource["Type"] == "AWS::Lambda::Function":
+            assert resource["Properties"]["Runtime"] == "provided.al2023"
+            resource["Properties"]["Runtime"] = remote["Resources"][name]["Properties"]["Runtime"]
+    assert local == remote
+
+
+def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
+    synth(read_policies="ReadOnlyAccess").has_resource_properties(
+        "AWS::IAM::Role",
+        {
+            "ManagedPolicyArns": Match.array_with(
+                [{"Fn::Join": ["", Match.array_with([":iam::aws:policy/ReadOnlyAccess"])]}]
+            )
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({"loop_seconds": "200"}, "loop_seconds is 200; it must be from 0 to 150"),
+        ({"loop_seconds": "soon"}, 'loop_seconds is "soon"; it must be a number'),
+        ({"max_concurrency": "0"}, "max_concurrency is 0; it must be from 1 to 10000"),
+        ({"max_concurrency": "1.5"}, 'max_concurrency is "1.5"; it must be a whole number'),
+        ({"retain_data": "yes"}, 'retain_data is "yes"; it must be true or false'),
+        ({"log_retention_days": "31"}, "log_retention_days is 31; it can be 3, 7, 14, 30, 90, 365"),
+        ({"catalogue": "none.yaml"}, 'catalogue is "none.yaml", which cannot be read'),
+    ],
+)
+def test_a_wrong_setting_is_told_what_would_be_right(synth: Synth, context: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingError, match=said.replace("(", r"\(")):
+        synth(**context)
+
+
+def test_a_wrong_catalogue_stops_the_synthesis(synth: Synth, tmp_path: Any) -> None:
+    wrong = tmp_path / "crawls.yaml"
+    wrong.write_text("crawls: {c: {service: s3, operation: list_bucket}}")
+    with pytest.raises(InvalidCrawlError, match='did you mean "list_buckets"'):
+        synth(catalogue=str(wrong))
+
+
+def test_the_shipped_catalogue_is_right(synth: Synth) -> None:
+    synth(catalogue=str(PROJECT / "crawls.yaml")).resource_count_is("AWS::Scheduler::Schedule", 3)

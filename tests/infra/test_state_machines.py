@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from infra.page_loop import LAMBDA_ERRORS
+from infra.settings import LONGEST_LOOP_SECONDS
+from pageturner import errors
+
+# What a state adds to a Standard execution's history: entered and exited, and for a task scheduled, started, succeeded.
+HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
+AWS_ERRORS = {*LAMBDA_ERRORS, "States.ALL"}
+OUR_ERRORS = {
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.PageturnerError)
+}
+
+
+def states(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in definition["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+def error_names(definition: Mapping[str, Any]) -> set[str]:
+    """All error names that a machine matches, in Retry, Catch, Choice and Fail."""
+
+    def compared(rule: Any) -> Iterator[str]:
+        if isinstance(rule, list):
+            for part in rule:
+                yield from compared(part)
+        elif isinstance(rule, dict):
+            if str(rule.get("Variable", "")).endswith(".Error") and "StringEquals" in rule:
+                yield rule["StringEquals"]
+            for part in rule.values():
+                yield from compared(part)
+
+    names: set[str] = set()
+    for _, state in states(definition):
+        for handler in [*state.get("Retry", []), *state.get("Catch", [])]:
+            names.update(handler["ErrorEquals"])
+        names.update(compared(state.get("Choices", [])))
+    return names
+
+
+def retrier(state: Mapping[str, Any], error: str) -> dict[str, Any]:
+    (found,) = [each for each in state["Retry"] if error in each["ErrorEquals"]]
+    return dict(found)
+
+
+def worst_wait(retrier: Mapping[str, Any]) -> float:
+    return sum(
+        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
+        for attempt in range(retrier["MaxAttempts"])
+    )
+
+
+def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
+    assert error_names(page_loop) | error_names(crawl_machine) <= OUR_ERRORS | AWS_ERRORS
+    # TransientError and SinkError are for Crawl what is neither throttled nor final: it goes on from the checkpoint.
+    assert error_names(page_loop) | error_names(crawl_machine) >= OUR_ERRORS - {"PageturnerError"}
+
+
+def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dict[str, Any]) -> None:
+    fetch_page = page_loop["States"]["FetchPage"]
+    assert retrier(fetch_page, "ThrottledError") == {
+        "ErrorEquals": ["ThrottledError"],
+        "IntervalSeconds": 1,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 20,
+        "MaxAttempts": 6,
+        "JitterStrategy": "FULL",
+    }
+    for error in ["TransientError", "SinkError", *LAMBDA_ERRORS]:
+        assert retrier(fetch_page, error)["MaxAttempts"] == 4
+    assert not {"AccessDeniedError", "InvalidRequestError"} & error_names(page_loop)
+
+
+def test_a_loop_ends_before_express_ends_it(page_loop: dict[str, Any]) -> None:
+    """After the longest budget there is room for a last page that is throttled as often as it may be."""
+    fetch_page = page_loop["States"]["FetchPage"]
+    quick_attempts = 2 * retrier(fetch_page, "ThrottledError")["MaxAttempts"]
+    longest = worst_wait(retrier(fetch_page, "ThrottledError"))
+    assert LONGEST_LOOP_SECONDS + longest + quick_attempts + fetch_page["TimeoutSeconds"] < 300
+    assert page_loop["TimeoutSeconds"] == 300
+
+
+def test_a_page_loop_asks_one_question_and_hands_its_place_over(page_loop: dict[str, Any]) -> None:
+    question = page_loop["States"]["AnotherPage?"]
+    assert question["Choices"] == [{"Variable": "$.place.next", "StringEquals": "page", "Next": "FetchPage"}]
+    assert page_loop["States"][question["Default"]] == {"Type": "Succeed", "OutputPath": "$.place"}
+    assert page_loop["States"]["FetchPage"]["Parameters"]["loop_started_at.$"] == "$$.Execution.StartTime"
+
+
+def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
+    """A task's default timeout is three years."""
+    tasks = [
+        (name, state)
+        for name, state in itertools.chain(states(page_loop), states(crawl_machine))
+        if state["Type"] == "Task"
+    ]
+    assert {name for name, _ in tasks} == {"FetchPage", "PlanRun", "FinishRun", "TurnPages", "RecordVerdict"}
+    assert all(0 < state["TimeoutSeconds"] <= 960 for _, state in tasks)
+    assert all(state["Retry"] for _, state in tasks)
+
+
+def test_a_hand_over_is_cheap_in_history(child: dict[str, Any]) -> None:
+    path, name = [], child["StartAt"]
+    yes = {"PageLoopSucceeded?": "TakePlace", "ListingEnded?": "TurnPages"}
+    while not path or name != child["StartAt"]:
+        path.append(name)
+        state = child["States"][name]
+        name = yes.get(name) or state["Next"]
+    assert path == ["TurnPages", "PageLoopSucceeded?", "TakePlace", "ListingEnded?"]
+    assert sum(HISTORY_EVENTS[child["States"][name]["Type"]] for name in path) <= 12
+    # 25,000 events are then over 2,000 hand-overs of two minutes each: three days of paging.
+
+
+def test_the_place_survives_a_hand_over(child: dict[str, Any]) -> None:
+    assert child["States"]["TakePlace"]["Parameters"] == {
+        "run.$": "$.run",
+        "crawl.$": "$.crawl",
+        "target.$": "$.target",
+        "place.$": "States.StringToJson($.page_loop.Output)",
+        "patience": {"wait_seconds": 15, "interruptions": 0},
+    }
+    for name in ("BackedOff", "BackedOffLongest", "Interrupted"):
+        parameters = child["States"][name]["Parameters"]
+        assert parameters["place"] == {"from_checkpoint": True}
+        assert child["States"][name]["Next"] == "TurnPages"
+        assert {"run.$", "crawl.$", "target.$"} <= parameters.keys()
+
+
+def test_a_choice_is_a_question(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
+    for name, state in itertools.chain(states(page_loop), states(crawl_machine)):
+        assert name.endswith("?") == (state["Type"] == "Choice"), name
+
+
+def test_all_is_jsonpath(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
+    """The Distributed Map of the emulator reads JSONPath only."""
+    for _, state in itertools.chain([("", page_loop), ("", crawl_machine)], states(page_loop), states(crawl_machine)):
+        assert state.get("QueryLanguage", "JSONPath") == "JSONPath"
+
+
+def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine: dict[str, Any]) -> None:
+    each_target = crawl_machine["States"]["EachTarget"]
+    assert each_target["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    assert each_target["ToleratedFailurePercentage"] == 100
+    assert each_target["MaxConcurrency"] == 10
+    assert each_target["ItemReader"]["ReaderConfig"] == {"InputType": "JSON"}
+    assert each_target["ItemReader"]["Parameters"] == {
+        "Bucket.$": "$.targets.bucket",
+        "Key.$": "$.targets.key",
+    }
+    assert each_target["ResultWriter"]["Parameters"]["Prefix"] == "map-results"
+    assert each_target["ItemSelector"]["place"] == {"from_checkpoint": True}
+    # Whatever becomes of the map, the run gets its verdict.
+    assert each_target["Next"] == "FinishRun"
+    assert each_target["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.map_error", "Next": "FinishRun"}]
+
+
+def test_a_wrong_crawl_ends_at_plan_run_with_its_sentence(crawl_machine: dict[str, Any]) -> None:
+    (catch,) = crawl_machine["States"]["PlanRun"]["Catch"]
+    assert catch == {"ErrorEquals": ["InvalidCrawlError"], "Next": "ReadRefusal"}
+    refused = crawl_machine["States"][crawl_machine["States"]["ReadRefusal"]["Next"]]
+    assert refused == {"Type": "Fail", "Error": "InvalidCrawlError", "CausePath": "$.refusal.errorMessage"}
+
+
+def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[str, Any]) -> None:
+    question = crawl_machine["States"]["RunComplete?"]
+    assert question["Choices"] == [{"Variable": "$.outcome", "StringEquals": "succeeded", "Next": "RunSucceeded"}]
+    failed = crawl_machine["States"][question["Default"]]
+    assert failed == {"Type": "Fail", "Error": "RunIncomplete", "CausePath": "$.message"}
