@@ -49,7 +49,7 @@ def retrier(state: Mapping[str, Any], error: str) -> dict[str, Any]:
     return dict(found)
 
 
-def worst_wait(retrier: Mapping[str, Any]) -> float:
+def worst_wait(retrier: Mapping[str, int]) -> float:
     return sum(
         min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
         for attempt in range(retrier["MaxAttempts"])
@@ -106,7 +106,8 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
 
 
 def test_a_hand_over_is_cheap_in_history(child: dict[str, Any]) -> None:
-    path, name = [], child["StartAt"]
+    path: list[str] = []
+    name = child["StartAt"]
     yes = {"PageLoopSucceeded?": "TakePlace", "ListingEnded?": "TurnPages"}
     while not path or name != child["StartAt"]:
         path.append(name)
