@@ -49,11 +49,10 @@ def retrier(state: Mapping[str, Any], error: str) -> dict[str, Any]:
     return dict(found)
 
 
-def worst_wait(retrier: Mapping[str, int]) -> float:
-    return sum(
-        min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
-        for attempt in range(retrier["MaxAttempts"])
-    )
+def worst_wait(retrier: Mapping[str, int]) -> int:
+    waits = [retrier["IntervalSeconds"] * 2**attempt for attempt in range(retrier["MaxAttempts"])]
+    assert retrier["BackoffRate"] == 2
+    return sum(min(wait, retrier["MaxDelaySeconds"]) for wait in waits)
 
 
 def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
