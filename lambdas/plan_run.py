@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, targets, telemetry
 from pageturner.crawl import Crawl, parse_catalogue, parse_input
+from pageturner.identity import keys_of
 from pageturner.page_store import PageStore, targets_key
 from pageturner.run_store import RunStore
 
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the run that `event["input"]` asks for.
 
-    `event["execution"]` holds the `id` and `started_at` of the execution. Returns `run`, `crawl` and where the
-    `targets` lie. Raises `InvalidCrawlError`.
+    `event["execution"]` holds the `id` and `started_at` of the execution. Returns `run`, `crawl`, where the `targets`
+    lie, and, for people, `paging`. Raises `InvalidCrawlError`.
     """
     crawl = parse_input(event["input"], _catalogue())
     execution = event["execution"]
@@ -35,10 +36,22 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     pages = PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"])
     pages.put_json(targets_key(run), planned)
     runs = RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"])
-    runs.begin(run, crawl.as_dict(), execution["id"], len(planned))
-    telemetry.logger.info("run planned", extra={"crawl": crawl.name, "targets": len(planned)})
+    paging = _paging(crawl)
+    runs.begin(run, crawl.as_dict(), paging, execution["id"], len(planned))
+    telemetry.logger.info("run planned", extra={"crawl": crawl.name, "targets": len(planned), "paging": paging})
     where = {"bucket": pages.bucket, "key": targets_key(run), "count": len(planned)}
-    return {"run": asdict(run), "crawl": crawl.as_dict(), "targets": where}
+    return {"run": asdict(run), "crawl": crawl.as_dict(), "targets": where, "paging": paging}
+
+
+def _paging(crawl: Crawl) -> dict[str, Any]:
+    """How the run will page, for the person who looks: with which paginator, and what makes an item that item."""
+    paginator = crawl.paginator
+    keys = keys_of(crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search)
+    return {
+        "paginator": paginator.source,
+        **paginator.definition,
+        "keys": {name: expression or "a hash of the item" for name, expression in keys.items()},
+    }
 
 
 @cache

@@ -15,11 +15,13 @@ from typing import Any, cast
 
 import jmespath
 from botocore import xform_name
+from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 from jmespath.exceptions import JMESPathError
 
-from pageturner import api
+from pageturner import api, pagination
 from pageturner.errors import InvalidCrawlError
+from pageturner.paginators import NEEDED, NEVER_ENDING, STATED, Paginator, paginator_of
 
 # Part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
@@ -50,10 +52,22 @@ class Crawl:
     regions: tuple[str, ...] = ()
     search: str | None = None
     key: str | None = None
+    input_token: str | tuple[str, ...] | None = None
+    output_token: str | tuple[str, ...] | None = None
+    result_key: str | tuple[str, ...] | None = None
+    limit_key: str | None = None
+    more_results: str | None = None
+    max_pages: int = 10_000_000
     sinks: tuple[str, ...] = SINKS
     schedule: str | None = None
     timezone: str = "UTC"
     enabled: bool = True
+
+    @property
+    def paginator(self) -> Paginator:
+        """What pages the operation; what the crawl states goes first."""
+        stated = {name: value for name in STATED if (value := getattr(self, name)) is not None}
+        return paginator_of(self.service, self.operation, _as_lists(stated))
 
     def as_dict(self) -> dict[str, Any]:
         """The crawl as JSON: a catalogue entry with its name, without the keys that have their default."""
@@ -168,8 +182,8 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         near = _nearest(xform_name(operation), api.operation_names(service))
         yield f"{place}.operation: {service} has no operation {_shown(operation)}{near}"
         return
-    if api.official_paginator(service, operation) is None:
-        yield f"{place}.operation: botocore has no paginator for {service} {operation}"
+    if reason := NEVER_ENDING.get((service, operation)):
+        yield f"{place}.operation: {service} {operation} never ends: {reason}"
         return
     parameters = entry.get("parameters", {})
     if not isinstance(parameters, Mapping) or not all(isinstance(key, str) for key in parameters):
@@ -201,11 +215,69 @@ def _check_pagination_config(entry: Mapping[str, Any], place: str) -> Iterable[s
                 yield f"{place}.{key}: {_shown(value)} must be a token that boto3, the AWS CLI or a run gave"
         elif not _is_whole(value) or value < 1:
             yield f"{place}.{key}: {_shown(value)} must be a whole number from 1"
+
+
+def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    """How the operation pages: what is stated of it, what is missing, and what the way it pages does not allow."""
+    if not _is_whole(entry.get("max_pages", 1)) or entry.get("max_pages", 1) < 1:
+        yield f"{place}.max_pages: {_shown(entry['max_pages'])} must be a whole number from 1"
     service, operation = entry.get("service"), entry.get("operation")
-    if "PageSize" in config and service in api.service_names() and operation in api.operation_names(str(service)):
-        official = api.official_paginator(str(service), str(operation))
-        if official and "limit_key" not in official:
-            yield f"{place}.PageSize: {service} {operation} has no parameter that sets the size of a page; leave it out"
+    if not isinstance(service, str) or not isinstance(operation, str):
+        return
+    if service not in api.service_names() or operation not in api.operation_names(service):
+        return
+    stated = {name: entry[name] for name in STATED if name in entry}
+    problems = list(_check_stated(stated, api.operation_model(service, operation), place))
+    yield from problems
+    if problems:
+        return
+    paginator = paginator_of(service, operation, _as_lists(stated))
+    if paginator.missing:
+        lacking = [name for name in NEEDED if name not in paginator.definition]
+        yield (
+            f"{place}: botocore has no paginator for {service} {operation}, and how it pages cannot be inferred: "
+            f"{paginator.missing}; state {_listed(lacking)} in the crawl"
+        )
+        return
+    config = entry.get("pagination_config", {})
+    if isinstance(config, Mapping):
+        yield from _check_config_fits(config, paginator, service, operation, f"{place}.pagination_config")
+
+
+def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) -> Iterable[str]:
+    parameters = list(model.input_shape.members) if model.input_shape else []
+    for name, value in stated.items():
+        several = isinstance(value, list | tuple) and name in NEEDED
+        values = list(value) if several else [value]
+        if not values or not all(isinstance(each, str) and each for each in values):
+            yield f"{place}.{name}: {_shown(value)} must be a name{' or a list of names' if name in NEEDED else ''}"
+        elif name in ("input_token", "limit_key"):
+            for each in set(values) - set(parameters):
+                near = _nearest(each, parameters)
+                yield f"{place}.{name}: {_shown(each)} is not a parameter of the operation{near}"
+        else:
+            for each in values:
+                yield from _check_expression(each, f"{place}.{name}")
+    tokens = [stated.get(name) for name in ("input_token", "output_token")]
+    if all(tokens) and len({len(t) if isinstance(t, list | tuple) else 1 for t in tokens}) > 1:
+        yield f"{place}.output_token: there must be one for each input_token, in the same order"
+
+
+def _check_config_fits(
+    config: Mapping[str, Any], paginator: Paginator, service: str, operation: str, place: str
+) -> Iterable[str]:
+    definition = paginator.definition
+    if "PageSize" in config and "limit_key" not in definition:
+        yield f"{place}.PageSize: {service} {operation} has no parameter that sets the size of a page; leave it out"
+    primary = pagination.result_keys(definition)[0]
+    kind = getattr(pagination.result_shape(api.operation_model(service, operation), primary), "type_name", "list")
+    if "MaxItems" in config and kind in ("map", "structure"):
+        yield f"{place}.MaxItems: it counts the elements of a list, and {primary} is a {kind}; leave it out"
+    token = config.get("StartingToken")
+    if isinstance(token, str) and token:
+        wrong = pagination.wrong_starting_token(token, definition)
+        if wrong:
+            yield f"{place}.StartingToken: {wrong}"
 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -216,12 +288,16 @@ def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         if not isinstance(expression, str) or not expression:
             yield f"{place}.{key}: {_shown(expression)} must be a JMESPath expression"
             continue
-        try:
-            jmespath.compile(expression)
-        except JMESPathError as error:
-            at = getattr(error, "lex_position", None)
-            where = "" if at is None else f" at character {at + 1}"
-            yield f"{place}.{key}: {_shown(expression)} is not JMESPath{where}: {str(error).splitlines()[0]}"
+        yield from _check_expression(expression, f"{place}.{key}")
+
+
+def _check_expression(expression: str, place: str) -> Iterable[str]:
+    try:
+        jmespath.compile(expression)
+    except JMESPathError as error:
+        at = getattr(error, "lex_position", None)
+        where = "" if at is None else f" at character {at + 1}"
+        yield f"{place}: {_shown(expression)} is not JMESPath{where}: {str(error).splitlines()[0]}"
 
 
 def _check_lists(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -252,7 +328,12 @@ def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield f"{place}.timezone: {_shown(timezone)} is not a time zone{_nearest(timezone, zones)}"
 
 
-_CHECKS = (_check_api, _check_pagination_config, _check_expressions, _check_lists, _check_schedule)
+_CHECKS = (_check_api, _check_pagination_config, _check_paging, _check_expressions, _check_lists, _check_schedule)
+
+
+def _as_lists(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """botocore wants lists, and a frozen crawl has tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items()}
 
 
 def _is_whole(value: object) -> bool:

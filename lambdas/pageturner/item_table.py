@@ -30,10 +30,10 @@ class ItemTable:
         self._dynamodb = dynamodb
         self._table = table
 
-    def project(self, page: CommittedPage) -> None:
-        """Put every item of `page`. Raises `SinkError` when DynamoDB does not take them all."""
+    def project(self, page: CommittedPage, primary: str) -> None:
+        """Put every item of `page`, of which `primary` is the primary result key. Raises `SinkError`."""
         # A key twice in one batch would have the whole batch rejected.
-        items = [_item(record, page.key, line) for line, record in enumerate(page.records, start=1)]
+        items = [_item(record, primary, page.key, line) for line, record in enumerate(page.records, start=1)]
         puts: dict[str, WriteRequestTypeDef] = {item["sk"]["S"]: {"PutRequest": {"Item": item}} for item in items}
         requests = list(puts.values())
         for start in range(0, len(requests), _BATCH):
@@ -53,19 +53,25 @@ class ItemTable:
             unprocessed = left
 
 
-def _item(record: Mapping[str, Any], page_object: str, line: int) -> dict[str, Any]:
+def _item(record: Mapping[str, Any], primary: str, page_object: str, line: int) -> dict[str, Any]:
+    own = record["result_key"] == primary
     item: dict[str, Any] = {
         "pk": {"S": partition_key(record["crawl"], record["target"])},
-        "sk": {"S": sort_key(record["key"])},
+        # A folder and a file may have the same name.
+        "sk": {"S": sort_key(record["key"] if own else f"{record['result_key']}#{record['key']}")},
         "page_object": {"S": page_object},
         "line": {"N": str(line)},
     }
-    for name in ("crawl", "run_id", "account", "region", "target", "fetched_at"):
+    for name in ("crawl", "run_id", "account", "region", "target", "result_key", "key", "fetched_at"):
         item[name] = {"S": record[name]}
-    # The text is ASCII. An item that DynamoDB cannot hold is found in its page object, at its line.
-    if len(record["item"]) <= _LARGEST_ITEM - _ROOM:
+    if not is_large(record):
         item["item"] = {"S": record["item"]}
     return item
+
+
+def is_large(record: Mapping[str, Any]) -> bool:
+    """Whether DynamoDB cannot hold an item's text, which is ASCII: then it is found in its page object, at its line."""
+    return len(record["item"]) > _LARGEST_ITEM - _ROOM
 
 
 def partition_key(crawl_name: str, target_id: str) -> str:

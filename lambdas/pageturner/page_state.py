@@ -7,7 +7,7 @@ of a run, `target` for all pages of a target; only `place` moves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pageturner.crawl import Crawl
@@ -44,9 +44,11 @@ class Place:
     """Where the paging of a target is.
 
     `page` is the number of the page to fetch, in pass `pass_number`, and `token` fetches it (None: the first page).
-    `taken` counts what `MaxItems` counts; `items` and `bytes` what was written (bytes: compressed). `next` tells the
-    state machine what to do; at the end, `verdict` says what the listing is, and `token` is boto3's resume token where
-    `MaxItems` stopped it.
+    `taken` counts what `MaxItems` counts; `items` and `bytes` what was written (bytes: compressed), `shared_keys` the
+    items that shared their key with another one on their page, `large_items` those that DynamoDB holds as a reference
+    to their line in S3, `sums` adds up the numbers among the result keys. `next`
+    tells the state machine what to do; at the end, `verdict` says what the listing is, and `token` is boto3's resume
+    token where something other than the listing's own end stopped it.
     """
 
     pass_number: int = 1
@@ -55,6 +57,9 @@ class Place:
     taken: int = 0
     items: int = 0
     bytes: int = 0
+    shared_keys: int = 0
+    large_items: int = 0
+    sums: Mapping[str, float] = field(default_factory=dict)
     next: Next = "page"
     verdict: str | None = None
 

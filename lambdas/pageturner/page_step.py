@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -20,10 +20,12 @@ from botocore.exceptions import ClientError, HTTPClientError, PaginationError, P
 from botocore.model import OperationModel
 
 from pageturner import api, errors, pagination
-from pageturner.item_table import ItemTable
+from pageturner.crawl import Crawl
+from pageturner.identity import keys_of
+from pageturner.item_table import ItemTable, is_large
 from pageturner.page_state import PageState, Place
-from pageturner.page_store import CommittedPage, PageStore
-from pageturner.records import records
+from pageturner.page_store import CommittedPage, End, Facts, PageStore
+from pageturner.records import item_json, records
 from pageturner.run_store import PageRecord, RunStore
 
 
@@ -59,8 +61,8 @@ class PageStep:
         fetched = time.monotonic()
         committed = self._commit(state, place, page)
         if "dynamodb" in state.crawl.sinks:
-            self.items.project(committed)
-        after = _place_after(place, committed)
+            self.items.project(committed, primary=_primary(state.crawl))
+        after = _place_after(place, committed, state.crawl)
         self.runs.record_page(
             state.run,
             PageRecord(
@@ -71,6 +73,8 @@ class PageStep:
                 committed.bytes,
                 committed.key,
                 after,
+                # botocore takes them from the first page only.
+                item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None,
             ),
         )
         written = time.monotonic()
@@ -85,7 +89,7 @@ class PageStep:
             return pagination.fetch_page(
                 getattr(self.client(crawl.service, state.target.region), crawl.operation),
                 model,
-                _paginator(state),
+                crawl.paginator.definition,
                 state.target.parameters,
                 crawl.pagination_config,
                 token=token,
@@ -100,25 +104,24 @@ class PageStep:
             raise errors.InvalidRequestError(str(error)) from error
 
     def _commit(self, state: PageState, place: Place, page: pagination.Page) -> CommittedPage:
-        end = None
-        if page.resume_token is not None:
-            end = "limited"
-        elif page.next_token is None:
-            end = "complete"
-        elif page.repeated_token:
-            end = "repeated"
-        found = pagination.items(page.response, _paginator(state), state.crawl.search)
-        fetched_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return self.pages.commit(
-            state.run,
-            state.crawl.name,
-            state.target,
+        crawl = state.crawl
+        model = api.operation_model(crawl.service, crawl.operation)
+        definition = crawl.paginator.definition
+        lines, shared_keys = records(
+            state,
             place,
-            records(state, place, found, fetched_at),
-            next_token=page.next_token or page.resume_token,
-            end=end,
-            taken=page.taken,
+            pagination.items(page.response, model, definition, crawl.search),
+            keys_of(crawl.service, crawl.operation, definition, crawl.key, crawl.search),
+            datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
+        facts = Facts(
+            next_token=page.next_token or page.resume_token,
+            end=_end(page, is_last_allowed=place.page >= crawl.max_pages),
+            taken=page.taken,
+            shared_keys=shared_keys,
+            sums=pagination.sums(page.response, definition),
+        )
+        return self.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
 
     def _ended(self, turned: Turned) -> Turned:
         if turned.place.verdict == "failed":
@@ -129,25 +132,37 @@ class PageStep:
         return turned
 
 
-def _place_after(place: Place, page: CommittedPage) -> Place:
-    verdicts = {"complete": "complete", "limited": "limited", "repeated": "failed"}
+def _end(page: pagination.Page, *, is_last_allowed: bool) -> End | None:
+    if page.resume_token is not None:
+        return "limited"
+    if page.next_token is None:
+        return "complete"
+    if page.repeated_token:
+        return "repeated"
+    return "endless" if is_last_allowed else None
+
+
+def _primary(crawl: Crawl) -> str:
+    return pagination.result_keys(crawl.paginator.definition)[0] if crawl.search is None else "search"
+
+
+def _place_after(place: Place, page: CommittedPage, crawl: Crawl) -> Place:
+    facts = page.facts
+    verdict = "failed" if facts.end == "repeated" else facts.end
+    names = {**place.sums, **facts.sums}
     return replace(
         place,
         page=place.page + 1,
-        token=page.next_token,
-        taken=place.taken + page.taken,
+        token=facts.next_token,
+        taken=place.taken + facts.taken,
         items=place.items + len(page.records),
         bytes=place.bytes + page.bytes,
-        next="page" if page.end is None else "end",
-        verdict=verdicts[page.end] if page.end else None,
+        shared_keys=place.shared_keys + facts.shared_keys,
+        large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in crawl.sinks else 0),
+        sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
+        next="page" if facts.end is None else "end",
+        verdict=verdict,
     )
-
-
-def _paginator(state: PageState) -> Mapping[str, Any]:
-    paginator = api.official_paginator(state.crawl.service, state.crawl.operation)
-    if paginator is None:
-        raise errors.InvalidCrawlError(f"botocore has no paginator for {state.crawl.service} {state.crawl.operation}")
-    return paginator
 
 
 def _declares_throttling(model: OperationModel, error: ClientError) -> bool:

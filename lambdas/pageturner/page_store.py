@@ -10,9 +10,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -31,19 +31,32 @@ _FACTS = "page"
 _COMPRESSION = 6
 
 
-@dataclass(frozen=True)
-class CommittedPage:
-    """A page as its object holds it.
+End = Literal["complete", "limited", "repeated", "endless"]
 
-    `next_token` fetches the next page; where there is none, `end` says why: "complete", "limited" (then `next_token` is
-    boto3's resume token) or "repeated" (the token is the one that fetched this page). `taken` counts what `MaxItems`
-    counts, `bytes` is the object's size.
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a page besides its items, and put with them.
+
+    `next_token` fetches the next page. At the listing's end, `end` says why it ended: "complete"; "limited" by
+    `MaxItems` (then `next_token` is boto3's resume token); "repeated", the token being the one that fetched this page;
+    "endless", there being more pages than the crawl allows. `taken` counts what `MaxItems` counts, `shared_keys` the
+    items that share their key with another, `sums` has the numbers among the result keys.
     """
 
-    records: list[Mapping[str, Any]]
     next_token: str | None
-    end: str | None
+    end: End | None
     taken: int
+    shared_keys: int
+    sums: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class CommittedPage:
+    """A page as its object holds it, under `key`; `bytes` is the object's size."""
+
+    records: list[dict[str, Any]]
+    facts: Facts
     bytes: int
     key: str
 
@@ -61,33 +74,27 @@ class PageStore:
         crawl_name: str,
         target: Target,
         place: Place,
-        records: Iterable[Mapping[str, Any]],
-        *,
-        next_token: str | None,
-        end: str | None,
-        taken: int,
+        records: list[dict[str, Any]],
+        facts: Facts,
     ) -> CommittedPage:
         """Put the page, and return it, or, where another invocation was first, the page that *it* put.
 
         Raises `SinkError` when S3 does not take it.
         """
-        lines = list(records)
         body = gzip.compress(
-            "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in lines).encode("ascii"),
+            "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in records).encode("ascii"),
             compresslevel=_COMPRESSION,
             mtime=0,
         )
         key = page_key(run, crawl_name, target, place)
-        kept = self.keep_token(run, next_token)
-        facts = {"next_token": kept, "end": end, "taken": taken}
+        kept = replace(facts, next_token=self.keep_token(run, facts.next_token))
         try:
             self._s3.put_object(
                 Bucket=self.bucket,
                 Key=key,
                 Body=body,
-                Metadata={_FACTS: json.dumps(facts)},
-                ContentType="application/x-ndjson",
-                ContentEncoding="gzip",
+                Metadata={_FACTS: json.dumps(asdict(kept))},
+                ContentType="application/gzip",
                 IfNoneMatch="*",
             )
         except ClientError as error:
@@ -95,15 +102,15 @@ class PageStore:
                 return self.read(key)
             # Also a 409, ConditionalRequestConflict: another invocation is putting this page right now.
             raise SinkError(f"s3://{self.bucket}/{key} was not written: {error}") from error
-        return CommittedPage(lines, kept, end, taken, len(body), key)
+        return CommittedPage(records, kept, len(body), key)
 
     def read(self, key: str) -> CommittedPage:
         """Return the page that lies under `key`."""
         found = self._s3.get_object(Bucket=self.bucket, Key=key)
         body = found["Body"].read()
-        facts = json.loads(found["Metadata"][_FACTS])
+        facts = Facts(**json.loads(found["Metadata"][_FACTS]))
         records = [json.loads(line) for line in gzip.decompress(body).splitlines()]
-        return CommittedPage(records, facts["next_token"], facts["end"], facts["taken"], len(body), key)
+        return CommittedPage(records, facts, len(body), key)
 
     def keep_token(self, run: Run, token: str | None) -> str | None:
         """Return what stands for `token` in metadata and state: itself, or a reference to an object that holds it."""

@@ -116,6 +116,21 @@ def _resume_token(resume_token: str | None, sent: Mapping[str, Any] | None) -> s
     return TokenEncoder().encode({**decoded, **sent}) if _TRUNCATE in decoded else resume_token
 
 
+def wrong_starting_token(token: str, paginator: Mapping[str, Any]) -> str | None:
+    """Why `token` cannot be a StartingToken here, or None where boto3 would take it: its own token, or a raw one."""
+    names = input_tokens(paginator)
+    try:
+        decoded = TokenDecoder().decode(token)
+    except (ValueError, TypeError):
+        raw = token.split("___")
+        if len(raw) > len(names) + 1:
+            return f"it is not a token of this operation, which has {len(names)} input tokens"
+        return None
+    if not isinstance(decoded, dict) or set(decoded) - {_TRUNCATE} != set(names):
+        return f"it belongs to another operation; a token of this one holds {', '.join(names)}"
+    return None
+
+
 def input_tokens(paginator: Mapping[str, Any]) -> list[str]:
     """The paginator's `input_token`, which is a name or a list of names."""
     names = paginator["input_token"]
@@ -128,14 +143,41 @@ def result_keys(paginator: Mapping[str, Any]) -> list[str]:
     return keys if isinstance(keys, list) else [keys]
 
 
-def items(response: Mapping[str, Any], paginator: Mapping[str, Any], search: str | None = None) -> Iterator[Any]:
-    """The items of a page: of all its result keys, or what boto3's ``PageIterator.search`` gives for `search`.
+def items(
+    response: Mapping[str, Any], model: OperationModel, paginator: Mapping[str, Any], search: str | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield the items of a page, each with the result key that it came from.
 
-    Numbers (dynamodb's Count) are sums over pages, not items. A `search` without a result on a page has no item there.
+    An element of a list is an item; so is an entry of a map, as ``{"key": …, "value": …}``, and a structure or a string
+    as a whole. A number is a sum (see `sums`). With `search`, the items are what boto3's ``PageIterator.search`` gives,
+    under the name "search"; where it finds nothing on a page, there is no item.
     """
-    for expression in [search] if search else result_keys(paginator):
-        found = jmespath.compile(expression).search(response)
+    if search is not None:
+        found = jmespath.compile(search).search(response)
+        if found is not None:
+            yield from (("search", item) for item in (found if isinstance(found, list) else [found]))
+        return
+    for name in result_keys(paginator):
+        found = jmespath.compile(name).search(response)
         if isinstance(found, list):
-            yield from found
-        elif found is not None and (search or isinstance(found, str | Mapping)):
-            yield found
+            yield from ((name, item) for item in found)
+        elif isinstance(found, Mapping) and getattr(result_shape(model, name), "type_name", None) == "map":
+            yield from ((name, {"key": key, "value": value}) for key, value in found.items())
+        elif found and isinstance(found, str | bytes | Mapping):
+            yield name, found
+
+
+def sums(response: Mapping[str, Any], paginator: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers among the result keys of a page (dynamodb's Count), which botocore adds up over all pages."""
+    found = {name: jmespath.compile(name).search(response) for name in result_keys(paginator)}
+    return {name: n for name, n in found.items() if isinstance(n, int | float) and not isinstance(n, bool)}
+
+
+def result_shape(model: OperationModel, result_key: str) -> Any:
+    """The shape that a result key like ``A.B`` finds in an operation's output, or None where it is an expression."""
+    shape: Any = model.output_shape
+    for name in result_key.split("."):
+        shape = getattr(shape, "members", {}).get(name)
+        if shape is None:
+            return None
+    return shape

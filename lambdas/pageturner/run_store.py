@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+_LONGEST_TEXT = 300_000
+
+
 @dataclass(frozen=True)
 class PageRecord:
-    """A page that was written: the `place` after it, its own item count and size, and the key of its object."""
+    """A page that was written: the `place` after it, its own item count and size, and the key of its object.
+
+    `non_aggregate` is the JSON text of botocore's `non_aggregate_part`, which only the first page has.
+    """
 
     target_id: str
     pass_number: int
@@ -32,6 +38,7 @@ class PageRecord:
     bytes: int
     key: str
     place: Place
+    non_aggregate: str | None = None
 
 
 class RunStore:
@@ -41,9 +48,12 @@ class RunStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def begin(self, run: Run, crawl: Mapping[str, Any], execution_id: str, targets: int) -> None:
+    def begin(
+        self, run: Run, crawl: Mapping[str, Any], paging: Mapping[str, Any], execution_id: str, targets: int
+    ) -> None:
         """Record that a run has begun."""
-        self._put(run, "run", crawl=crawl, started_at=run.started_at, execution=execution_id, targets=targets)
+        about = {"crawl": crawl, "paging": paging, "execution": execution_id, "targets": targets}
+        self._put(run, "run", started_at=run.started_at, **about)
 
     def finish(self, run: Run, summary: Mapping[str, Any]) -> None:
         """Record how a run has ended."""
@@ -66,6 +76,8 @@ class RunStore:
             bytes=record.bytes,
             key=record.key,
             place=record.place.as_dict(),
+            # A DynamoDB item is at most 400 KB; what is larger than this is also more than a summary.
+            non_aggregate=record.non_aggregate if len(record.non_aggregate or "") <= _LONGEST_TEXT else None,
         )
 
     def checkpoint(self, run: Run, target: Target) -> Place | None:
@@ -101,6 +113,7 @@ class RunStore:
                 bytes=int(item["bytes"]["N"]),
                 key=item["key"]["S"],
                 place=Place(**json.loads(item["place"]["S"])),
+                non_aggregate=item["non_aggregate"]["S"] if "non_aggregate" in item else None,
             )
 
     def verdicts(self, run: Run) -> dict[str, dict[str, str]]:
@@ -129,6 +142,8 @@ class RunStore:
     def _put(self, run: Run, sk: str, **values: Any) -> None:
         item = {**_key(run, sk), "expires_at": _expires_at(run)}
         for name, value in values.items():
+            if value is None:
+                continue
             if isinstance(value, int):
                 item[name] = {"N": str(value)}
             else:

@@ -47,7 +47,7 @@ def manifest(
         listing = listings.get(target["target_id"], _TargetPages())
         last = listing.records[-1].place if listing.records else None
         verdict = {"verdict": "unfinished", **verdicts.get(target["target_id"], {})}
-        if last and last.verdict in ("complete", "limited"):
+        if last and last.verdict in ("complete", "limited", "endless"):
             verdict = {"verdict": last.verdict}
             if last.token:
                 verdict["resume_token"] = last.token
@@ -58,6 +58,10 @@ def manifest(
                 "pages": len(listing.records),
                 "items": sum(record.items for record in listing.records),
                 "bytes": sum(record.bytes for record in listing.records),
+                "shared_keys": last.shared_keys if last else 0,
+                "large_items": last.large_items if last else 0,
+                "sums": last.sums if last else {},
+                "non_aggregate": json.loads(listing.records[0].non_aggregate or "{}") if listing.records else {},
             }
         )
         files += [{"key": record.key, "items": record.items, "bytes": record.bytes} for record in listing.records]
@@ -75,7 +79,10 @@ def summary(run: Run, crawl: Crawl, manifest: Mapping[str, Any], throttles: int,
     if "MaxItems" in crawl.pagination_config:
         wanted.add("limited")
     short = [target for target in targets if target["verdict"] not in wanted]
-    totals = {name: sum(target[name] for target in targets) for name in ("pages", "items", "bytes")}
+    totals = {
+        name: sum(target[name] for target in targets)
+        for name in ("pages", "items", "bytes", "shared_keys", "large_items")
+    }
     verdict = "complete"
     if set(verdicts) - {"complete"}:
         verdict = "limited" if not short else "incomplete"
@@ -102,7 +109,11 @@ def _sentence(
         return f"limited to {limit:,} items a target: {written}" if "limited" in verdicts else f"complete: {written}"
     by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(verdicts.items()))
     first = short[0]
-    why = f"{first['error']}: {_message(first['cause'])}" if first.get("error") else "it was not paged to its end"
+    why = "it was not paged to its end"
+    if first["verdict"] == "endless":
+        why = f"it has more than max_pages ({crawl.max_pages:,}) pages"
+    elif first.get("error"):
+        why = f"{first['error']}: {_message(first['cause'])}"
     return f"{len(short):,} of {count:,} targets are not complete ({by_verdict}); {first['target_id']}: {why}"
 
 

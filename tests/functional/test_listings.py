@@ -113,6 +113,7 @@ def test_a_line_says_where_it_comes_from(aws: Aws, machines: Machines) -> None:
         "region": REGION,
         "target": target,
         "page": 2,
+        "result_key": "Contents",
         "key": "a05",
     }
 

@@ -57,7 +57,35 @@ def test_input_needs_no_catalogue() -> None:
         ({"service": 3}, "crawls.c.service: is 3; it must be"),
         ({"service": "s33"}, 'crawls.c.service: boto3 has no service "s33"; did you mean "s3"?'),
         ({"operation": "ListObjectsV2"}, 's3 has no operation "ListObjectsV2"; did you mean "list_objects_v2"?'),
-        ({"operation": "get_object"}, "crawls.c.operation: botocore has no paginator for s3 get_object"),
+        (
+            {"operation": "get_object", "parameters": {"Bucket": "b", "Key": "k"}},
+            "crawls.c: botocore has no paginator for s3 get_object, and how it pages cannot be inferred: it has no "
+            "parameter that looks like a token; state input_token, output_token, result_key in the crawl",
+        ),
+        (
+            {"service": "ce", "operation": "get_cost_categories"}
+            | {"parameters": {"TimePeriod": {"Start": "2026-01-01", "End": "2026-02-01"}}},
+            "its output has 2 lists (CostCategoryNames, CostCategoryValues), not one; state result_key in the crawl",
+        ),
+        (
+            {"service": "logs", "operation": "get_log_events", "parameters": {"logStreamName": "s"}},
+            "crawls.c.operation: logs get_log_events never ends: at its end it returns the token that it was given",
+        ),
+        ({"input_token": "Continuation"}, 'input_token: "Continuation" is not a parameter of the operation; did you'),
+        ({"input_token": []}, "crawls.c.input_token: [] must be a name or a list of names"),
+        ({"limit_key": ["a"]}, "crawls.c.limit_key: ['a'] must be a name"),
+        ({"result_key": "Contents["}, 'crawls.c.result_key: "Contents[" is not JMESPath'),
+        ({"output_token": ["A", "B"], "input_token": "Prefix"}, "there must be one for each input_token"),
+        ({"max_pages": 0}, "crawls.c.max_pages: 0 must be a whole number from 1"),
+        (
+            {"pagination_config": {"StartingToken": "eyJ2IjogMX0="}},
+            "StartingToken: it belongs to another operation; a token of this one holds ContinuationToken",
+        ),
+        (
+            {"service": "apigateway", "operation": "get_usage", "pagination_config": {"MaxItems": 5}}
+            | {"parameters": {"usagePlanId": "u", "startDate": "2026-01-01", "endDate": "2026-01-02"}},
+            "MaxItems: it counts the elements of a list, and items is a map; leave it out",
+        ),
         ({"parameters": []}, "crawls.c.parameters: [] must be an object of the operation's parameters"),
         ({"parameters": {"bucket": "b"}}, 's3 list_objects_v2 has no parameter "bucket"; did you mean "Bucket"?'),
         ({"parameters": {}}, 'crawls.c.parameters: Missing required parameter in input: "Bucket"'),
@@ -68,10 +96,6 @@ def test_input_needs_no_catalogue() -> None:
         ({"pagination_config": {"MaxItems": 0}}, "MaxItems: 0 must be a whole number from 1"),
         ({"pagination_config": {"MaxItems": True}}, "MaxItems: True must be a whole number from 1"),
         ({"pagination_config": {"StartingToken": ""}}, 'StartingToken: "" must be a token'),
-        (
-            {"service": "sts", "operation": "get_caller_identity", "parameters": {}},
-            "botocore has no paginator for sts get_caller_identity",
-        ),
         ({"search": "Contents[?"}, 'crawls.c.search: "Contents[?" is not JMESPath at character 11'),
         ({"key": ["Key"]}, "crawls.c.key: ['Key'] must be a JMESPath expression"),
         ({"regions": "us-east-1"}, 'crawls.c.regions: "us-east-1" must be a list of regions'),
