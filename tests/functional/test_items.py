@@ -180,7 +180,7 @@ def test_a_listing_of_exactly_as_many_pages_as_allowed_is_complete(
 def test_an_operation_that_botocore_does_not_page(
     aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = [{"WebACLs": [{"ARN": "a"}], "NextMarker": "t"}, {"WebACLs": [{"ARN": "b"}]}]
+    pages: list[dict[str, Any]] = [{"WebACLs": [{"ARN": "a"}], "NextMarker": "t"}, {"WebACLs": [{"ARN": "b"}]}]
     answers(monkeypatch, "wafv2", "list_web_acls", pages)
     planned = machines.plan({"service": "wafv2", "operation": "list_web_acls", "parameters": {"Scope": "REGIONAL"}})
     assert planned["paging"] == {

@@ -101,4 +101,4 @@ def test_a_set_is_a_list_in_an_order_of_its_own(numbers: set[int], texts: set[st
     text = item_json({"numbers": numbers, "texts": texts})
     found = json.loads(text)
     assert (set(found["numbers"]), set(found["texts"])) == (numbers, texts)
-    assert item_json({"numbers": set(sorted(numbers, reverse=True)), "texts": texts}) == text
+    assert found["numbers"] == sorted(numbers, key=str)
