@@ -21,7 +21,7 @@ local: $(RUN) $(EMULATOR) $(CLI) ## the same, and keep it running until Ctrl-C
 	@.venv/bin/python -m local.demo --keep
 
 test: $(DEV) $(EMULATOR) $(CLI) ## all tests
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 check: $(DEV) $(CLI) ## formatter, linter, types, synth, template
 	.venv/bin/ruff format --check
