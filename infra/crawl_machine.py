@@ -1,14 +1,16 @@
 """Crawl, the slow gear: a Standard state machine that plans a run, pages every target of it, and finishes it.
 
-Written in JSONPath throughout. A hand-over (`TurnPages` → `PageLoopSucceeded?` → `TakePlace` → `ListingEnded?` →
+Written in JSONPath throughout. A hand-over (`TurnPages` → `PageLoopSucceeded?` → `TakePlace` → `WhatNext?` →
 `TurnPages`) is 11 history events of the 25,000 that an execution may have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -19,14 +21,20 @@ from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
 from infra.page_loop import LAMBDA_ERRORS, PageLoop
 from pageturner.errors import (
     AccessDeniedError,
+    DeadlinePassedError,
     InvalidCrawlError,
     InvalidRequestError,
+    NotFoundError,
+    OverlapError,
     RepeatedTokenError,
     SinkError,
     ThrottledError,
     TokenInvalidError,
+    TooManyRestartsError,
 )
-from pageturner.page_state import FROM_CHECKPOINT
+from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
+from pageturner.summary import CONTINUES
+from pageturner.sweep import Sweep
 
 # PageLoop has already tried for most of a minute when Crawl begins to wait.
 FIRST_WAIT_SECONDS = 15
@@ -35,7 +43,7 @@ MOST_INTERRUPTIONS = 5
 
 
 class CrawlMachine(Construct):
-    """`PlanRun` → `EachTarget` → `FinishRun` → `RunComplete?`."""
+    """`PlanRun` → `AnythingToDo?` → `EachTarget` → `FinishRun` → `RunComplete?`."""
 
     def __init__(
         self,
@@ -45,11 +53,12 @@ class CrawlMachine(Construct):
         functions: Functions,
         page_loop: PageLoop,
         store: ItemStore,
-        max_concurrency: int,
+        hand_overs: int,
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
         self._store = store
+        self._hand_overs = hand_overs
         plan_run = tasks.LambdaInvoke(
             self,
             "PlanRun",
@@ -72,13 +81,17 @@ class CrawlMachine(Construct):
             "FinishRun",
             lambda_function=functions.finish_run,
             payload=sfn.TaskInput.from_object(
-                {"run": sfn.JsonPath.object_at("$.run"), "crawl": sfn.JsonPath.object_at("$.crawl")}
+                {
+                    "run": sfn.JsonPath.object_at("$.run"),
+                    "crawl": sfn.JsonPath.object_at("$.crawl"),
+                    "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                }
             ),
             payload_response_only=True,
             task_timeout=sfn.Timeout.duration(Duration.minutes(16)),
             retry_on_service_exceptions=False,
         )
-        plan_run.add_catch(self._refused(), errors=[InvalidCrawlError.__name__])
+        plan_run.add_catch(self._refused(), errors=[InvalidCrawlError.__name__, OverlapError.__name__])
         for task in (plan_run, finish_run):
             _retry(task, [SinkError.__name__, *LAMBDA_ERRORS])
 
@@ -87,7 +100,7 @@ class CrawlMachine(Construct):
             "EachTarget",
             label="EachTarget",
             map_execution_type=sfn.StateMachineType.STANDARD,
-            max_concurrency=max_concurrency,
+            max_concurrency_path="$.max_concurrency",
             item_reader=sfn.S3JsonItemReader(
                 bucket_name_path=sfn.JsonPath.string_at("$.targets.bucket"),
                 key=sfn.JsonPath.string_at("$.targets.key"),
@@ -99,25 +112,30 @@ class CrawlMachine(Construct):
                 # A redriven child goes on where it was.
                 "place": FROM_CHECKPOINT,
                 "patience": _patience(),
+                "hand_overs": 0,
+                "sweep": asdict(Sweep()),
             },
             # The targets' verdicts judge the run, in FinishRun; one lost child is not to end all others.
             tolerated_failure_percentage=100,
             result_writer_v2=sfn.ResultWriterV2(bucket=store.bucket, prefix=MAP_RESULTS_PREFIX),
             result_path=sfn.JsonPath.DISCARD,
-        ).item_processor(self._turn_target(page_loop))
+        ).item_processor(self._turn_target(page_loop, functions))
         each_target.add_catch(finish_run, result_path="$.map_error")
 
+        anything_to_do = sfn.Choice(self, "AnythingToDo?")
+        anything_to_do.when(sfn.Condition.is_present("$.targets"), each_target)
+        anything_to_do.otherwise(sfn.Succeed(self, "NothingToDo", output_path="$.nothing_to_do"))
+        each_target.next(finish_run)
         run_complete = sfn.Choice(self, "RunComplete?")
-        run_complete.when(
-            sfn.Condition.string_equals("$.outcome", "succeeded"), sfn.Succeed(self, "RunSucceeded")
-        ).otherwise(sfn.Fail(self, "RunFailed", error="RunIncomplete", cause_path="$.message"))
+        run_complete.when(sfn.Condition.string_equals("$.outcome", "succeeded"), sfn.Succeed(self, "RunSucceeded"))
+        run_complete.when(sfn.Condition.string_equals("$.outcome", "continues"), self._continue_run())
+        run_complete.otherwise(sfn.Fail(self, "RunFailed", error="RunIncomplete", cause_path="$.message"))
+        finish_run.next(run_complete)
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
             state_machine_type=sfn.StateMachineType.STANDARD,
-            definition_body=sfn.DefinitionBody.from_chainable(
-                plan_run.next(each_target).next(finish_run).next(run_complete)
-            ),
+            definition_body=sfn.DefinitionBody.from_chainable(plan_run.next(anything_to_do)),
             tracing_enabled=True,
             logs=sfn.LogOptions(
                 destination=logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY),
@@ -135,10 +153,39 @@ class CrawlMachine(Construct):
             "ReadRefusal",
             parameters={"refusal": sfn.JsonPath.string_to_json(sfn.JsonPath.string_at("$.Cause"))},
         )
-        error = InvalidCrawlError.__name__
-        return read.next(sfn.Fail(self, "CrawlRefused", error=error, cause_path="$.refusal.errorMessage"))
+        refused = sfn.Fail(self, "CrawlRefused", error_path="$.refusal.errorType", cause_path="$.refusal.errorMessage")
+        return read.next(refused)
 
-    def _turn_target(self, page_loop: PageLoop) -> sfn.Chain:
+    def _continue_run(self) -> sfn.Chain:
+        """Start the next execution of a run for which one is too short.
+
+        Raw, because a task that starts its own machine would depend on itself; the machine may start itself anyway,
+        for the sake of the Distributed Map.
+        """
+        start = sfn.CustomState(
+            self,
+            "ContinueRun",
+            state_json={
+                "Type": "Task",
+                "Resource": f"arn:{Stack.of(self).partition}:states:::states:startExecution",
+                "Parameters": {"StateMachineArn.$": "$$.StateMachine.Id", "Input.$": "$.continuation"},
+                "ResultPath": None,
+                "TimeoutSeconds": 60,
+                "Retry": [
+                    {
+                        "ErrorEquals": ["States.ALL"],
+                        "IntervalSeconds": 2,
+                        "BackoffRate": 2,
+                        "MaxDelaySeconds": 60,
+                        "MaxAttempts": 6,
+                        "JitterStrategy": "FULL",
+                    }
+                ],
+            },
+        )
+        return start.next(sfn.Succeed(self, "RunContinues"))
+
+    def _turn_target(self, page_loop: PageLoop, functions: Functions) -> sfn.Chain:
         """The child execution of one target."""
         turn_pages = tasks.CallAwsService(
             self,
@@ -170,17 +217,51 @@ class CrawlMachine(Construct):
                 "patience": _patience(),
             },
         )
-        ended = sfn.Choice(self, "ListingEnded?")
-        ended.when(sfn.Condition.string_equals("$.place.next", "end"), sfn.Succeed(self, "TargetEnded"))
-        ended.otherwise(turn_pages)
-        what_failed = self._what_failed(turn_pages)
+        record_verdict = self._record_verdict()
+        continues = self._verdict(
+            "ContinueElsewhere", "unfinished", error=CONTINUES, cause="it goes on in another execution"
+        )
+        what_next = sfn.Choice(self, "WhatNext?")
+        what_next.when(
+            sfn.Condition.and_(
+                sfn.Condition.is_present("$.place.next"), sfn.Condition.string_equals("$.place.next", "end")
+            ),
+            self._sweep(functions),
+        )
+        what_next.when(
+            sfn.Condition.number_greater_than_equals("$.hand_overs", self._hand_overs), continues.next(record_verdict)
+        )
+        what_next.otherwise(turn_pages)
+        what_failed = self._what_failed(what_next, record_verdict)
         turn_pages.add_catch(what_failed, result_path="$.page_loop")
-        succeeded.when(sfn.Condition.string_equals("$.page_loop.Status", "SUCCEEDED"), take_place.next(ended))
+        succeeded.when(sfn.Condition.string_equals("$.page_loop.Status", "SUCCEEDED"), take_place.next(what_next))
         succeeded.otherwise(what_failed)
         return turn_pages.next(succeeded)
 
-    def _what_failed(self, turn_pages: tasks.CallAwsService) -> sfn.Choice:
-        record_verdict = self._record_verdict()
+    def _sweep(self, functions: Functions) -> sfn.Chain:
+        """What is left to do with the items that the run did not see."""
+        sweep_items = tasks.LambdaInvoke(
+            self,
+            "SweepItems",
+            lambda_function=functions.sweep_items,
+            payload=sfn.TaskInput.from_object(
+                {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "place", "sweep")}
+            ),
+            payload_response_only=True,
+            result_path="$.sweep",
+            task_timeout=sfn.Timeout.duration(Duration.minutes(4)),
+            retry_on_service_exceptions=False,
+        )
+        _retry(sweep_items, [SinkError.__name__, *LAMBDA_ERRORS])
+        ended = sfn.Succeed(self, "TargetEnded")
+        # FinishRun sees that the sweep is not done.
+        sweep_items.add_catch(ended, result_path="$.sweep_error")
+        more = sfn.Choice(self, "MoreToSweep?")
+        more.when(sfn.Condition.string_equals("$.sweep.next", "sweep"), sweep_items)
+        more.otherwise(ended)
+        return sweep_items.next(more)
+
+    def _what_failed(self, what_next: sfn.Choice, record_verdict: sfn.TaskStateBase) -> sfn.Choice:
         denied = self._verdict("Denied", "denied").next(record_verdict)
         failed = self._verdict("Failed", "failed").next(record_verdict)
         given_up = self._verdict(
@@ -191,33 +272,44 @@ class CrawlMachine(Construct):
         ).next(record_verdict)
 
         what_failed = sfn.Choice(self, "WhatFailed?")
-        what_failed.when(_failed_with(ThrottledError), self._back_off(turn_pages))
+        what_failed.when(_failed_with(ThrottledError), self._back_off(what_next))
+        # FetchPage has put the beginning of the next pass into the checkpoint. Before that begins, whatever may still
+        # be at work on the abandoned one has ended, so that it can write no item after the sweep.
+        outlive = sfn.Wait(self, "OutlivePass", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
+        again = self._from_checkpoint("BeginAgain", _patience())
+        what_failed.when(_failed_with(TokenInvalidError), outlive.next(again).next(what_next))
+        late = self._verdict("Late", "unfinished").next(record_verdict)
+        what_failed.when(_failed_with(DeadlinePassedError), late)
         what_failed.when(_failed_with(AccessDeniedError), denied)
         what_failed.when(
-            _failed_with(InvalidRequestError, InvalidCrawlError, TokenInvalidError, RepeatedTokenError), failed
+            _failed_with(
+                InvalidRequestError, InvalidCrawlError, NotFoundError, RepeatedTokenError, TooManyRestartsError
+            ),
+            failed,
         )
         # All else cut the loop short: a time-out, a crash, a sink that is away. The checkpoint knows the place.
-        what_failed.otherwise(self._interrupted(turn_pages, given_up))
+        what_failed.otherwise(self._interrupted(what_next, given_up))
         return what_failed
 
-    def _back_off(self, turn_pages: tasks.CallAwsService) -> sfn.Wait:
+    def _back_off(self, what_next: sfn.Choice) -> sfn.Wait:
         """Wait where waiting costs nothing, and each time twice as long, up to some minutes."""
         wait = sfn.Wait(self, "BackOff", time=sfn.WaitTime.seconds_path("$.patience.wait_seconds"))
         longest = sfn.Choice(self, "WaitedLongest?")
         doubled = sfn.JsonPath.math_add(
             sfn.JsonPath.number_at("$.patience.wait_seconds"), sfn.JsonPath.number_at("$.patience.wait_seconds")
         )
-        again = self._from_checkpoint("BackedOffLongest", {"wait_seconds": LONGEST_WAIT_SECONDS, "interruptions": 0})
-        longer = self._from_checkpoint("BackedOff", {"wait_seconds": doubled, "interruptions": 0})
+        longest_wait: dict[str, Any] = {"wait_seconds": LONGEST_WAIT_SECONDS, "interruptions": 0}
+        again = self._from_checkpoint("BackedOffLongest", longest_wait, AFTER_THROTTLING)
+        longer = self._from_checkpoint("BackedOff", {"wait_seconds": doubled, "interruptions": 0}, AFTER_THROTTLING)
         longest.when(
             sfn.Condition.number_greater_than_equals("$.patience.wait_seconds", LONGEST_WAIT_SECONDS / 2),
-            again.next(turn_pages),
+            again.next(what_next),
         )
-        longest.otherwise(longer.next(turn_pages))
+        longest.otherwise(longer.next(what_next))
         wait.next(longest)
         return wait
 
-    def _interrupted(self, turn_pages: tasks.CallAwsService, given_up: sfn.Chain) -> sfn.Choice:
+    def _interrupted(self, what_next: sfn.Choice, given_up: sfn.Chain) -> sfn.Choice:
         too_often = sfn.Choice(self, "InterruptedTooOften?")
         too_often.when(
             sfn.Condition.number_greater_than_equals("$.patience.interruptions", MOST_INTERRUPTIONS - 1), given_up
@@ -231,12 +323,14 @@ class CrawlMachine(Construct):
                 "interruptions": sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.patience.interruptions"), 1),
             },
         )
-        too_often.otherwise(wait.next(once_more).next(turn_pages))
+        too_often.otherwise(wait.next(once_more).next(what_next))
         return too_often
 
-    def _from_checkpoint(self, name: str, patience: dict[str, Any]) -> sfn.Pass:
+    def _from_checkpoint(
+        self, name: str, patience: dict[str, Any], place: Mapping[str, Any] = FROM_CHECKPOINT
+    ) -> sfn.Pass:
         """The state from which TurnPages goes on after a loop that did not say where it was."""
-        return sfn.Pass(self, name, parameters={**_unchanging(), "place": FROM_CHECKPOINT, "patience": patience})
+        return sfn.Pass(self, name, parameters={**_unchanging(), "place": place, "patience": patience})
 
     def _verdict(self, name: str, verdict: str, error: str | None = None, cause: str | None = None) -> sfn.Pass:
         return sfn.Pass(
@@ -280,8 +374,11 @@ class CrawlMachine(Construct):
         return record_verdict
 
 
-def _unchanging() -> dict[str, str]:
-    return {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target")}  # type: ignore[misc]
+def _unchanging() -> dict[str, Any]:
+    """All but place and patience; and that there was one hand-over more."""
+    names = ("run", "crawl", "target", "sweep")
+    same = {name: sfn.JsonPath.object_at(f"$.{name}") for name in names}
+    return {**same, "hand_overs": sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.hand_overs"), 1)}
 
 
 def _patience() -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The three functions, and the asset that they share."""
+"""The four functions, and the asset that they share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jsii
-from aws_cdk import AssetHashType, BundlingOptions, Duration, ILocalBundling, RemovalPolicy
+from aws_cdk import ArnFormat, AssetHashType, BundlingOptions, Duration, ILocalBundling, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -28,7 +29,7 @@ FETCH_PAGE_TIMEOUT = Duration.seconds(60)
 
 
 class Functions(Construct):
-    """`plan_run`, `fetch_page` and `finish_run`: one file of ``lambdas/`` each."""
+    """`plan_run`, `fetch_page`, `sweep_items` and `finish_run`: one file of ``lambdas/`` each."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: Settings, crawls: Mapping[str, Crawl], store: ItemStore
@@ -49,9 +50,23 @@ class Functions(Construct):
         )
         # It holds the manifest: some 300 bytes for each page and target.
         self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
+        # Its own budget is 20 s, and a page of a query with its deletes may come on top.
+        self.sweep_items = self._function("SweepItems", "sweep_items", memory_size=512, timeout=Duration.minutes(3))
+        self.plan_run.add_to_role_policy(self._may_look_at_executions())
+        store.grant_sweep(self.sweep_items)
         store.grant_plan(self.plan_run)
         store.grant_turn_pages(self.fetch_page)
         store.grant_finish(self.finish_run)
+
+    def _may_look_at_executions(self) -> iam.PolicyStatement:
+        """Is the execution that has a lock still going? By name, because the machine depends on the function."""
+        executions = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name="*CrawlStateMachine*:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        return iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions])
 
     def _function(
         self,

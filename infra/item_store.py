@@ -49,9 +49,17 @@ class ItemStore(Construct):
         )
 
     def grant_plan(self, grantee: iam.IGrantable) -> None:
-        """What PlanRun does: it puts the targets file, and begins the run."""
+        """What PlanRun does: it locks, puts the targets file, and begins the run, or looks how far it is."""
         self.bucket.grant_put(grantee, "runs/*")
-        self.runs.grant(grantee, "dynamodb:PutItem")
+        self.bucket.grant_read(grantee, "runs/*")
+        self.runs.grant(
+            grantee,
+            "dynamodb:PutItem",
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+        )
 
     def grant_turn_pages(self, grantee: iam.IGrantable) -> None:
         """What FetchPage does. Not deleting: a page, once written, stays."""
@@ -62,8 +70,13 @@ class ItemStore(Construct):
         self.items.grant(grantee, "dynamodb:BatchWriteItem")
         self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
+    def grant_sweep(self, grantee: iam.IGrantable) -> None:
+        """What SweepItems does: it alone may remove items."""
+        self.items.grant(grantee, "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
+        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
+
     def grant_finish(self, grantee: iam.IGrantable) -> None:
         """What FinishRun does: it reads the run's records, and writes what they come to."""
         self.bucket.grant_read(grantee, "runs/*")
         self.bucket.grant_put(grantee, "runs/*")
-        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:UpdateItem")
+        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem")

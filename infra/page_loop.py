@@ -69,9 +69,24 @@ class PageLoop(Construct):
             max_attempts=4,
             jitter_strategy=sfn.JitterType.FULL,
         )
+        hand_over = sfn.Succeed(self, "HandOver", output_path="$.place")
+        pause = sfn.Wait(self, "Pause", time=sfn.WaitTime.timestamp_path("$.place.not_before"))
         another_page = sfn.Choice(self, "AnotherPage?")
         another_page.when(sfn.Condition.string_equals("$.place.next", "page"), fetch)
-        another_page.otherwise(sfn.Succeed(self, "HandOver", output_path="$.place"))
+        another_page.when(sfn.Condition.string_equals("$.place.next", "pause"), pause.next(fetch))
+        another_page.otherwise(hand_over)
+        # A loop that has turned a page has made progress, and says where it is; what broke it will break the next one
+        # at its first page, and that one fails.
+        turned_any = sfn.Choice(self, "TurnedAny?")
+        turned_any.when(
+            sfn.Condition.and_(
+                sfn.Condition.is_present("$.place.turned_in"),
+                sfn.Condition.string_equals_json_path("$.place.turned_in", "$$.Execution.StartTime"),
+            ),
+            hand_over,
+        )
+        turned_any.otherwise(sfn.Fail(self, "NoPageTurned", error_path="$.failure.Error", cause_path="$.failure.Cause"))
+        fetch.add_catch(turned_any, result_path="$.failure")
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",

@@ -30,7 +30,7 @@ class PageturnerStack(Stack):
             functions=functions,
             page_loop=page_loop,
             store=store,
-            max_concurrency=settings.max_concurrency,
+            hand_overs=settings.hand_overs,
             log_retention=retention,
         )
         schedules = Schedules(self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine)

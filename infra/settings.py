@@ -13,6 +13,8 @@ from pageturner.crawl import Crawl, parse_catalogue
 
 # Express executions end after five minutes. The rest is for a last page and for the retries of a page.
 LONGEST_LOOP_SECONDS = 150
+# A hand-over is 11 events of the 25,000 that an execution may have, and one after a BackOff 17.
+MOST_HAND_OVERS = 1400
 
 
 class SettingError(Exception):
@@ -27,7 +29,7 @@ class Settings:
     catalogue: str = "crawls.yaml"  # a path, relative to the project
     retain_data: bool = True  # keep bucket and tables when the stack is deleted
     loop_seconds: float = 120.0  # for how long one PageLoop turns pages before it hands over
-    max_concurrency: int = 10  # targets of a run that are paged side by side
+    hand_overs: int = 1400  # of one execution, before the run goes on in a new one
     log_retention_days: int = 30
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
     emulator: bool = False  # run the functions on MiniStack
@@ -41,8 +43,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.loop_seconds <= LONGEST_LOOP_SECONDS:
             raise SettingError(f"loop_seconds is {self.loop_seconds:g}; it must be from 0 to {LONGEST_LOOP_SECONDS}")
-        if not 1 <= self.max_concurrency <= 10_000:
-            raise SettingError(f"max_concurrency is {self.max_concurrency}; it must be from 1 to 10000")
+        if not 1 <= self.hand_overs <= MOST_HAND_OVERS:
+            raise SettingError(f"hand_overs is {self.hand_overs}; it must be from 1 to {MOST_HAND_OVERS}")
 
     def crawls(self) -> dict[str, Crawl]:
         """The crawls of the catalogue. Raises `pageturner.errors.InvalidCrawlError` and `SettingError`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Turn the page at `event["place"]`; see `pageturner.page_state` for the shapes. Returns the next place."""
+    began = datetime.now(UTC)
     state = PageState.from_event(event)
     step = _page_step()
     with telemetry.about_run(state.run.run_id, state.crawl.name):
@@ -37,7 +38,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
             telemetry.logger.warning("throttled", extra=facts)
             raise
         _report(state, turned)
-    return _after_budget(turned, event["loop_started_at"])
+    return _handed_back(turned, event["loop_started_at"], began)
 
 
 @cache
@@ -73,10 +74,20 @@ def _report(state: PageState, turned: Turned) -> None:
     )
 
 
-def _after_budget(turned: Turned, loop_started_at: str) -> dict[str, Any]:
-    """The place, with the word that ends this PageLoop when its time is used up: Express cannot tell time."""
-    place = turned.place.as_dict()
-    spent = datetime.now(UTC) - datetime.fromisoformat(loop_started_at)
-    if place["next"] == "page" and spent.total_seconds() >= float(os.environ["LOOP_SECONDS"]):
-        place["next"] = "hand_over"
+def _handed_back(turned: Turned, loop_started_at: str, began: datetime) -> dict[str, Any]:
+    """The place, with what comes next in this PageLoop, because Express can tell neither time nor pace.
+
+    `turned_in` says that this very loop has turned a page; `not_before` is when the next one may be fetched.
+    """
+    place = {**turned.place.as_dict(), "turned_in": loop_started_at}
+    if place["next"] != "page":
+        return place
+    spent = (datetime.now(UTC) - datetime.fromisoformat(loop_started_at)).total_seconds()
+    if spent >= float(os.environ["LOOP_SECONDS"]):
+        return {**place, "next": "hand_over"}
+    not_before = began + timedelta(seconds=turned.place.interval)
+    if not_before > datetime.now(UTC):
+        # Step Functions' timestamps go by seconds.
+        text = not_before.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return {**place, "next": "pause", "not_before": text}
     return place

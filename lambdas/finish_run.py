@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Finish the run of `event["run"]` and `event["crawl"]`, and return its summary."""
+    """Finish the run of `event["run"]` and `event["crawl"]`, in `event["execution"]`. Returns its summary."""
     run, crawl = Run(**event["run"]), Crawl.from_dict(event["crawl"])
     telemetry.logger.set_correlation_id(run.run_id)
     store = PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"])
     runs = RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"])
-    whole = manifest(run, crawl, store.get_json(targets_key(run)), runs.pages(run), runs.verdicts(run))
+    targets = store.get_json(targets_key(run))
+    whole = manifest(run, crawl, targets, runs.pages(run), runs.verdicts(run), runs.sweeps(run), runs.throttles(run))
     store.put_json(manifest_key(run), whole)
     result = {
-        **summary(run, crawl, whole, runs.throttles(run), datetime.now(UTC)),
+        **summary(run, crawl, whole, datetime.now(UTC)),
         "manifest": f"s3://{store.bucket}/{manifest_key(run)}",
         "items_prefix": f"s3://{store.bucket}/{page_prefix(run, crawl.name)}",
         "items_table": os.environ["ITEMS_TABLE"],
     }
     runs.finish(run, result)
+    runs.unlock(crawl.name, event["execution"])
     telemetry.logger.info("run finished", extra={"summary": result})
     return result

@@ -1,19 +1,20 @@
-"""PlanRun: validates what was asked for, names the run, and writes its targets for the Distributed Map."""
+"""PlanRun: validates what was asked for, names the run or finds it, and writes its targets for the Distributed Map."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pageturner import clients, targets, telemetry
-from pageturner.crawl import Crawl, parse_catalogue, parse_input
-from pageturner.identity import keys_of
-from pageturner.page_store import PageStore, targets_key
+from botocore.exceptions import ClientError
+
+from pageturner import clients, telemetry
+from pageturner.crawl import Crawl, parse_catalogue, parse_input, parse_resume
+from pageturner.page_store import PageStore
+from pageturner.planning import Execution, Planner
 from pageturner.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -22,36 +23,35 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Plan the run that `event["input"]` asks for.
+    """Plan the run that `event["input"]` asks for, in `event["execution"]` (`id` and `started_at`).
 
-    `event["execution"]` holds the `id` and `started_at` of the execution. Returns `run`, `crawl`, where the `targets`
-    lie, and, for people, `paging`. Raises `InvalidCrawlError`.
+    Returns `run`, `crawl`, where the `targets` lie, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`.
+    Raises `InvalidCrawlError` and `OverlapError`.
     """
-    crawl = parse_input(event["input"], _catalogue())
-    execution = event["execution"]
-    run = targets.plan_run(crawl, execution["id"], execution["started_at"])
-    telemetry.logger.set_correlation_id(run.run_id)
-    account = context.invoked_function_arn.split(":")[4]
-    planned = [asdict(target) for target in targets.targets(crawl, account, os.environ["AWS_REGION"])]
-    pages = PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"])
-    pages.put_json(targets_key(run), planned)
-    runs = RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"])
-    paging = _paging(crawl)
-    runs.begin(run, crawl.as_dict(), paging, execution["id"], len(planned))
-    telemetry.logger.info("run planned", extra={"crawl": crawl.name, "targets": len(planned), "paging": paging})
-    where = {"bucket": pages.bucket, "key": targets_key(run), "count": len(planned)}
-    return {"run": asdict(run), "crawl": crawl.as_dict(), "targets": where, "paging": paging}
+    execution = Execution(**event["execution"])
+    planner = Planner(
+        PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"]),
+        RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"]),
+        _is_running,
+    )
+    if run_id := parse_resume(event["input"]):
+        plan = planner.resume(run_id, execution)
+    else:
+        crawl = parse_input(event["input"], _catalogue())
+        account = context.invoked_function_arn.split(":")[4]
+        plan = planner.begin(crawl, execution, account, os.environ["AWS_REGION"])
+    telemetry.logger.info("run planned", extra={"plan": plan})
+    return plan
 
 
-def _paging(crawl: Crawl) -> dict[str, Any]:
-    """How the run will page, for the person who looks: with which paginator, and what makes an item that item."""
-    paginator = crawl.paginator
-    keys = keys_of(crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search)
-    return {
-        "paginator": paginator.source,
-        **paginator.definition,
-        "keys": {name: expression or "a hash of the item" for name, expression in keys.items()},
-    }
+def _is_running(execution: str) -> bool:
+    try:
+        found = clients.client("stepfunctions").describe_execution(executionArn=execution)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
+            return False
+        raise
+    return bool(found["status"] in ("RUNNING", "PENDING_REDRIVE"))
 
 
 @cache

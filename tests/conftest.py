@@ -15,7 +15,9 @@ from moto import mock_aws
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-STARTED_AT = "2026-02-03T04:05:06.789Z"
+# So far ahead that every item of an earlier run is older, and no deadline is near.
+STARTED_AT = "2126-02-03T04:05:06.789Z"
+LOOP_STARTED_AT = "2026-02-03T04:05:06.789Z"
 
 
 class LambdaContext:
@@ -104,6 +106,8 @@ class Machines:
     """The handlers, called as both state machines call them when nothing goes wrong: a do/while in their stead."""
 
     catalogue: Mapping[str, Any] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)  # executions
+    started_at: str = STARTED_AT
     context: Any = field(default_factory=LambdaContext)
 
     def plan(self, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
@@ -112,14 +116,15 @@ class Machines:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plan_run, "_catalogue", lambda: parse_catalogue({"crawls": self.catalogue}))
-            event = {"input": execution_input, "execution": {"id": execution, "started_at": STARTED_AT}}
-            return _through_json(plan_run.handler(event, self.context))
+            patch.setattr(plan_run, "_is_running", lambda execution: execution in self.running)
+            event = {"input": execution_input, "execution": {"id": execution, "started_at": self.started_at}}
+            return {**_through_json(plan_run.handler(event, self.context)), "execution": execution}
 
     def fetch(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
         import fetch_page
 
         state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
-        event = _through_json({**state, "loop_started_at": STARTED_AT, "retry_count": 0})
+        event = _through_json({**state, "loop_started_at": LOOP_STARTED_AT, "retry_count": 0})
         return _through_json(fetch_page.handler(event, self.context))
 
     def turn_all(self, planned: Mapping[str, Any], target: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -135,12 +140,24 @@ class Machines:
     def finish(self, planned: Mapping[str, Any]) -> dict[str, Any]:
         import finish_run
 
-        return _through_json(finish_run.handler({"run": planned["run"], "crawl": planned["crawl"]}, self.context))
+        event = {"run": planned["run"], "crawl": planned["crawl"], "execution": planned["execution"]}
+        return _through_json(finish_run.handler(event, self.context))
+
+    def sweep(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+        import sweep_items
+
+        sweep: dict[str, Any] = {"next": "sweep"}
+        while sweep["next"] != "end":
+            state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
+            sweep = _through_json(sweep_items.handler(_through_json({**state, "sweep": sweep}), self.context))
+        return sweep
 
     def run(self, aws: Aws, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
         planned = self.plan(execution_input, execution)
+        if "nothing_to_do" in planned:
+            return dict(planned["nothing_to_do"])
         for target in aws.json(planned["targets"]["key"]):
-            self.turn_all(planned, target)
+            self.sweep(planned, target, self.turn_all(planned, target)[-1])
         return self.finish(planned)
 
 

@@ -32,6 +32,9 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 # Crawls that are typed into the console get a name of their own, so that they never mix with the catalogue's.
 ADHOC_PREFIX = "adhoc-"
 SINKS = ("dynamodb",)
+OVERLAPS = ("refuse", "allow")
+STALE_ITEMS = ("remove", "mark", "keep")
+VERDICTS = ("complete", "limited", "denied", "failed", "unfinished", "endless")
 PAGINATION_CONFIG_KEYS = ("MaxItems", "PageSize", "StartingToken")
 # When a crawl runs is for the catalogue to say; all else can be said anew for one run.
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
@@ -58,6 +61,14 @@ class Crawl:
     limit_key: str | None = None
     more_results: str | None = None
     max_pages: int = 10_000_000
+    max_pages_per_second: float | None = None
+    max_concurrency: int = 10
+    deadline_hours: float = 24
+    overlap: str = "refuse"
+    tolerate: tuple[str, ...] = ()
+    ignore_errors: tuple[str, ...] = ()
+    stale_items: str = "remove"
+    allow_empty: bool = False
     sinks: tuple[str, ...] = SINKS
     schedule: str | None = None
     timezone: str = "UTC"
@@ -109,6 +120,19 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
     if problems:
         raise InvalidCrawlError("\n".join(problems))
     return crawls
+
+
+def parse_resume(document: object) -> str | None:
+    """Return the run that an input like ``{"resume": "<run_id>"}`` names, or None for another one.
+
+    Raises `InvalidCrawlError`.
+    """
+    if not isinstance(document, Mapping) or "resume" not in document:
+        return None
+    run_id = document["resume"]
+    if len(document) > 1 or not isinstance(run_id, str) or not run_id:
+        raise InvalidCrawlError(f'the input {_shown(document)} must be {{"resume": "<run_id>"}} and nothing else')
+    return run_id
 
 
 def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
@@ -311,6 +335,27 @@ def _check_lists(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield f"{place}.sinks: {_shown(sinks)} must be a list of any of: {_listed(SINKS)}"
 
 
+def _check_run(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    for key, least, most in (("max_pages_per_second", 0.001, 1000), ("deadline_hours", 0.001, 8760)):
+        value = entry.get(key, least)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            yield f"{place}.{key}: {_shown(value)} must be a number from {least} to {most}"
+    concurrency = entry.get("max_concurrency", 1)
+    if not _is_whole(concurrency) or not 1 <= concurrency <= 10_000:
+        yield f"{place}.max_concurrency: {_shown(concurrency)} must be a whole number from 1 to 10000"
+    for key, words in (("overlap", OVERLAPS), ("stale_items", STALE_ITEMS)):
+        if entry.get(key, words[0]) not in words:
+            yield f"{place}.{key}: {_shown(entry[key])} must be one of: {', '.join(words)}"
+    tolerate = entry.get("tolerate", [])
+    if not isinstance(tolerate, list | tuple) or not set(map(str, tolerate)) <= set(VERDICTS):
+        yield f"{place}.tolerate: {_shown(tolerate)} must be a list of any of: {', '.join(VERDICTS)}"
+    ignored = entry.get("ignore_errors", [])
+    if not isinstance(ignored, list | tuple) or not all(isinstance(code, str) and code for code in ignored):
+        yield f'{place}.ignore_errors: {_shown(ignored)} must be a list of error codes, like ["NoSuchBucket"]'
+    if not isinstance(entry.get("allow_empty", False), bool):
+        yield f"{place}.allow_empty: {_shown(entry['allow_empty'])} must be true or false"
+
+
 def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     schedule = entry.get("schedule")
     if schedule is not None and not (
@@ -328,7 +373,15 @@ def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield f"{place}.timezone: {_shown(timezone)} is not a time zone{_nearest(timezone, zones)}"
 
 
-_CHECKS = (_check_api, _check_pagination_config, _check_paging, _check_expressions, _check_lists, _check_schedule)
+_CHECKS = (
+    _check_api,
+    _check_pagination_config,
+    _check_paging,
+    _check_expressions,
+    _check_lists,
+    _check_run,
+    _check_schedule,
+)
 
 
 def _as_lists(stated: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,17 +7,23 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra take
 
     PageturnerError
     ├── InvalidCrawlError     the crawl or the execution input is wrong     never retried: a person has to change it
+    ├── OverlapError          another run of the crawl is going             never retried: the execution is refused
     ├── ThrottledError        the service asks for fewer requests           PageLoop backs off, then Crawl waits
     ├── TransientError        connection trouble, HTTP 5xx                  PageLoop retries, then Crawl
     ├── SinkError             our own bucket or tables refused a write      PageLoop retries, then Crawl
-    ├── TokenInvalidError     the token has expired or is not taken         never retried with that token
+    ├── TokenInvalidError     the token has expired or is not taken         the target begins again, as a new pass
+    ├── TooManyRestartsError  that has happened too often                   never retried: the verdict is failed
     ├── RepeatedTokenError    the service gave the same token twice         never retried: paging on would never end
+    ├── DeadlinePassedError   the run has had its time                      never retried: the verdict is unfinished
     ├── AccessDeniedError     the caller may not do this                    never retried: the verdict is denied
+    ├── NotFoundError         what is to be listed does not exist           never retried: the verdict is failed
     └── InvalidRequestError   the service rejects the request as it is      never retried: the verdict is failed
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -29,6 +35,10 @@ class PageturnerError(Exception):
 
 class InvalidCrawlError(PageturnerError):
     """The crawl or the execution input is wrong; the message says what, where, and what would be right."""
+
+
+class OverlapError(PageturnerError):
+    """Another run of the crawl is going; the message names it."""
 
 
 class ThrottledError(PageturnerError):
@@ -47,12 +57,24 @@ class TokenInvalidError(PageturnerError):
     """The service no longer takes the token, or never did."""
 
 
+class TooManyRestartsError(PageturnerError):
+    """The target has begun again as often as it may, because its tokens do not last as long as its listing takes."""
+
+
+class DeadlinePassedError(PageturnerError):
+    """The run has not come to its end by its deadline."""
+
+
 class RepeatedTokenError(PageturnerError):
     """The service returned the token that fetched the page: paging on would never end. The page was kept."""
 
 
 class AccessDeniedError(PageturnerError):
     """The credentials do not permit the operation."""
+
+
+class NotFoundError(PageturnerError):
+    """What is to be listed does not exist."""
 
 
 class InvalidRequestError(PageturnerError):
@@ -169,9 +191,20 @@ def from_client_error(error: ClientError, *, token_sent: bool, declared_throttli
         return TransientError(message)
     if code in ACCESS_DENIED_CODES or status in (401, 403):
         return AccessDeniedError(message)
+    if status == 404 or code.startswith("NoSuch") or "NotFound" in code:
+        return NotFoundError(message)
     return InvalidRequestError(message)
 
 
 def from_connection_error(error: HTTPClientError) -> TransientError:
     """Return the Pageturner error for a request that got no answer."""
     return TransientError(str(error))
+
+
+@contextmanager
+def as_sink_error(what: str) -> Iterator[None]:
+    """Have what goes wrong with our own bucket and tables raise `SinkError`; `what` says what was not done."""
+    try:
+        yield
+    except (ClientError, HTTPClientError) as error:
+        raise SinkError(f"{what}: {error}") from error

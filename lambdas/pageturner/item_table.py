@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import SinkError
+from pageturner.errors import SinkError, as_sink_error
+from pageturner.page_state import Run, Target
 from pageturner.page_store import CommittedPage
 
 if TYPE_CHECKING:
@@ -42,15 +43,83 @@ class ItemTable:
     def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
         unprocessed = batch
         while unprocessed:
-            try:
+            with as_sink_error(f"table {self._table} did not take a batch of items"):
                 answer = self._dynamodb.batch_write_item(RequestItems={self._table: unprocessed})
-            except ClientError as error:
-                raise SinkError(f"table {self._table} did not take a batch of items: {error}") from error
             left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self._table, []))
             if len(left) >= len(unprocessed):
                 # Not one was taken: waiting is for the state machine, not for a Lambda that is paid for it.
                 raise SinkError(f"table {self._table} took none of a batch of {len(left)} items: it is throttled")
             unprocessed = left
+
+    def has_any(self, crawl_name: str, target: Target) -> bool:
+        """Whether there is any item of a target."""
+        return bool(self._query(crawl_name, target, Limit=1)["Items"])
+
+    def sweep(
+        self,
+        crawl_name: str,
+        target: Target,
+        run: Run,
+        pass_number: int,
+        start_key: Mapping[str, Any] | None,
+        *,
+        mark: bool,
+    ) -> tuple[Mapping[str, Any] | None, int]:
+        """Remove, or mark, the stale items among the next ones of a target.
+
+        Stale are those of abandoned passes of this run, and those that were last seen before it. Returns where to go on
+        (None at the end) and how many were stale. Raises `SinkError`.
+        """
+        more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
+        answer = self._query(
+            crawl_name,
+            target,
+            FilterExpression="(run_id = :run AND #pass <> :pass) OR (run_id <> :run AND fetched_at < :began)",
+            ExpressionAttributeNames={"#pass": "pass"},
+            ExpressionAttributeValues={
+                ":run": {"S": run.run_id},
+                ":pass": {"N": str(pass_number)},
+                ":began": {"S": run.started_at},
+            },
+            **more,
+        )
+        for item in answer["Items"]:
+            self._retire(item, run, mark=mark)
+        return answer.get("LastEvaluatedKey"), len(answer["Items"])
+
+    def _query(self, crawl_name: str, target: Target, **more: Any) -> Any:
+        values = {
+            ":pk": {"S": partition_key(crawl_name, target.target_id)},
+            **more.pop("ExpressionAttributeValues", {}),
+        }
+        with as_sink_error(f"table {self._table} was not read"):
+            return self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues=values,
+                ConsistentRead=True,
+                **more,
+            )
+
+    def _retire(self, item: Mapping[str, Any], run: Run, *, mark: bool) -> None:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": {"pk": item["pk"], "sk": item["sk"]},
+            # It may have been seen again in the meantime, by another run.
+            "ConditionExpression": "fetched_at = :seen",
+            "ExpressionAttributeValues": {":seen": item["fetched_at"]},
+        }
+        retire: Any = self._dynamodb.delete_item
+        if mark:
+            retire = self._dynamodb.update_item
+            request["UpdateExpression"] = "SET stale_since = if_not_exists(stale_since, :since)"
+            request["ExpressionAttributeValues"][":since"] = {"S": run.started_at}
+        with as_sink_error(f"a stale item of table {self._table} was not dealt with"):
+            try:
+                retire(**request)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
 
 
 def _item(record: Mapping[str, Any], primary: str, page_object: str, line: int) -> dict[str, Any]:
@@ -59,6 +128,7 @@ def _item(record: Mapping[str, Any], primary: str, page_object: str, line: int) 
         "pk": {"S": partition_key(record["crawl"], record["target"])},
         # A folder and a file may have the same name.
         "sk": {"S": sort_key(record["key"] if own else f"{record['result_key']}#{record['key']}")},
+        "pass": {"N": str(record["pass"])},
         "page_object": {"S": page_object},
         "line": {"N": str(line)},
     }

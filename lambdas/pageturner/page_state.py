@@ -12,20 +12,21 @@ from typing import Any, Literal
 
 from pageturner.crawl import Crawl
 
-Next = Literal["page", "hand_over", "end"]
+Next = Literal["page", "pause", "hand_over", "end"]
 
 
 @dataclass(frozen=True)
 class Run:
     """One going-through of a crawl.
 
-    `date` is the UTC day on which it began, `started_at` ISO 8601 in UTC; `expires_at`, in seconds since 1970, is when
-    DynamoDB may forget its records. Its pages in S3 stay.
+    `date` is the UTC day on which it began, `started_at` and `deadline` are ISO 8601 in UTC; `expires_at`, in seconds
+    since 1970, is when DynamoDB may forget its records. Its pages in S3 stay.
     """
 
     run_id: str
     date: str
     started_at: str
+    deadline: str
     expires_at: int
 
 
@@ -46,9 +47,11 @@ class Place:
     `page` is the number of the page to fetch, in pass `pass_number`, and `token` fetches it (None: the first page).
     `taken` counts what `MaxItems` counts; `items` and `bytes` what was written (bytes: compressed), `shared_keys` the
     items that shared their key with another one on their page, `large_items` those that DynamoDB holds as a reference
-    to their line in S3, `sums` adds up the numbers among the result keys. `next`
-    tells the state machine what to do; at the end, `verdict` says what the listing is, and `token` is boto3's resume
-    token where something other than the listing's own end stopped it.
+    to their line in S3, `sums` adds up the numbers among the result keys.
+    `interval` is how many seconds apart pages are to be fetched, which grows when the service throttles. `next` tells
+    the state machine what to do; a "pause" lasts until `not_before`. At the end, `verdict` says what the listing is,
+    and `token` is boto3's resume token where something other than the listing's own end stopped it. `turned_in` says in
+    which PageLoop the last page was turned, by the time at which that loop began.
     """
 
     pass_number: int = 1
@@ -60,8 +63,11 @@ class Place:
     shared_keys: int = 0
     large_items: int = 0
     sums: Mapping[str, float] = field(default_factory=dict)
+    interval: float = 0
     next: Next = "page"
     verdict: str | None = None
+    turned_in: str | None = None
+    not_before: str | None = None
 
     @property
     def pages(self) -> int:
@@ -74,17 +80,20 @@ class Place:
 
 
 # In place of a place: "look where the checkpoint is". It begins every target, so that a redrive or a resume goes on.
-FROM_CHECKPOINT: Mapping[str, Any] = {"from_checkpoint": True}
+FROM_CHECKPOINT: Mapping[str, Any] = {"from_checkpoint": True, "throttled": False}
+# The same after a BackOff, so that the target goes on more slowly.
+AFTER_THROTTLING: Mapping[str, Any] = {"from_checkpoint": True, "throttled": True}
 
 
 @dataclass(frozen=True)
 class PageState:
-    """The input of `FetchPage`: `place` is None where the checkpoint has it."""
+    """The input of `FetchPage`: `place` is None where the checkpoint has it; `throttled`: the page was, before this."""
 
     run: Run
     crawl: Crawl
     target: Target
     place: Place | None
+    throttled: bool = False
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> PageState:
@@ -94,5 +103,6 @@ class PageState:
             run=Run(**event["run"]),
             crawl=Crawl.from_dict(event["crawl"]),
             target=Target(**event["target"]),
-            place=None if place == FROM_CHECKPOINT else Place(**place),
+            place=None if "from_checkpoint" in place else Place(**place),
+            throttled=bool(place.get("throttled") or event.get("retry_count")),
         )

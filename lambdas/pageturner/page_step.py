@@ -28,6 +28,15 @@ from pageturner.page_store import CommittedPage, End, Facts, PageStore
 from pageturner.records import item_json, records
 from pageturner.run_store import PageRecord, RunStore
 
+# A token that does not last as long as the listing takes will not last the fourth time either.
+MOST_RESTARTS = 3
+# Seconds between pages: the first after a throttle; the longest, which must fit into what Express leaves after its
+# budget; and, on the way back, by how much each page is sooner, until it no longer matters.
+FIRST_INTERVAL = 0.5
+LONGEST_INTERVAL = 20.0
+SPEED_UP = 0.95
+SHORTEST_INTERVAL = 0.05
+
 
 @dataclass(frozen=True)
 class Turned:
@@ -56,13 +65,15 @@ class PageStep:
         place = state.place or self.runs.checkpoint(state.run, state.target) or Place()
         if place.next == "end":
             return self._ended(Turned(place))
+        if (now := _now()) >= state.run.deadline:
+            raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}, and it is {now}")
         began = time.monotonic()
         page = self._fetch(state, place)
         fetched = time.monotonic()
         committed = self._commit(state, place, page)
         if "dynamodb" in state.crawl.sinks:
             self.items.project(committed, primary=_primary(state.crawl))
-        after = _place_after(place, committed, state.crawl)
+        after = _place_after(place, committed, state)
         self.runs.record_page(
             state.run,
             PageRecord(
@@ -75,6 +86,7 @@ class PageStep:
                 after,
                 # botocore takes them from the first page only.
                 item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None,
+                now,
             ),
         )
         written = time.monotonic()
@@ -97,11 +109,24 @@ class PageStep:
             )
         except ClientError as error:
             throttling = _declares_throttling(model, error)
-            raise errors.from_client_error(error, token_sent=token_sent, declared_throttling=throttling) from error
+            ours = errors.from_client_error(error, token_sent=token_sent, declared_throttling=throttling)
+            if isinstance(ours, errors.TokenInvalidError):
+                self._begin_again(state, place, ours)
+            raise ours from error
         except HTTPClientError as error:
             raise errors.from_connection_error(error) from error
         except (PaginationError, ParamValidationError) as error:
             raise errors.InvalidRequestError(str(error)) from error
+
+    def _begin_again(self, state: PageState, place: Place, error: errors.TokenInvalidError) -> None:
+        """Have the checkpoint say that the next pass of the target is to begin, if it may begin again."""
+        if place.page == 1:
+            raise errors.InvalidRequestError(f"the StartingToken is not taken: {error}") from error
+        if place.pass_number > MOST_RESTARTS:
+            raise errors.TooManyRestartsError(
+                f"the token of page {place.page} was not taken, after {MOST_RESTARTS} new beginnings: {error}"
+            ) from error
+        self.runs.begin_pass(state.run, state.target, Place(pass_number=place.pass_number + 1, interval=place.interval))
 
     def _commit(self, state: PageState, place: Place, page: pagination.Page) -> CommittedPage:
         crawl = state.crawl
@@ -112,7 +137,7 @@ class PageStep:
             place,
             pagination.items(page.response, model, definition, crawl.search),
             keys_of(crawl.service, crawl.operation, definition, crawl.key, crawl.search),
-            datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            _now(),
         )
         facts = Facts(
             next_token=page.next_token or page.resume_token,
@@ -142,11 +167,24 @@ def _end(page: pagination.Page, *, is_last_allowed: bool) -> End | None:
     return "endless" if is_last_allowed else None
 
 
+def _interval(interval: float, state: PageState) -> float:
+    """How many seconds apart the pages are to be: twice as many after a throttle, and then slowly fewer again."""
+    least = 1 / state.crawl.max_pages_per_second if state.crawl.max_pages_per_second else 0.0
+    if state.throttled:
+        return round(min(max(2 * interval, least, FIRST_INTERVAL), max(LONGEST_INTERVAL, least)), 3)
+    slower = interval * SPEED_UP
+    return round(max(slower if slower >= SHORTEST_INTERVAL else 0.0, least), 3)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _primary(crawl: Crawl) -> str:
     return pagination.result_keys(crawl.paginator.definition)[0] if crawl.search is None else "search"
 
 
-def _place_after(place: Place, page: CommittedPage, crawl: Crawl) -> Place:
+def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
     facts = page.facts
     verdict = "failed" if facts.end == "repeated" else facts.end
     names = {**place.sums, **facts.sums}
@@ -158,8 +196,9 @@ def _place_after(place: Place, page: CommittedPage, crawl: Crawl) -> Place:
         items=place.items + len(page.records),
         bytes=place.bytes + page.bytes,
         shared_keys=place.shared_keys + facts.shared_keys,
-        large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in crawl.sinks else 0),
+        large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in state.crawl.sinks else 0),
         sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
+        interval=_interval(place.interval, state),
         next="page" if facts.end is None else "end",
         verdict=verdict,
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import SinkError
+from pageturner.errors import as_sink_error
 from pageturner.page_state import Place, Run, Target
 
 if TYPE_CHECKING:
@@ -88,26 +88,28 @@ class PageStore:
         )
         key = page_key(run, crawl_name, target, place)
         kept = replace(facts, next_token=self.keep_token(run, facts.next_token))
-        try:
-            self._s3.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=body,
-                Metadata={_FACTS: json.dumps(asdict(kept))},
-                ContentType="application/gzip",
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "PreconditionFailed":
+        # Also a 409, ConditionalRequestConflict, is a SinkError: another invocation is putting this page right now.
+        with as_sink_error(f"s3://{self.bucket}/{key} was not written"):
+            try:
+                self._s3.put_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    Body=body,
+                    Metadata={_FACTS: json.dumps(asdict(kept))},
+                    ContentType="application/gzip",
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "PreconditionFailed":
+                    raise
                 return self.read(key)
-            # Also a 409, ConditionalRequestConflict: another invocation is putting this page right now.
-            raise SinkError(f"s3://{self.bucket}/{key} was not written: {error}") from error
         return CommittedPage(records, kept, len(body), key)
 
     def read(self, key: str) -> CommittedPage:
-        """Return the page that lies under `key`."""
-        found = self._s3.get_object(Bucket=self.bucket, Key=key)
-        body = found["Body"].read()
+        """Return the page that lies under `key`. Raises `SinkError`."""
+        with as_sink_error(f"s3://{self.bucket}/{key} was not read"):
+            found = self._s3.get_object(Bucket=self.bucket, Key=key)
+            body = found["Body"].read()
         facts = Facts(**json.loads(found["Metadata"][_FACTS]))
         records = [json.loads(line) for line in gzip.decompress(body).splitlines()]
         return CommittedPage(records, facts, len(body), key)
@@ -128,16 +130,14 @@ class PageStore:
 
     def put_json(self, key: str, document: Any) -> None:
         """Put `document` as JSON. Raises `SinkError`."""
-        try:
-            self._s3.put_object(
-                Bucket=self.bucket, Key=key, Body=json.dumps(document).encode(), ContentType="application/json"
-            )
-        except ClientError as error:
-            raise SinkError(f"s3://{self.bucket}/{key} was not written: {error}") from error
+        body = json.dumps(document).encode()
+        with as_sink_error(f"s3://{self.bucket}/{key} was not written"):
+            self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
 
     def get_json(self, key: str) -> Any:
-        """Return the JSON document under `key`."""
-        return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+        """Return the JSON document under `key`. Raises `SinkError`."""
+        with as_sink_error(f"s3://{self.bucket}/{key} was not read"):
+            return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
 
 def page_prefix(run: Run, crawl_name: str) -> str:

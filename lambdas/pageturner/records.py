@@ -108,6 +108,7 @@ def records(
                 "account": state.target.account,
                 "region": state.target.region,
                 "target": state.target.target_id,
+                "pass": place.pass_number,
                 "page": place.page,
                 "result_key": result_key,
                 "key": item_key(item, text, keys[result_key]),

@@ -8,13 +8,15 @@ duplicate of an older page writes that page's own record once more, and can move
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import SinkError
+from pageturner.errors import as_sink_error
 from pageturner.page_state import Place, Run, Target
 
 if TYPE_CHECKING:
@@ -39,6 +41,25 @@ class PageRecord:
     key: str
     place: Place
     non_aggregate: str | None = None
+    fetched_at: str = ""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What is known of a run: its `execution` while it is going, and its `summary` when it has ended."""
+
+    run: Mapping[str, Any]
+    crawl: Mapping[str, Any]
+    execution: str
+    summary: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who has a lock."""
+
+    run_id: str
+    execution: str
 
 
 class RunStore:
@@ -48,24 +69,84 @@ class RunStore:
         self._dynamodb = dynamodb
         self._table = table
 
-    def begin(
-        self, run: Run, crawl: Mapping[str, Any], paging: Mapping[str, Any], execution_id: str, targets: int
-    ) -> None:
+    def begin(self, run: Run, crawl: Mapping[str, Any], execution_id: str, targets: int) -> None:
         """Record that a run has begun."""
-        about = {"crawl": crawl, "paging": paging, "execution": execution_id, "targets": targets}
+        about = {"run": asdict(run), "crawl": crawl, "execution": execution_id, "targets": targets}
         self._put(run, "run", started_at=run.started_at, **about)
 
+    def find(self, run_id: str) -> RunRecord | None:
+        """Return the record of a run, or None where there is none."""
+        key = {"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}}
+        with as_sink_error(f"{run_id} was not looked up"):
+            answer = self._dynamodb.get_item(TableName=self._table, Key=cast(Any, key), ConsistentRead=True)
+        item = answer.get("Item")
+        if item is None:
+            return None
+        return RunRecord(
+            run=json.loads(item["run"]["S"]),
+            crawl=json.loads(item["crawl"]["S"]),
+            execution=item["execution"]["S"],
+            summary=json.loads(item["summary"]["S"]) if "summary" in item else None,
+        )
+
+    def resume(self, run: Run, execution_id: str) -> None:
+        """Record that a run goes on in another execution."""
+        self._update(run, "run", "SET execution = :execution REMOVE summary", {":execution": {"S": execution_id}})
+
+    def lock(self, crawl_name: str, run: Run, execution_id: str, instead_of: Owner | None = None) -> Owner | None:
+        """Take the lock of a crawl for a run; return who has it, where another execution does.
+
+        Step Functions' own lists of executions are eventually consistent, and a schedule can deliver twice. The lock of
+        `instead_of`, whose execution is dead, is taken over. It ends by itself an hour after the run's deadline.
+        """
+        until = datetime.fromisoformat(run.deadline) + timedelta(hours=1)
+        values = {":mine": {"S": execution_id}, ":now": {"N": str(int(time.time()))}}
+        condition = "attribute_not_exists(pk) OR execution = :mine OR expires_at < :now"
+        if instead_of is not None:
+            condition += " OR execution = :dead"
+            values[":dead"] = {"S": instead_of.execution}
+        lock = {
+            **_lock_key(crawl_name),
+            "run_id": {"S": run.run_id},
+            "execution": {"S": execution_id},
+            "expires_at": {"N": str(int(until.timestamp()))},
+        }
+        with as_sink_error(f"the lock of {crawl_name} was not taken"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item=lock,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                held = self._dynamodb.get_item(TableName=self._table, Key=_lock_key(crawl_name), ConsistentRead=True)
+            else:
+                return None
+        if "Item" not in held:  # given back just now
+            return self.lock(crawl_name, run, execution_id, instead_of)
+        return Owner(held["Item"]["run_id"]["S"], held["Item"]["execution"]["S"])
+
+    def unlock(self, crawl_name: str, execution_id: str) -> None:
+        """Give back the lock of a crawl, where this execution has it."""
+        with as_sink_error(f"the lock of {crawl_name} was not given back"):
+            try:
+                self._dynamodb.delete_item(
+                    TableName=self._table,
+                    Key=_lock_key(crawl_name),
+                    ConditionExpression="execution = :mine",
+                    ExpressionAttributeValues={":mine": {"S": execution_id}},
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+
     def finish(self, run: Run, summary: Mapping[str, Any]) -> None:
-        """Record how a run has ended."""
-        try:
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(run, "run"),
-                UpdateExpression="SET summary = :summary",
-                ExpressionAttributeValues={":summary": {"S": json.dumps(summary)}},
-            )
-        except ClientError as error:
-            raise SinkError(f"the end of {run.run_id} was not recorded: {error}") from error
+        """Record how a run has ended, and that its execution has nothing more to do with it."""
+        values = {":summary": {"S": json.dumps(summary)}, ":none": {"S": ""}}
+        self._update(run, "run", "SET summary = :summary, execution = :none", values)
 
     def record_page(self, run: Run, record: PageRecord) -> None:
         """Move the checkpoint of a target past a page."""
@@ -75,6 +156,7 @@ class RunStore:
             items=record.items,
             bytes=record.bytes,
             key=record.key,
+            fetched_at=record.fetched_at,
             place=record.place.as_dict(),
             # A DynamoDB item is at most 400 KB; what is larger than this is also more than a summary.
             non_aggregate=record.non_aggregate if len(record.non_aggregate or "") <= _LONGEST_TEXT else None,
@@ -82,29 +164,51 @@ class RunStore:
 
     def checkpoint(self, run: Run, target: Target) -> Place | None:
         """The place after the last page of a target that was written, or None where there is none yet."""
-        found = self._dynamodb.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-            ExpressionAttributeValues={":pk": _key(run, "")["pk"], ":sk": {"S": f"page#{target.target_id}#"}},
-            ScanIndexForward=False,
-            ConsistentRead=True,
-            Limit=1,
-        )["Items"]
+        with as_sink_error(f"the checkpoint of {target.target_id} was not read"):
+            found = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
+                ExpressionAttributeValues={":pk": _key(run, "")["pk"], ":sk": {"S": f"page#{target.target_id}#"}},
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                Limit=1,
+            )["Items"]
         return Place(**json.loads(found[0]["place"]["S"])) if found else None
 
     def count_throttle(self, run: Run, target: Target) -> None:
         """Count one throttled request of a target."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key=_key(run, f"throttles#{target.target_id}"),
-            UpdateExpression="ADD throttles :one SET expires_at = :expires_at",
-            ExpressionAttributeValues={":one": {"N": "1"}, ":expires_at": _expires_at(run)},
-        )
+        values = {":one": {"N": "1"}, ":expires_at": _expires_at(run)}
+        expression = "ADD throttles :one SET expires_at = :expires_at"
+        self._update(run, f"throttles#{target.target_id}", expression, values)
+
+    def begin_pass(self, run: Run, target: Target, place: Place) -> None:
+        """Move the checkpoint of a target to the first page of a pass."""
+        self._put(run, f"page#{target.target_id}#{place.pass_number:04d}#{0:08d}", place=place.as_dict())
+
+    def forget_verdicts(self, run: Run, target_ids: Iterable[str]) -> None:
+        """Remove the verdict records of targets that are paged again."""
+        for target_id in target_ids:
+            with as_sink_error(f"the verdict of {target_id} was not removed"):
+                self._dynamodb.delete_item(TableName=self._table, Key=_key(run, f"verdict#{target_id}"))
+
+    def record_sweep(self, run: Run, target: Target, stale: int, kept_because: str) -> None:
+        """Record that the items of a target have been swept."""
+        self._put(run, f"sweep#{target.target_id}", stale=stale, kept_because=kept_because)
+
+    def sweeps(self, run: Run) -> dict[str, tuple[int, str]]:
+        """How many stale items each target had that was swept, and why they were left alone, where they were."""
+        return {
+            sk.removeprefix("sweep#"): (int(item["stale"]["N"]), item["kept_because"]["S"])
+            for sk, item in self._records(run, "sweep#")
+        }
 
     def pages(self, run: Run) -> Iterator[PageRecord]:
-        """Yield the records of all pages of a run, by target, pass and page."""
+        """Yield the records of all pages of a run, by target, pass and page; page 0 is the beginning of a pass."""
         for sk, item in self._records(run, "page#"):
             _, target_id, pass_number, page = sk.split("#")
+            if int(page) == 0:
+                yield PageRecord(target_id, int(pass_number), 0, 0, 0, "", Place(**json.loads(item["place"]["S"])))
+                continue
             yield PageRecord(
                 target_id,
                 int(pass_number),
@@ -112,6 +216,7 @@ class RunStore:
                 items=int(item["items"]["N"]),
                 bytes=int(item["bytes"]["N"]),
                 key=item["key"]["S"],
+                fetched_at=item["fetched_at"]["S"],
                 place=Place(**json.loads(item["place"]["S"])),
                 non_aggregate=item["non_aggregate"]["S"] if "non_aggregate" in item else None,
             )
@@ -125,22 +230,35 @@ class RunStore:
             for sk, item in self._records(run, "verdict#")
         }
 
-    def throttles(self, run: Run) -> int:
-        """How many requests of a run were throttled."""
-        return sum(int(item["throttles"]["N"]) for _, item in self._records(run, "throttles#"))
+    def throttles(self, run: Run) -> dict[str, int]:
+        """How many requests of each target were throttled, where any was."""
+        return {
+            sk.removeprefix("throttles#"): int(item["throttles"]["N"]) for sk, item in self._records(run, "throttles#")
+        }
 
     def _records(self, run: Run, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        for answer in self._dynamodb.get_paginator("query").paginate(
+        answers = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
             ExpressionAttributeValues={":pk": _key(run, "")["pk"], ":sk": {"S": prefix}},
             ConsistentRead=True,
-        ):
-            for item in answer["Items"]:
-                yield item["sk"]["S"], item
+        )
+        with as_sink_error(f"the records of {run.run_id} were not read"):
+            for answer in answers:
+                for item in answer["Items"]:
+                    yield item["sk"]["S"], item
 
-    def _put(self, run: Run, sk: str, **values: Any) -> None:
-        item = {**_key(run, sk), "expires_at": _expires_at(run)}
+    def _update(self, run: Run, sk: str, expression: str, values: Mapping[str, Any]) -> None:
+        with as_sink_error(f"{sk} of {run.run_id} was not recorded"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(run, sk),
+                UpdateExpression=expression,
+                ExpressionAttributeValues=values,
+            )
+
+    def _put(self, of: Run, sk: str, **values: Any) -> None:
+        item = {**_key(of, sk), "expires_at": _expires_at(of)}
         for name, value in values.items():
             if value is None:
                 continue
@@ -148,10 +266,12 @@ class RunStore:
                 item[name] = {"N": str(value)}
             else:
                 item[name] = {"S": value if isinstance(value, str) else json.dumps(value)}
-        try:
+        with as_sink_error(f"{sk} of {of.run_id} was not recorded"):
             self._dynamodb.put_item(TableName=self._table, Item=item)
-        except ClientError as error:
-            raise SinkError(f"{sk} of {run.run_id} was not recorded: {error}") from error
+
+
+def _lock_key(crawl_name: str) -> dict[str, Any]:
+    return {"pk": {"S": f"lock#{crawl_name}"}, "sk": {"S": "lock"}}
 
 
 def _key(run: Run, sk: str) -> dict[str, Any]:

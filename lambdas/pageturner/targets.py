@@ -25,8 +25,14 @@ def plan_run(crawl: Crawl, execution_id: str, started_at: str) -> Run:
         run_id=f"{crawl.name}-{began:%Y%m%dT%H%M%SZ}-{unique}",
         date=f"{began:%Y-%m-%d}",
         started_at=began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        deadline=deadline(crawl, began),
         expires_at=int((began + _KEPT).timestamp()),
     )
+
+
+def deadline(crawl: Crawl, began: datetime) -> str:
+    """By when a run that began, or was resumed, at this time is to have come to its end."""
+    return (began + timedelta(hours=crawl.deadline_hours)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def targets(crawl: Crawl, account: str, region: str) -> Iterator[Target]:

@@ -50,8 +50,10 @@ def test_a_crawl_finds_exactly_what_boto3_finds_through_many_hand_overs(deployed
 
 
 def _place_handed_over(event: dict[str, Any]) -> dict[str, Any] | None:
-    details = event.get("taskSucceededEventDetails")
-    place: dict[str, Any] | None = json.loads(json.loads(details["output"])["Output"]) if details else None
+    details = event.get("taskSucceededEventDetails", {})
+    if not details.get("resource", "").endswith(":startSyncExecution"):
+        return None
+    place: dict[str, Any] = json.loads(json.loads(details["output"])["Output"])
     return place
 
 
@@ -127,8 +129,8 @@ def test_a_target_that_fails_fails_the_run_in_words(deployed: Deployed) -> None:
         deployed.start({"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "no-such-bucket"}})
     )
     assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
-    assert ended["cause"].startswith("1 of 1 targets are not complete (1 failed)")
-    assert ended["cause"].endswith("The specified bucket does not exist")
+    assert ended["cause"].startswith("1 of 1 target not complete (1 failed)")
+    assert "The specified bucket does not exist. To go on where it ended" in ended["cause"]
 
 
 def test_no_permission_is_the_verdict_denied(deployed: Deployed, source: list[str]) -> None:

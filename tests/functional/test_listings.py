@@ -99,7 +99,7 @@ def test_a_line_says_where_it_comes_from(aws: Aws, machines: Machines) -> None:
     machines.catalogue = {"c": LISTINGS["s3 with prefixes"][1]}
     summary = machines.run(aws, {"crawl": "c"})
     prefix = summary["items_prefix"].removeprefix(f"s3://{aws.bucket}/")
-    assert prefix == f"items/crawl=c/date=2026-02-03/run={summary['run_id']}/"
+    assert prefix == f"items/crawl=c/date=2126-02-03/run={summary['run_id']}/"
     second = aws.object_keys(prefix)[1]
     target = second.removeprefix(prefix).removesuffix("-1-00000002.jsonl.gz")
     assert target.startswith(f"{ACCOUNT}-{REGION}-")
@@ -112,6 +112,7 @@ def test_a_line_says_where_it_comes_from(aws: Aws, machines: Machines) -> None:
         "account": ACCOUNT,
         "region": REGION,
         "target": target,
+        "pass": 1,
         "page": 2,
         "result_key": "Contents",
         "key": "a05",

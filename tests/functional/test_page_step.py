@@ -13,6 +13,7 @@ from pageturner import clients, item_table, page_store, run_store, telemetry
 from pageturner.errors import (
     AccessDeniedError,
     InvalidRequestError,
+    NotFoundError,
     PageturnerError,
     RepeatedTokenError,
     SinkError,
@@ -167,7 +168,7 @@ class FailingClient:
         (answer("SlowDown", 503), ThrottledError),
         (answer("AccessDenied", 403), AccessDeniedError),
         (answer("InternalError", 500), TransientError),
-        (answer("NoSuchBucket", 404), InvalidRequestError),
+        (answer("NoSuchBucket", 404), NotFoundError),
         (answer("InvalidArgument", 400), InvalidRequestError),
         (ReadTimeoutError(endpoint_url="http://s3"), TransientError),
     ],
@@ -245,7 +246,7 @@ def test_a_sink_that_refuses_is_retried_and_loses_nothing(
 def _unprocessed(dynamodb: Any, takes: Iterator[int]) -> Any:
     whole = dynamodb.batch_write_item
 
-    def partly(RequestItems: dict[str, list[Any]]) -> Any:  # noqa: N803 - boto3's name
+    def partly(RequestItems: dict[str, list[Any]]) -> Any:
         ((table, requests),) = RequestItems.items()
         number = next(takes)
         if number:

@@ -15,7 +15,7 @@ from pageturner.page_state import Place, Run
 from pageturner.page_store import PageStore
 from tests.conftest import Aws
 
-RUN = Run("run", "2026-01-01", "2026-01-01T00:00:00Z", 0)
+RUN = Run("run", "2026-01-01", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 0)
 ATTRIBUTES = st.one_of(
     st.text().map(lambda value: {"S": value}),
     st.integers().map(lambda value: {"N": str(value)}),

@@ -41,6 +41,14 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     assert {action for action in apis["Action"] if not action.startswith("xray:")} == target_apis
 
 
+def test_only_the_sweep_may_remove_items(resources: dict[str, Any]) -> None:
+    for role in ("FunctionsPlanRun", "FunctionsFetchPage", "FunctionsFinishRun", "CrawlStateMachine"):
+        for statement in statements(resources, role):
+            if "dynamodb:DeleteItem" in statement["Action"]:
+                assert "RunTable" in str(statement["Resource"])
+    assert "dynamodb:DeleteItem" in actions(resources, "FunctionsSweepItems")
+
+
 def test_nothing_but_the_catalogues_actions_is_for_all_resources(resources: dict[str, Any]) -> None:
     for role in ("FunctionsPlanRun", "FunctionsFinishRun", "FunctionsFetchPage"):
         for statement in statements(resources, role):
@@ -57,12 +65,13 @@ def test_the_standard_machine_may_start_only_the_page_loop(resources: dict[str, 
 
 
 def test_functions(template: Template) -> None:
-    template.resource_count_is("AWS::Lambda::Function", 3)
-    for handler, timeout in {"plan_run.handler": 300, "fetch_page.handler": 60, "finish_run.handler": 900}.items():
+    template.resource_count_is("AWS::Lambda::Function", 4)
+    timeouts = {"plan_run": 300, "fetch_page": 60, "sweep_items": 180, "finish_run": 900}
+    for handler, timeout in timeouts.items():
         template.has_resource_properties(
             "AWS::Lambda::Function",
             {
-                "Handler": handler,
+                "Handler": f"{handler}.handler",
                 "Timeout": timeout,
                 "Runtime": "python3.13",
                 "Architectures": ["arm64"],
@@ -74,7 +83,7 @@ def test_functions(template: Template) -> None:
 
 def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 5
+    assert len(groups) == 6
     assert {group["RetentionInDays"] for group in groups} == {30}
 
 
@@ -152,8 +161,8 @@ def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
     [
         ({"loop_seconds": "200"}, "loop_seconds is 200; it must be from 0 to 150"),
         ({"loop_seconds": "soon"}, 'loop_seconds is "soon"; it must be a number'),
-        ({"max_concurrency": "0"}, "max_concurrency is 0; it must be from 1 to 10000"),
-        ({"max_concurrency": "1.5"}, 'max_concurrency is "1.5"; it must be a whole number'),
+        ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1400"),
+        ({"hand_overs": "1.5"}, 'hand_overs is "1.5"; it must be a whole number'),
         ({"retain_data": "yes"}, 'retain_data is "yes"; it must be true or false'),
         ({"log_retention_days": "31"}, "log_retention_days is 31; it can be 3, 7, 14, 30, 90, 365"),
         ({"catalogue": "none.yaml"}, 'catalogue is "none.yaml", which cannot be read'),

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from infra.page_loop import LAMBDA_ERRORS
-from infra.settings import LONGEST_LOOP_SECONDS
+from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
+from pageturner.page_step import LONGEST_INTERVAL
 
 # What a state adds to a Standard execution's history: entered and exited, and for a task scheduled, started, succeeded.
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
@@ -81,13 +82,19 @@ def test_a_loop_ends_before_express_ends_it(page_loop: dict[str, Any]) -> None:
     fetch_page = page_loop["States"]["FetchPage"]
     quick_attempts = 2 * retrier(fetch_page, "ThrottledError")["MaxAttempts"]
     longest = worst_wait(retrier(fetch_page, "ThrottledError"))
-    assert LONGEST_LOOP_SECONDS + longest + quick_attempts + fetch_page["TimeoutSeconds"] < 300
+    page = longest + quick_attempts + fetch_page["TimeoutSeconds"]
+    assert LONGEST_LOOP_SECONDS + LONGEST_INTERVAL + page < 300
     assert page_loop["TimeoutSeconds"] == 300
 
 
 def test_a_page_loop_asks_one_question_and_hands_its_place_over(page_loop: dict[str, Any]) -> None:
     question = page_loop["States"]["AnotherPage?"]
-    assert question["Choices"] == [{"Variable": "$.place.next", "StringEquals": "page", "Next": "FetchPage"}]
+    assert question["Choices"] == [
+        {"Variable": "$.place.next", "StringEquals": "page", "Next": "FetchPage"},
+        {"Variable": "$.place.next", "StringEquals": "pause", "Next": "Pause"},
+    ]
+    pause = page_loop["States"]["Pause"]
+    assert (pause["TimestampPath"], pause["Next"]) == ("$.place.not_before", "FetchPage")
     assert page_loop["States"][question["Default"]] == {"Type": "Succeed", "OutputPath": "$.place"}
     assert page_loop["States"]["FetchPage"]["Parameters"]["loop_started_at.$"] == "$$.Execution.StartTime"
 
@@ -99,22 +106,44 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
         for name, state in itertools.chain(states(page_loop), states(crawl_machine))
         if state["Type"] == "Task"
     ]
-    assert {name for name, _ in tasks} == {"FetchPage", "PlanRun", "FinishRun", "TurnPages", "RecordVerdict"}
+    names = {"FetchPage", "PlanRun", "FinishRun", "TurnPages", "RecordVerdict", "SweepItems", "ContinueRun"}
+    assert {name for name, _ in tasks} == names
     assert all(0 < state["TimeoutSeconds"] <= 960 for _, state in tasks)
     assert all(state["Retry"] for _, state in tasks)
 
 
 def test_a_hand_over_is_cheap_in_history(child: dict[str, Any]) -> None:
+    assert events_of(child, {"PageLoopSucceeded?": "TakePlace", "WhatNext?": "TurnPages"}) <= 12
+
+
+def test_an_execution_goes_on_in_another_one_before_its_history_is_full(child: dict[str, Any]) -> None:
+    most = max(
+        events_of(child, {"PageLoopSucceeded?": "WhatFailed?", "WhatNext?": "TurnPages", **way})
+        for way in (
+            {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOff"},
+            {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOffLongest"},
+            {"WhatFailed?": "InterruptedTooOften?", "InterruptedTooOften?": "OutliveAbandoned"},
+            {"WhatFailed?": "OutlivePass"},
+        )
+    )
+    # TurnPages may itself be retried, at three events a time, but that is rare.
+    assert most * MOST_HAND_OVERS < 25_000 * 0.99
+    nearly_full = child["States"]["WhatNext?"]["Choices"][1]
+    assert nearly_full == {
+        "Variable": "$.hand_overs",
+        "NumericGreaterThanEquals": MOST_HAND_OVERS,
+        "Next": "ContinueElsewhere",
+    }
+
+
+def events_of(child: dict[str, Any], chosen: Mapping[str, str]) -> int:
+    """The history events of one way round the loop, with these answers of its Choices."""
     path: list[str] = []
     name = child["StartAt"]
-    yes = {"PageLoopSucceeded?": "TakePlace", "ListingEnded?": "TurnPages"}
     while not path or name != child["StartAt"]:
         path.append(name)
-        state = child["States"][name]
-        name = yes.get(name) or state["Next"]
-    assert path == ["TurnPages", "PageLoopSucceeded?", "TakePlace", "ListingEnded?"]
-    assert sum(HISTORY_EVENTS[child["States"][name]["Type"]] for name in path) <= 12
-    # 25,000 events are then over 2,000 hand-overs of two minutes each: three days of paging.
+        name = chosen.get(name) or child["States"][name]["Next"]
+    return sum(HISTORY_EVENTS[child["States"][name]["Type"]] for name in path)
 
 
 def test_the_place_survives_a_hand_over(child: dict[str, Any]) -> None:
@@ -122,13 +151,16 @@ def test_the_place_survives_a_hand_over(child: dict[str, Any]) -> None:
         "run.$": "$.run",
         "crawl.$": "$.crawl",
         "target.$": "$.target",
+        "sweep.$": "$.sweep",
+        "hand_overs.$": "States.MathAdd($.hand_overs, 1)",
         "place.$": "States.StringToJson($.page_loop.Output)",
         "patience": {"wait_seconds": 15, "interruptions": 0},
     }
-    for name in ("BackedOff", "BackedOffLongest", "Interrupted"):
+    throttled = {"BackedOff": True, "BackedOffLongest": True, "Interrupted": False, "BeginAgain": False}
+    for name, after_throttling in throttled.items():
         parameters = child["States"][name]["Parameters"]
-        assert parameters["place"] == {"from_checkpoint": True}
-        assert child["States"][name]["Next"] == "TurnPages"
+        assert parameters["place"] == {"from_checkpoint": True, "throttled": after_throttling}
+        assert child["States"][name]["Next"] == "WhatNext?"
         assert {"run.$", "crawl.$", "target.$"} <= parameters.keys()
 
 
@@ -147,14 +179,14 @@ def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine:
     each_target = crawl_machine["States"]["EachTarget"]
     assert each_target["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
     assert each_target["ToleratedFailurePercentage"] == 100
-    assert each_target["MaxConcurrency"] == 10
+    assert each_target["MaxConcurrencyPath"] == "$.max_concurrency"
     assert each_target["ItemReader"]["ReaderConfig"] == {"InputType": "JSON"}
     assert each_target["ItemReader"]["Parameters"] == {
         "Bucket.$": "$.targets.bucket",
         "Key.$": "$.targets.key",
     }
     assert each_target["ResultWriter"]["Parameters"]["Prefix"] == "map-results"
-    assert each_target["ItemSelector"]["place"] == {"from_checkpoint": True}
+    assert each_target["ItemSelector"]["place"] == {"from_checkpoint": True, "throttled": False}
     # Whatever becomes of the map, the run gets its verdict.
     assert each_target["Next"] == "FinishRun"
     assert each_target["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.map_error", "Next": "FinishRun"}]
@@ -162,13 +194,20 @@ def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine:
 
 def test_a_wrong_crawl_ends_at_plan_run_with_its_sentence(crawl_machine: dict[str, Any]) -> None:
     (catch,) = crawl_machine["States"]["PlanRun"]["Catch"]
-    assert catch == {"ErrorEquals": ["InvalidCrawlError"], "Next": "ReadRefusal"}
+    assert catch == {"ErrorEquals": ["InvalidCrawlError", "OverlapError"], "Next": "ReadRefusal"}
     refused = crawl_machine["States"][crawl_machine["States"]["ReadRefusal"]["Next"]]
-    assert refused == {"Type": "Fail", "Error": "InvalidCrawlError", "CausePath": "$.refusal.errorMessage"}
+    assert refused == {
+        "Type": "Fail",
+        "ErrorPath": "$.refusal.errorType",
+        "CausePath": "$.refusal.errorMessage",
+    }
 
 
 def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[str, Any]) -> None:
     question = crawl_machine["States"]["RunComplete?"]
-    assert question["Choices"] == [{"Variable": "$.outcome", "StringEquals": "succeeded", "Next": "RunSucceeded"}]
+    assert question["Choices"] == [
+        {"Variable": "$.outcome", "StringEquals": "succeeded", "Next": "RunSucceeded"},
+        {"Variable": "$.outcome", "StringEquals": "continues", "Next": "ContinueRun"},
+    ]
     failed = crawl_machine["States"][question["Default"]]
     assert failed == {"Type": "Fail", "Error": "RunIncomplete", "CausePath": "$.message"}

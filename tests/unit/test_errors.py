@@ -39,7 +39,7 @@ def test_all_of_botocores_throttling_codes_are_ours_too() -> None:
         ("AccessDenied", 403, True, errors.AccessDeniedError),
         ("UnauthorizedOperation", 403, False, errors.AccessDeniedError),
         ("Unheard", 403, False, errors.AccessDeniedError),
-        ("NoSuchBucket", 404, False, errors.InvalidRequestError),
+        ("NoSuchBucket", 404, False, errors.NotFoundError),
     ],
 )
 def test_a_services_error_has_its_name(
@@ -57,6 +57,6 @@ def test_a_throttle_that_only_the_service_model_knows() -> None:
 
 def test_the_tree_in_the_docstring_has_every_class() -> None:
     classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.PageturnerError)]
-    assert len(classes) == 9
+    assert len(classes) == 13
     for found in classes:
         assert f" {found.__name__} " in (errors.__doc__ or "") or found is errors.PageturnerError

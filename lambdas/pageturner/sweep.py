@@ -1,0 +1,73 @@
+"""What becomes of the items in DynamoDB that a run did not see.
+
+Only a target whose listing is complete may touch them: what a listing that was cut short did not see may still be
+there. Nor may one that came back empty when there were items before, unless the crawl says that it may be so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pageturner.crawl import Crawl
+from pageturner.item_table import ItemTable
+from pageturner.page_state import PageState, Place
+from pageturner.run_store import RunStore
+
+# A sweep goes on in the next invocation, from where this one ended.
+_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How far a sweep is: `start_key` (DynamoDB's) where it goes on, and how many stale items there were so far.
+
+    `next` is "sweep" or "end". `kept_because` says why stale items were left alone, where they were.
+    """
+
+    next: str = "sweep"
+    start_key: Mapping[str, Any] | None = None
+    stale: int = 0
+    kept_because: str = ""
+
+
+def is_swept(crawl: Crawl, verdict: str | None) -> bool:
+    """Whether a target with this verdict is swept."""
+    return verdict == "complete" and "dynamodb" in crawl.sinks and crawl.stale_items != "keep"
+
+
+@dataclass(frozen=True)
+class Sweeper:
+    """Sweeps the items of a target."""
+
+    items: ItemTable
+    runs: RunStore
+
+    def go_on(self, state: PageState, sweep: Sweep) -> Sweep:
+        """Sweep for some seconds, and return how far it came. A repeat of it is harmless. Raises `SinkError`."""
+        place = state.place or self.runs.checkpoint(state.run, state.target) or Place()
+        if not is_swept(state.crawl, place.verdict):
+            return replace(sweep, next="end")
+        if place.items == 0 and not state.crawl.allow_empty and self.items.has_any(state.crawl.name, state.target):
+            reason = "the listing came back empty, and the one before was not; allow_empty would remove them"
+            return self._end(state, replace(sweep, kept_because=reason))
+        began = time.monotonic()
+        while time.monotonic() - began < _SECONDS:
+            start_key, stale = self.items.sweep(
+                state.crawl.name,
+                state.target,
+                state.run,
+                place.pass_number,
+                sweep.start_key,
+                mark=state.crawl.stale_items == "mark",
+            )
+            sweep = replace(sweep, start_key=start_key, stale=sweep.stale + stale)
+            if start_key is None:
+                return self._end(state, sweep)
+        return sweep
+
+    def _end(self, state: PageState, sweep: Sweep) -> Sweep:
+        self.runs.record_sweep(state.run, state.target, sweep.stale, sweep.kept_because)
+        return replace(sweep, next="end", start_key=None)

@@ -1,0 +1,109 @@
+"""S3 and DynamoDB in memory, as far as the page step needs them: moto is too slow for thousands of schedules.
+
+`tests/contract/test_fakes.py` holds them against moto.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+def client_error(code: str, operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+
+
+@dataclass
+class FakeS3:
+    """`put_object` with ``IfNoneMatch="*"``, and `get_object`."""
+
+    objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+
+    def put_object(
+        self, *, Bucket: str, Key: str, Body: bytes, Metadata: dict[str, str] | None = None, **more: Any
+    ) -> dict[str, Any]:
+        if more.get("IfNoneMatch") == "*" and Key in self.objects:
+            raise client_error("PreconditionFailed", "PutObject")
+        self.objects[Key] = (Body, Metadata or {})
+        return {}
+
+    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        body, metadata = self.objects[Key]
+        return {"Body": io.BytesIO(body), "Metadata": metadata}
+
+
+@dataclass
+class FakePaginator:
+    """Gives the one page that there is."""
+
+    operation: Callable[..., dict[str, Any]]
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        return [self.operation(**request)]
+
+
+@dataclass
+class FakeDynamoDB:
+    """Tables with `pk` and `sk`, and the requests that Pageturner makes of them."""
+
+    tables: dict[str, dict[tuple[str, str], dict[str, Any]]] = field(default_factory=dict)
+
+    def _table(self, name: str) -> dict[tuple[str, str], dict[str, Any]]:
+        return self.tables.setdefault(name, {})
+
+    def put_item(self, *, TableName: str, Item: dict[str, Any]) -> dict[str, Any]:
+        self._table(TableName)[Item["pk"]["S"], Item["sk"]["S"]] = Item
+        return {}
+
+    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        for table, requests in RequestItems.items():
+            for request in requests:
+                self.put_item(TableName=table, Item=request["PutRequest"]["Item"])
+        return {"UnprocessedItems": {}}
+
+    def query(
+        self,
+        *,
+        TableName: str,
+        ExpressionAttributeValues: dict[str, Any],
+        ScanIndexForward: bool = True,
+        Limit: int | None = None,
+        FilterExpression: str | None = None,
+        **_: Any,
+    ) -> dict[str, Any]:
+        values = {name: next(iter(value.values())) for name, value in ExpressionAttributeValues.items()}
+        rows = [
+            row
+            for (pk, sk), row in sorted(self._table(TableName).items())
+            if pk == values[":pk"] and sk.startswith(values.get(":sk", ""))
+        ]
+        if not ScanIndexForward:
+            rows.reverse()
+        found = rows[:Limit]
+        if FilterExpression is not None:
+            found = [row for row in found if _is_stale(row, values)]
+        return {"Items": found}
+
+    def get_paginator(self, operation: str) -> FakePaginator:
+        return FakePaginator(getattr(self, operation))
+
+    def delete_item(
+        self, *, TableName: str, Key: dict[str, Any], ExpressionAttributeValues: dict[str, Any], **_: Any
+    ) -> dict[str, Any]:
+        key = Key["pk"]["S"], Key["sk"]["S"]
+        row = self._table(TableName).get(key)
+        if row is None or row["fetched_at"] != ExpressionAttributeValues[":seen"]:
+            raise client_error("ConditionalCheckFailedException", "DeleteItem")
+        del self._table(TableName)[key]
+        return {}
+
+
+def _is_stale(row: dict[str, Any], values: dict[str, str]) -> bool:
+    """The filter of `ItemTable.sweep`."""
+    if row["run_id"]["S"] == values[":run"]:
+        return bool(row["pass"]["N"] != values[":pass"])
+    return bool(row["fetched_at"]["S"] < values[":began"])
