@@ -56,6 +56,13 @@ class Emulator:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The process that it is; what runs functions is below it."""
+        if self._process is None:
+            raise EmulatorError("MiniStack is not running")
+        return self._process.pid
+
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to take the emulator for AWS, and nothing of the user's own AWS."""
         mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

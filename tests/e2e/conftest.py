@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pytest
 
 from local.deployment import deploy
 from local.emulator import Emulator
-from tests.e2e.fault_proxy import FaultProxy
+from tests.e2e.fault_proxy import FaultProxy, Request
 
 RUN_SECONDS = 120
+OBJECTS = 1200
+PAGE_SIZE = 20
+
+
+def lists_source(request: Request) -> bool:
+    """A page of the listing of the bucket `source`."""
+    return request.method == "GET" and request.path.startswith("/source?list-type=2")
 
 
 @dataclass
@@ -80,6 +89,60 @@ class Deployed:
             row["sk"]["S"] for page in pages for row in page["Items"] if row["run_id"]["S"] == summary["run_id"]
         )
 
+    def all_keys_in_dynamodb(self, crawl: str) -> list[str]:
+        """The keys of all items of a crawl in the items table, whichever run they are from."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.outputs["ItemsTable"])
+        return sorted(row["key"]["S"] for page in pages for row in page["Items"] if row["crawl"]["S"] == crawl)
+
+    def run_of(self, execution: str) -> str:
+        """The run that an execution planned."""
+        (planned,) = [
+            json.loads(event["stateExitedEventDetails"]["output"])
+            for event in self.history(execution)
+            if event.get("stateExitedEventDetails", {}).get("name") == "PlanRun"
+        ]
+        return str(planned["run"]["run_id"])
+
+    def summary_of(self, run_id: str) -> dict[str, Any]:
+        """The summary in a run's record; empty while it is going."""
+        key = {"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}}
+        item = self.dynamodb.get_item(TableName=self.outputs["RunsTable"], Key=key)["Item"]
+        summary: dict[str, Any] = json.loads(item["summary"]["S"]) if "summary" in item else {}
+        return summary
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come to be"
+            time.sleep(0.05)
+
+    def wait_for_quiet(self) -> None:
+        """Wait until no function has made a request for a while."""
+        seen = -1
+        while seen != len(self.proxy.requests):
+            seen = len(self.proxy.requests)
+            time.sleep(3)
+
+    def abort_page_loops(self) -> int:
+        """Abort all PageLoops that run. Returns how many there were."""
+        found = self.stepfunctions.list_executions(stateMachineArn=self.outputs["PageLoopArn"], statusFilter="RUNNING")[
+            "executions"
+        ]
+        for loop in found:
+            self.stepfunctions.stop_execution(executionArn=loop["executionArn"])
+        return len(found)
+
+    def kill_functions(self, name: str) -> int:
+        """Kill the processes that run the function whose name has this in it. Returns how many there were."""
+        killed = 0
+        for process in psutil.Process(self.emulator.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if name in process.environ().get("AWS_LAMBDA_FUNCTION_NAME", ""):
+                    process.kill()
+                    killed += 1
+        return killed
+
     def children(self, execution: str) -> list[str]:
         """The child executions of the Distributed Map of an execution."""
         return [
@@ -96,11 +159,26 @@ class Deployed:
 
 @pytest.fixture(scope="session")
 def _stack() -> Iterator[Deployed]:
-    with FaultProxy() as proxy, Emulator(wait_scale=0.1, lambda_endpoint_url=proxy.url) as emulator:
+    with FaultProxy() as proxy, Emulator(wait_scale=0.02, lambda_endpoint_url=proxy.url) as emulator:
         proxy.upstream = emulator.url
         # A loop of a second, so that a few hundred items are many hand-overs.
         outputs = deploy(emulator, {"catalogue": "tests/e2e/crawls.yaml", "loop_seconds": "1"})
         yield Deployed(emulator, proxy, outputs)
+
+
+@pytest.fixture(scope="session")
+def source(_stack: Deployed) -> list[str]:
+    """A bucket with keys of every kind, and what a plain boto3 paginator finds in it."""
+    _stack.s3.create_bucket(Bucket="source")
+    for number in range(OBJECTS):
+        _stack.s3.put_object(Bucket="source", Key=f"{'ü +%/'[number % 5]}{number:05}", Body=b"x")
+    return listed_by_boto3(_stack)
+
+
+def listed_by_boto3(deployed: Deployed) -> list[str]:
+    """What a plain boto3 paginator finds in the bucket `source` now."""
+    pages = deployed.s3.get_paginator("list_objects_v2").paginate(Bucket="source")
+    return [found["Key"] for page in pages for found in page["Contents"]]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ class Request:
     path: str
     target: str
     body: bytes
+    authorization: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,30 @@ def json_error(code: str, status: int = 400) -> Answer:
     return Answer(status, f'{{"__type": "{code}", "message": "{code}"}}'.encode(), "application/x-amz-json-1.0")
 
 
+class Dropped(Exception):  # noqa: N818 - what becomes of a connection
+    """The connection ends without an answer."""
+
+
 @dataclass
 class Fault:
-    """`answer` in place of the emulator's, for the first `times` requests that match."""
+    """What becomes of the first `times` requests that match, after the first `spared` of them.
+
+    `before` is called before the emulator sees the request, and may return an answer in its place; `after` is called
+    with the emulator's answer, and may return another one. Either may raise `Dropped`.
+    """
 
     matches: Callable[[Request], bool]
-    answer: Answer
-    times: int
+    times: int = 1
+    spared: int = 0
+    before: Callable[[Request], Answer | None] | None = None
+    after: Callable[[Request, bytes], Answer | None] | None = None
+    seen: int = 0
     answered: int = 0
+
+
+def answering(matches: Callable[[Request], bool], answer: Answer, times: int, spared: int = 0) -> Fault:
+    """A fault that gives this answer."""
+    return Fault(matches, times, spared, before=lambda _: answer)
 
 
 @dataclass
@@ -93,13 +110,15 @@ class FaultProxy:
             self.faults.clear()
             self.requests.clear()
 
-    def _fault(self, request: Request) -> Answer | None:
+    def _fault(self, request: Request) -> Fault | None:
         with self._lock:
             self.requests.append(request)
             for fault in self.faults:
                 if fault.answered < fault.times and fault.matches(request):
-                    fault.answered += 1
-                    return fault.answer
+                    fault.seen += 1
+                    if fault.seen > fault.spared:
+                        fault.answered += 1
+                        return fault
         return None
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -110,22 +129,33 @@ class FaultProxy:
 
             def _serve(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                target = self.headers.get("X-Amz-Target", "")
-                answer = proxy._fault(Request(self.command, self.path, target, body))
-                if answer is None:
-                    self._forward(body)
-                else:
-                    self._reply(answer.status, [("Content-Type", answer.content_type)], answer.body)
+                target, authorization = self.headers.get("X-Amz-Target", ""), self.headers.get("Authorization", "")
+                request = Request(self.command, self.path, target, body, authorization)
+                fault = proxy._fault(request)
+                try:
+                    answer = fault.before(request) if fault and fault.before else None
+                    if answer is None:
+                        status, headers, content = self._forwarded(body)
+                        answer = fault.after(request, content) if fault and fault.after else None
+                    if answer is None:
+                        self._reply(status, headers, content)
+                    else:
+                        self._reply(answer.status, [("Content-Type", answer.content_type)], answer.body)
+                except Dropped:
+                    self.close_connection = True
+                except (BrokenPipeError, ConnectionResetError):
+                    # The function that asked is gone.
+                    self.close_connection = True
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve
 
-            def _forward(self, body: bytes) -> None:
+            def _forwarded(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
                 upstream = http.client.HTTPConnection(urlsplit(proxy.upstream).netloc, timeout=60)
                 try:
                     headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
                     upstream.request(self.command, self.path, body=body, headers=headers)
                     response = upstream.getresponse()
-                    self._reply(response.status, response.getheaders(), response.read())
+                    return response.status, response.getheaders(), response.read()
                 finally:
                     upstream.close()
 

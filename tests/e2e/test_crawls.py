@@ -8,25 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Deployed
-from tests.e2e.fault_proxy import Fault, Request, json_error, s3_error
-
-OBJECTS = 1200
-PAGE_SIZE = 20
-
-
-@pytest.fixture(scope="module")
-def source(_stack: Deployed) -> list[str]:
-    """A bucket with keys of every kind, and what a plain boto3 paginator finds in it."""
-    _stack.s3.create_bucket(Bucket="source")
-    for number in range(OBJECTS):
-        _stack.s3.put_object(Bucket="source", Key=f"{'ü +%/'[number % 5]}{number:05}", Body=b"x")
-    pages = _stack.s3.get_paginator("list_objects_v2").paginate(Bucket="source")
-    return [found["Key"] for page in pages for found in page["Contents"]]
-
-
-def lists_source(request: Request) -> bool:
-    return request.method == "GET" and request.path.startswith("/source?list-type=2")
+from tests.e2e.conftest import OBJECTS, PAGE_SIZE, Deployed, lists_source
+from tests.e2e.fault_proxy import answering, json_error, s3_error
 
 
 def test_a_crawl_finds_exactly_what_boto3_finds_through_many_hand_overs(deployed: Deployed, source: list[str]) -> None:
@@ -60,7 +43,7 @@ def _place_handed_over(event: dict[str, Any]) -> dict[str, Any] | None:
 @pytest.mark.parametrize("times", [6, 40])
 def test_throttling_delays_a_crawl_and_loses_nothing(deployed: Deployed, source: list[str], times: int) -> None:
     """6 throttles are PageLoop's to retry; 40 are more than it has retries for, and Crawl waits."""
-    fault = deployed.proxy.add(Fault(lists_source, s3_error(503, "SlowDown"), times))
+    fault = deployed.proxy.add(answering(lists_source, s3_error(503, "SlowDown"), times))
     summary = deployed.run({"crawl": "objects"})
     assert fault.answered == times
     assert summary["throttles"] == times / 2  # botocore itself tries twice
@@ -71,7 +54,7 @@ def test_throttling_delays_a_crawl_and_loses_nothing(deployed: Deployed, source:
 def test_tables_that_are_throttled_delay_a_crawl_and_lose_nothing(deployed: Deployed, source: list[str]) -> None:
     for target in ("BatchWriteItem", "PutItem"):
         deployed.proxy.add(
-            Fault(
+            answering(
                 lambda request, name=target: request.target.endswith(f".{name}"),  # type: ignore[misc]
                 json_error("ProvisionedThroughputExceededException"),
                 5,
@@ -134,7 +117,7 @@ def test_a_target_that_fails_fails_the_run_in_words(deployed: Deployed) -> None:
 
 
 def test_no_permission_is_the_verdict_denied(deployed: Deployed, source: list[str]) -> None:
-    deployed.proxy.add(Fault(lists_source, s3_error(403, "AccessDenied"), 1000))
+    deployed.proxy.add(answering(lists_source, s3_error(403, "AccessDenied"), 1000))
     ended = deployed.wait(deployed.start({"crawl": "objects"}))
     assert ended["status"] == "FAILED"
     assert "(1 denied)" in ended["cause"]

@@ -304,7 +304,8 @@ def test_a_sweep_goes_on_where_it_was_and_a_run_without_its_end_is_not_complete(
     target = target_of(aws, planned)
     end = machines.turn_all(planned, target)[-1]
     client = clients.client("dynamodb")
-    whole, removed = client.delete_item, []
+    whole = client.delete_item
+    removed: list[str] = []
 
     def dies_at_the_fourth(**request: Any) -> Any:
         if len(removed) == 3:

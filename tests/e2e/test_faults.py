@@ -1,0 +1,344 @@
+"""Every fault that can be put in the way of a crawl, on the deployed stack: after each the listing is whole, or the
+verdict says what is missing and `resume` makes it whole. `docs/reliability.md` has the table.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from local.deployment import deploy
+from tests.e2e.conftest import OBJECTS, PAGE_SIZE, Deployed, listed_by_boto3, lists_source
+from tests.e2e.fault_proxy import Answer, Dropped, Fault, Request, answering, json_error, s3_error
+
+ALWAYS = 100_000
+
+
+def commits(request: Request) -> bool:
+    return request.method == "PUT" and "/items/crawl" in request.path
+
+
+def projects(request: Request) -> bool:
+    return request.target.endswith(".BatchWriteItem")
+
+
+def moves_checkpoint(request: Request) -> bool:
+    return request.target.endswith(".PutItem") and b'"page#' in request.body
+
+
+def reads_checkpoint(request: Request) -> bool:
+    return request.target.endswith(".Query") and b'"page#' in request.body
+
+
+def lists_with_token(request: Request) -> bool:
+    return lists_source(request) and "continuation-token" in request.path
+
+
+def takes_no_item(request: Request) -> Answer:
+    unprocessed = json.loads(request.body)["RequestItems"]
+    return Answer(200, json.dumps({"UnprocessedItems": unprocessed}).encode(), "application/x-amz-json-1.0")
+
+
+def takes_some_items(request: Request) -> Answer | None:
+    ((table, requests),) = json.loads(request.body)["RequestItems"].items()
+    if len(requests) < 3:
+        return None
+    return Answer(200, json.dumps({"UnprocessedItems": {table: requests[:2]}}).encode(), "application/x-amz-json-1.0")
+
+
+def dropped(_: Request) -> Answer | None:
+    raise Dropped
+
+
+def dropped_after(_: Request, __: bytes) -> Answer | None:
+    raise Dropped
+
+
+def late(_: Request) -> Answer | None:
+    """Longer than a function waits for an answer."""
+    time.sleep(27)
+    return None
+
+
+def killing(deployed: Deployed, matches: Callable[[Request], bool], spared: int, *, after: bool) -> Fault:
+    """The function that makes this request is killed, before it takes effect or after."""
+
+    def kill() -> Answer | None:
+        assert deployed.kill_functions("FetchPage") > 0
+        raise Dropped
+
+    if after:
+        return Fault(matches, 1, spared, after=lambda _, __: kill())
+    return Fault(matches, 1, spared, before=lambda _: kill())
+
+
+THROTTLES = (
+    "SlowDown",
+    "RequestLimitExceeded",
+    "ThrottledClientException",
+    "TooManyRequests",
+    "CallRateLimitExceededException",
+)
+
+Faults = Callable[[Deployed], list[Fault]]
+WHOLE: dict[str, Faults] = {
+    **{
+        f"a storm of {code}": lambda _, code=code: [answering(lists_source, s3_error(400, code), 8, 3)]  # type: ignore[misc]
+        for code in THROTTLES
+    },
+    "HTTP 500 from the API": lambda _: [answering(lists_source, s3_error(500, "InternalError"), 7, 2)],
+    "a connection that ends without an answer": lambda _: [Fault(lists_source, 5, 2, before=dropped)],
+    "an answer that is lost": lambda _: [Fault(lists_source, 5, 2, after=dropped_after)],
+    "an answer later than the time-out": lambda _: [Fault(lists_source, 1, 2, before=late)],
+    "killed before the call": lambda d: [killing(d, lists_source, 3, after=False)],
+    "killed before the commit": lambda d: [killing(d, commits, 3, after=False)],
+    "killed after the commit": lambda d: [killing(d, commits, 3, after=True)],
+    "killed in the middle of the DynamoDB batches": lambda d: [killing(d, projects, 4, after=False)],
+    "killed after the DynamoDB batches, before the checkpoint": lambda d: [
+        killing(d, moves_checkpoint, 3, after=False)
+    ],
+    "killed after the checkpoint": lambda d: [killing(d, moves_checkpoint, 3, after=True)],
+    "killed at every tenth page": lambda d: [killing(d, commits, 5 + n * 10, after=n % 2 == 0) for n in range(3)],
+    "S3 refuses pages": lambda _: [answering(commits, s3_error(503, "ServiceUnavailable"), 9, 2)],
+    "S3 says that another one writes the page": lambda _: [
+        answering(commits, s3_error(409, "ConditionalRequestConflict"), 5, 2)
+    ],
+    "S3 loses the answer to a commit": lambda _: [Fault(commits, 3, 2, after=dropped_after)],
+    "S3 refuses pages for longer than PageLoop tries": lambda _: [
+        answering(commits, s3_error(403, "AccessDenied"), 12)
+    ],
+    "DynamoDB refuses batches": lambda _: [answering(projects, json_error("InternalServerError", 500), 9, 2)],
+    "DynamoDB is throttled": lambda _: [
+        answering(projects, json_error("ProvisionedThroughputExceededException"), 12, 2)
+    ],
+    "unprocessed items, some": lambda _: [Fault(projects, 10, 0, after=lambda r, _: takes_some_items(r))],
+    "unprocessed items, all": lambda _: [Fault(projects, 6, 2, before=takes_no_item)],
+    "DynamoDB refuses checkpoints": lambda _: [
+        answering(moves_checkpoint, json_error("InternalServerError", 500), 7, 2)
+    ],
+    "DynamoDB refuses to read the checkpoint": lambda _: [
+        answering(reads_checkpoint, json_error("InternalServerError", 500), 5)
+    ],
+    "an expired token": lambda _: [answering(lists_with_token, s3_error(400, "InvalidArgument"), 1, 5)],
+    "tokens that expire twice": lambda _: [
+        answering(lists_with_token, s3_error(400, "InvalidArgument"), 1, 5),
+        answering(lists_with_token, s3_error(400, "InvalidArgument"), 1, 9),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_listing_is_whole_in_spite_of(name: str, deployed: Deployed, source: list[str]) -> None:
+    faults = [deployed.proxy.add(fault) for fault in WHOLE[name](deployed)]
+    summary = deployed.run({"crawl": "objects", "pagination_config": {"PageSize": 60}})
+    assert all(fault.answered > 0 for fault in faults), "the fault was never met"
+    assert summary["targets"] == {"complete": 1}
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == sorted(source)
+
+
+def resumed_whole(deployed: Deployed, run_id: str, source: list[str]) -> dict[str, Any]:
+    """Without faults, `resume` makes the run whole; and a second one has nothing to do."""
+    deployed.proxy.clear()
+    summary = deployed.run({"resume": run_id})
+    assert (summary["run_id"], summary["targets"]) == (run_id, {"complete": 1})
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == sorted(source)
+    assert "nothing is left to resume" in deployed.run({"resume": run_id})["message"]
+    return summary
+
+
+def failed(deployed: Deployed, execution_input: Any) -> tuple[str, str]:
+    """Run a crawl that is to fail; return its cause and its run's name, which is in it."""
+    ended = deployed.wait(deployed.start(execution_input))
+    assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete"), ended
+    cause = str(ended["cause"])
+    return cause, json.loads(cause[cause.index('{"resume"') :])["resume"]
+
+
+INCOMPLETE: dict[str, tuple[Callable[[], Fault], str]] = {
+    "access denied in the middle": (
+        lambda: answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 8),
+        "(1 denied)",
+    ),
+    "the bucket is gone in the middle": (
+        lambda: answering(lists_source, s3_error(404, "NoSuchBucket"), ALWAYS, 8),
+        "(1 failed)",
+    ),
+    "tokens that never last": (
+        lambda: answering(lists_with_token, s3_error(400, "InvalidArgument"), ALWAYS, 3),
+        "TooManyRestartsError",
+    ),
+    "pages that are never taken": (
+        lambda: answering(commits, s3_error(403, "AccessDenied"), ALWAYS, 3),
+        "PageLoop was interrupted 5 times in a row",
+    ),
+    "a deadline that passes": (
+        lambda: answering(lists_source, s3_error(503, "SlowDown"), ALWAYS, 8),
+        "DeadlinePassedError",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INCOMPLETE)
+def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
+    name: str, deployed: Deployed, source: list[str]
+) -> None:
+    fault, said = INCOMPLETE[name]
+    deployed.proxy.add(fault())
+    deadline = {"deadline_hours": 0.002} if name == "a deadline that passes" else {}
+    cause, run_id = failed(deployed, {"crawl": "objects", **deadline})
+    assert cause.startswith("1 of 1 target not complete")
+    assert said in cause
+    if name == "tokens that never last":
+        # Its last pass may have a dead token; a new one begins when that is not taken.
+        deployed.proxy.clear()
+    if deadline:
+        # The crawl keeps its few seconds: what is resumed must fit into them.
+        summary = json.loads(deployed.wait(deployed.start({"crawl": "objects"}))["output"])
+        assert summary["targets"] == {"complete": 1}
+        return
+    resumed_whole(deployed, run_id, source)
+
+
+def test_the_same_token_twice_fails_the_target_and_keeps_its_page(deployed: Deployed, source: list[str]) -> None:
+    def same_token(request: Request, content: bytes) -> Answer:
+        sent = parse_qs(urlsplit(request.path).query)["continuation-token"][0]
+        before, _, rest = content.partition(b"<NextContinuationToken>")
+        _, _, behind = rest.partition(b"</NextContinuationToken>")
+        token = f"<NextContinuationToken>{sent}</NextContinuationToken>".encode()
+        return Answer(200, before + token + behind)
+
+    deployed.proxy.add(Fault(lists_with_token, ALWAYS, 3, after=same_token))
+    cause, run_id = failed(deployed, {"crawl": "objects"})
+    assert "RepeatedTokenError" in cause
+    (target,) = deployed.manifest({"run_id": run_id})["targets"]
+    assert (target["verdict"], target["items"]) == ("failed", 5 * PAGE_SIZE)
+
+
+def test_one_denied_region_of_five_leaves_the_other_four_complete(deployed: Deployed, source: list[str]) -> None:
+    regions = ["us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1"]
+    deployed.proxy.add(
+        answering(
+            lambda request: lists_source(request) and "/us-west-1/s3/" in request.authorization,
+            s3_error(403, "AccessDenied"),
+            ALWAYS,
+        )
+    )
+    asked = {"crawl": "objects", "regions": regions, "pagination_config": {"PageSize": 300}}
+    cause, run_id = failed(deployed, asked)
+    assert cause.startswith("1 of 5 targets not complete (4 complete, 1 denied)")
+    assert "us-west-1" in cause
+    deployed.proxy.clear()
+    summary = deployed.run({"resume": run_id})
+    assert summary["targets"] == {"complete": 5}
+    assert deployed.keys_in_s3(summary) == [key for _ in regions for key in source]
+    tolerated = deployed.proxy.add(
+        answering(
+            lambda r: lists_source(r) and "/us-west-1/s3/" in r.authorization, s3_error(403, "AccessDenied"), ALWAYS
+        )
+    )
+    assert deployed.run({**asked, "tolerate": ["denied"]})["targets"] == {"complete": 4, "denied": 1}
+    assert tolerated.answered
+
+
+@pytest.fixture
+def changed_source(deployed: Deployed, source: list[str]) -> Iterator[None]:
+    """A listing that may be changed, and is put back."""
+    yield
+    for key in set(listed_by_boto3(deployed)) - set(source):
+        deployed.s3.delete_object(Bucket="source", Key=key)
+    for key in set(source) - set(listed_by_boto3(deployed)):
+        deployed.s3.put_object(Bucket="source", Key=key, Body=b"x")
+
+
+@pytest.mark.usefixtures("changed_source")
+def test_a_page_delivered_twice_while_the_listing_changes_is_one_of_its_answers(
+    deployed: Deployed, source: list[str]
+) -> None:
+    """The fourth page is committed, and then its function dies; before it is fetched again, the listing has changed."""
+    page = source[3 * PAGE_SIZE : 4 * PAGE_SIZE]
+
+    def changed_and_killed(_: Request, __: bytes) -> Answer | None:
+        deployed.s3.delete_object(Bucket="source", Key=page[3])
+        deployed.s3.put_object(Bucket="source", Key=f"{page[5]}-new", Body=b"x")
+        deployed.kill_functions("FetchPage")
+        raise Dropped
+
+    deployed.proxy.add(Fault(commits, 1, 3, after=changed_and_killed))
+    summary = deployed.run({"crawl": "objects"})
+    # The page as it was committed: with the key that is gone since, without the one that came since.
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == sorted(source)
+
+
+@pytest.mark.usefixtures("changed_source")
+def test_what_is_gone_is_removed_by_the_next_complete_run_only(deployed: Deployed, source: list[str]) -> None:
+    deployed.run({"crawl": "objects"})
+    deployed.s3.delete_object(Bucket="source", Key=source[-1])
+    deployed.proxy.add(answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 8))
+    failed(deployed, {"crawl": "objects"})
+    assert source[-1] in deployed.all_keys_in_dynamodb("objects")
+    deployed.proxy.clear()
+    summary = deployed.run({"crawl": "objects"})
+    assert source[-1] not in deployed.all_keys_in_dynamodb("objects")
+    assert summary["stale_items"] >= 1
+
+
+def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Deployed, source: list[str]) -> None:
+    execution = deployed.start({"crawl": "objects"})
+    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 15)
+
+    refused = deployed.wait(deployed.start({"crawl": "objects"}))
+    assert (refused["status"], refused["error"]) == ("FAILED", "OverlapError")
+    assert f"is still going, in {execution}" in refused["cause"]
+
+    deployed.stepfunctions.stop_execution(executionArn=execution)
+    run_id = deployed.run_of(execution)
+    # What the emulator has begun goes on for a while, as it would on AWS; then nothing moves any more.
+    deployed.wait_for_quiet()
+    resumed_whole(deployed, run_id, source)
+
+
+def test_a_page_loop_that_is_aborted_is_gone_on_with(deployed: Deployed, source: list[str]) -> None:
+    execution = deployed.start({"crawl": "objects"})
+    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 15)
+    aborted = deployed.abort_page_loops()
+    assert aborted > 0
+    ended = deployed.wait(execution)
+    assert ended["status"] == "SUCCEEDED", ended
+    summary = json.loads(ended["output"])
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == sorted(source)
+
+
+def test_a_run_too_long_for_one_execution_goes_on_in_a_new_one(deployed: Deployed, source: list[str]) -> None:
+    """With two hand-overs an execution instead of 1,400: in a plain loop of 25,000 events this would be the end."""
+    context = {
+        "stack_name": "Short",
+        "catalogue": "tests/e2e/crawls.yaml",
+        "loop_seconds": "1",
+        "hand_overs": "2",
+    }
+    short = Deployed(deployed.emulator, deployed.proxy, deploy(deployed.emulator, context))
+    first = short.wait(short.start({"crawl": "objects"}))
+    assert first["status"] == "SUCCEEDED"
+    continued = json.loads(first["input"])
+    assert continued == {"crawl": "objects"}
+    run_id = short.run_of(first["executionArn"])
+    short.wait_for(lambda: short.summary_of(run_id).get("outcome") == "succeeded")
+    summary = short.summary_of(run_id)
+    assert summary["items"] == OBJECTS
+    assert short.keys_in_s3(summary) == source
+    assert short.keys_in_dynamodb(summary) == sorted(source)
+    executions = short.stepfunctions.list_executions(stateMachineArn=short.outputs["CrawlMachineArn"])["executions"]
+    inputs = [
+        json.loads(short.stepfunctions.describe_execution(executionArn=each["executionArn"])["input"])
+        for each in executions
+    ]
+    assert inputs.count({"resume": run_id}) >= 1
