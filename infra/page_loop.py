@@ -10,7 +10,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.functions import FETCH_PAGE_TIMEOUT
-from pageturner.errors import SinkError, ThrottledError, TransientError
+from pageturner.errors import SinkError, ThrottledError, TokenInvalidError, TransientError
 
 # Those that AWS says always to retry (Developer Guide, "Handling transient Lambda service exceptions"), and the ones
 # that a function meets when its environment dies or Lambda itself is throttled.
@@ -85,7 +85,10 @@ class PageLoop(Construct):
             ),
             hand_over,
         )
-        turned_any.otherwise(sfn.Fail(self, "NoPageTurned", error_path="$.failure.Error", cause_path="$.failure.Cause"))
+        failed = sfn.Fail(self, "LoopFailed", error_path="$.failure.Error", cause_path="$.failure.Cause")
+        turned_any.otherwise(failed)
+        # The place of a pass that is over is no place to go on from.
+        fetch.add_catch(failed, errors=[TokenInvalidError.__name__], result_path="$.failure")
         fetch.add_catch(turned_any, result_path="$.failure")
         self.state_machine = sfn.StateMachine(
             self,

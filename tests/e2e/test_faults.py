@@ -103,7 +103,7 @@ WHOLE: dict[str, Faults] = {
         killing(d, moves_checkpoint, 3, after=False)
     ],
     "killed after the checkpoint": lambda d: [killing(d, moves_checkpoint, 3, after=True)],
-    "killed at every tenth page": lambda d: [killing(d, commits, 5 + n * 10, after=n % 2 == 0) for n in range(3)],
+    "killed again and again": lambda d: [killing(d, commits, 4, after=n % 2 == 0) for n in range(3)],
     "S3 refuses pages": lambda _: [answering(commits, s3_error(503, "ServiceUnavailable"), 9, 2)],
     "S3 says that another one writes the page": lambda _: [
         answering(commits, s3_error(409, "ConditionalRequestConflict"), 5, 2)

@@ -99,6 +99,20 @@ def test_a_page_loop_asks_one_question_and_hands_its_place_over(page_loop: dict[
     assert page_loop["States"]["FetchPage"]["Parameters"]["loop_started_at.$"] == "$$.Execution.StartTime"
 
 
+def test_a_loop_that_made_progress_says_where_it_is_and_any_other_fails(page_loop: dict[str, Any]) -> None:
+    assert page_loop["States"]["FetchPage"]["Catch"] == [
+        {"ErrorEquals": ["TokenInvalidError"], "ResultPath": "$.failure", "Next": "LoopFailed"},
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "TurnedAny?"},
+    ]
+    (turned,) = page_loop["States"]["TurnedAny?"]["Choices"]
+    assert turned["Next"] == "HandOver"
+    assert turned["And"][1] == {
+        "Variable": "$.place.turned_in",
+        "StringEqualsPath": "$$.Execution.StartTime",
+    }
+    assert page_loop["States"]["TurnedAny?"]["Default"] == "LoopFailed"
+
+
 def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
     """A task's default timeout is three years."""
     tasks = [
