@@ -14,16 +14,18 @@ CLI := node_modules/.package-lock.json
 
 .PHONY: demo local test check format deploy clean
 
-demo: $(RUN) $(EMULATOR) $(CLI) ## deploy to an emulator on this machine, and watch three crawls
+demo: $(CLI) $(RUN) $(EMULATOR) ## deploy to an emulator on this machine, and watch three crawls
 	@.venv/bin/python -m local.demo
 
-local: $(RUN) $(EMULATOR) $(CLI) ## the same, and keep it running until Ctrl-C
+local: $(CLI) $(RUN) $(EMULATOR) ## the same, and keep it running until Ctrl-C
 	@.venv/bin/python -m local.demo --keep
 
-test: $(DEV) $(EMULATOR) $(CLI) ## all tests
-	@.venv/bin/python -m pytest -n 2 --dist loadfile
+test: $(CLI) $(DEV) $(EMULATOR) ## all tests
+	@# pytest, and jsii when it is interrupted, would leave temporary files. The trap has the shell outlive Ctrl-C, to remove them.
+	@folder=$$(mktemp -d) && trap : INT TERM && \
+	  { TMPDIR="$$folder" .venv/bin/python -m pytest -n 2 --dist loadfile; code=$$?; rm -rf "$$folder"; exit $$code; }
 
-check: $(DEV) $(CLI) ## formatter, linter, types, synth, template
+check: $(CLI) $(DEV) ## formatter, linter, types, synth, template
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
@@ -33,14 +35,16 @@ format: $(DEV) ## let the formatter and the linter mend what they can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-deploy: $(RUN) $(CLI) ## deploy to the AWS account of your credentials; CONTEXT='-c retain_data=false' for settings
+deploy: $(CLI) $(RUN) ## deploy to the AWS account of your credentials; CONTEXT='-c retain_data=false' for settings
 	PATH="$(CURDIR)/.venv/bin:$$PATH" node_modules/.bin/cdk deploy $(CONTEXT)
 
 clean: ## remove all that the other targets made
 	rm -rf .venv .venv-ministack node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+need_python = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pageturner needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=…")'
+
 $(RUN): requirements.txt lambdas/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pageturner needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=…")'
+	$(need_python)
 	@echo "Setting up .venv …"
 	@$(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --requirement requirements.txt
@@ -52,13 +56,14 @@ $(DEV): requirements-dev.txt $(RUN)
 	@touch $@
 
 $(EMULATOR): local/requirements.txt
+	$(need_python)
 	@echo "Setting up .venv-ministack …"
 	@$(PYTHON) -m venv .venv-ministack
 	@.venv-ministack/bin/python -m pip install --quiet --requirement local/requirements.txt
 	@touch $@
 
 $(CLI): package.json package-lock.json
-	@command -v npm >/dev/null || { echo "Pageturner needs Node.js with npm, for the AWS CDK CLI"; exit 1; }
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Pageturner needs Node.js with npm, for the AWS CDK CLI"; exit 1; }
 	@echo "Installing the CDK CLI …"
 	@npm ci --silent --no-audit --no-fund
 	@touch $@

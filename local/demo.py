@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from botocore.exceptions import EndpointConnectionError, HTTPClientError
+
 from local.deployment import DeploymentError, deploy
 from local.emulator import Emulator, EmulatorError, stop_on_signals
 from local.seed import seed
@@ -36,6 +38,9 @@ def main() -> int:
             return _demo(emulator, keep=keep)
     except (EmulatorError, DeploymentError) as error:
         print(f"\n{error}", file=sys.stderr)
+        return 1
+    except (EndpointConnectionError, HTTPClientError) as error:
+        print(f"\nThe emulator no longer answers: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped, and cleaned up.")

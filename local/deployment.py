@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.emulator import ACCOUNT, PROJECT, REGION, Emulator
+from local.emulator import ACCOUNT, PROJECT, REGION, Emulator, kill_group
 
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
 
@@ -35,22 +35,34 @@ def deploy(emulator: Emulator, context: Mapping[str, str] | None = None) -> dict
 
 
 def _cdk(emulator: Emulator, folder: str, *arguments: str) -> None:
-    environment = emulator.environment()
-    # `cdk.json` runs the app with the python3 that is found first.
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    environment["TMPDIR"] = folder
-    # No network but the emulator.
-    environment["CDK_DISABLE_CLI_TELEMETRY"] = environment["CDK_DISABLE_VERSION_CHECK"] = "true"
-    environment["JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"] = "18,20"
-    done = subprocess.run(
+    process = subprocess.Popen(
         [str(CDK), *arguments, "--no-notices"],
         cwd=PROJECT,
-        env=environment,
-        check=False,
+        env=cdk_environment(emulator.environment(), folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A group of its own: when we are stopped, the app and its pip, which write to our folder, are to go first.
+        start_new_session=True,
     )
-    if done.returncode:
-        raise DeploymentError(f"cdk {arguments[0]} failed:\n{done.stdout}")
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        kill_group(process)
+        raise
+    if process.returncode:
+        raise DeploymentError(f"cdk {arguments[0]} failed:\n{output}")
+
+
+def cdk_environment(environment: Mapping[str, str], folder: str) -> dict[str, str]:
+    """That environment for the CDK CLI: with temporary files in the folder, and no network but what it was given."""
+    return {
+        **environment,
+        # `cdk.json` runs the app with the python3 that is found first.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
+        "TMPDIR": folder,
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "18,20",
+    }

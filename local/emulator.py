@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import shutil
 import signal
@@ -11,13 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import boto3
+import botocore.session
+from botocore.config import Config
 
 PROJECT = Path(__file__).parent.parent
 MINISTACK_PYTHON = PROJECT / ".venv-ministack" / "bin" / "python"
@@ -25,6 +26,24 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 _READY_SECONDS = 60
 _STOP_SECONDS = 10
+# A setting of botocore that it takes neither from its configuration file nor from the environment.
+_NOTHING = (None, None, None, None)
+# In a container that reaps no zombies, a dead group never goes away.
+_GONE_SECONDS = 2
+# What the emulator gets of the environment. It is configured by dozens of names (AUTH, SERVICES, USE_SSL,
+# PERSIST_STATE ...), and who uses it otherwise has some of them set.
+_INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
+_NOT_THE_USERS_AWS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+}
 
 # On Linux the kernel ends the emulator when we are killed in a way that lets us clean nothing up.
 _START = """
@@ -65,27 +84,19 @@ class Emulator:
 
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to take the emulator for AWS, and nothing of the user's own AWS."""
-        mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return {
-            **mine,
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
+        return {**environment_without_aws(), **_CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of the emulator, whatever the environment says."""
-        return boto3.client(
+        # The user's profile may not even exist.
+        session = botocore.session.Session({"profile": _NOTHING, "config_file": (None, None, os.devnull, None)})
+        return boto3.Session(botocore_session=session).client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.url,
             region_name=options.pop("region_name", REGION),
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - the emulator's
+            config=Config(proxies={}).merge(options.pop("config", None) or Config()),
             **options,
         )
 
@@ -108,7 +119,9 @@ class Emulator:
             self.port = _free_port()
             log = self._folder / "ministack.log"
             environment = {
-                **self.environment(),
+                **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+                **_NOT_THE_USERS_AWS,
+                **_CREDENTIALS,
                 "AWS_ENDPOINT_URL": self._lambda_endpoint_url or self.url,
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port),
@@ -128,35 +141,43 @@ class Emulator:
                     # A group of its own: Ctrl-C is for us, and what it starts goes with it.
                     start_new_session=True,
                 )
-            if self._is_ready(self._process):
+            if self._is_ready(self._process, log):
                 return
             text = log.read_text(errors="replace")
             self._kill()
-            if "address already in use" not in text.lower():
+            # Its own words, or those of the system, when another took the port in between.
+            if "already in use" not in text:
                 raise EmulatorError(f"MiniStack did not start. Its last words:\n{text[-2000:]}")
         raise EmulatorError("MiniStack found no free port on 127.0.0.1")
 
-    def _is_ready(self, process: subprocess.Popen[bytes]) -> bool:
+    def _is_ready(self, process: subprocess.Popen[bytes], log: Path) -> bool:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2).close()  # noqa: S310 - our own
-                return process.poll() is None
+            # Only its log says that it is ours which answers: on a port that was taken, another emulator would.
+            if f"Running on {self.url}" in log.read_text(errors="replace") and self._is_healthy():
+                return True
             time.sleep(0.1)
         return False
+
+    def _is_healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
     def _kill(self) -> None:
         """End the process and all that it has started: the functions run in its group."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_SECONDS)
+            kill_group(process)
 
     def _stop(self) -> None:
         self._kill()
@@ -169,11 +190,37 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def environment_without_aws() -> dict[str, str]:
+    """Our environment with nothing of the user's own AWS, and no way to it."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    # A proxy that leads to the internet does not lead to this machine.
+    local = ",".join(filter(None, (os.environ.get("NO_PROXY", os.environ.get("no_proxy")), "127.0.0.1")))
+    return {**mine, **_NOT_THE_USERS_AWS, "NO_PROXY": local, "no_proxy": local}
+
+
+def kill_group(process: subprocess.Popen[Any]) -> None:
+    """Kill a process that we started as the head of a group, and all of the group, and wait until it is gone."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + _GONE_SECONDS
+    # What still dies can still write. On macOS a group of zombies answers with PermissionError.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
+
+
 def stop_on_signals() -> None:
-    """Have SIGTERM and SIGHUP end this process as Ctrl-C does, so that everything is cleaned up."""
+    """Have SIGTERM and SIGHUP end this process as Ctrl-C does, and let no second one cut the cleaning up short."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def stop(number: int, _: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         sys.exit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in numbers:
         signal.signal(number, stop)

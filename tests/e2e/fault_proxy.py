@@ -128,7 +128,7 @@ class FaultProxy:
             protocol_version = "HTTP/1.1"
 
             def _serve(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                body = self._body()
                 target, authorization = self.headers.get("X-Amz-Target", ""), self.headers.get("Authorization", "")
                 request = Request(self.command, self.path, target, body, authorization)
                 fault = proxy._fault(request)
@@ -143,11 +143,22 @@ class FaultProxy:
                         self._reply(answer.status, [("Content-Type", answer.content_type)], answer.body)
                 except Dropped:
                     self.close_connection = True
-                except (BrokenPipeError, ConnectionResetError):
-                    # The function that asked is gone.
+                except (OSError, http.client.HTTPException):
+                    # The function that asked, or the emulator, is gone.
                     self.close_connection = True
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve
+
+            def _body(self) -> bytes:
+                if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+                    return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                chunks = []
+                while size := int(self.rfile.readline().split(b";")[0], 16):
+                    chunks.append(self.rfile.read(size))
+                    self.rfile.readline()
+                while self.rfile.readline().strip():
+                    pass  # trailers
+                return b"".join(chunks)
 
             def _forwarded(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
                 upstream = http.client.HTTPConnection(urlsplit(proxy.upstream).netloc, timeout=60)
@@ -161,12 +172,15 @@ class FaultProxy:
 
             def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
                 self.send_response_only(status)
+                # The length that HEAD tells is not that of its own body, and 204 and 304 have none.
+                bodiless = self.command == "HEAD" or status in {204, 304}
                 for name, value in headers:
-                    if name.lower() not in _HOP_BY_HOP | {"content-length"}:
+                    if name.lower() not in _HOP_BY_HOP and (bodiless or name.lower() != "content-length"):
                         self.send_header(name, value)
-                self.send_header("Content-Length", str(len(body)))
+                if not bodiless:
+                    self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                if self.command != "HEAD":
+                if not bodiless:
                     self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:

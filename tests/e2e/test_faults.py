@@ -191,18 +191,11 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
 ) -> None:
     fault, said = INCOMPLETE[name]
     deployed.proxy.add(fault())
-    deadline = {"deadline_hours": 0.002} if name == "a deadline that passes" else {}
+    # Of a quarter of a minute, which is also enough for what is left after it.
+    deadline = {"deadline_hours": 0.004} if name == "a deadline that passes" else {}
     cause, run_id = failed(deployed, {"crawl": "objects", **deadline})
     assert cause.startswith("1 of 1 target not complete")
     assert said in cause
-    if name == "tokens that never last":
-        # Its last pass may have a dead token; a new one begins when that is not taken.
-        deployed.proxy.clear()
-    if deadline:
-        # The crawl keeps its few seconds: what is resumed must fit into them.
-        summary = json.loads(deployed.wait(deployed.start({"crawl": "objects"}))["output"])
-        assert summary["targets"] == {"complete": 1}
-        return
     resumed_whole(deployed, run_id, source)
 
 

@@ -1,0 +1,81 @@
+"""The emulator as a process: it is the one that we started, and all of it goes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local import emulator
+from local.emulator import Emulator, kill_group
+
+
+def first(port: int, then: Callable[[], int]) -> Callable[[], int]:
+    """A choice of ports that begins with one that is taken."""
+    ports = iter([port])
+    return lambda: next(ports, None) or then()
+
+
+def test_on_a_port_that_another_program_took_it_starts_on_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        monkeypatch.setattr(emulator, "_free_port", first(taken, emulator._free_port))
+        with Emulator() as started:
+            assert started.port != taken
+            assert started.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_it_never_takes_another_emulator_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Emulator() as one:
+        one.client("s3").create_bucket(Bucket="of-the-first")
+        monkeypatch.setattr(emulator, "_free_port", first(one.port, emulator._free_port))
+        with Emulator() as two:
+            assert two.port != one.port
+            assert two.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_it_and_its_clients_take_nothing_of_the_users_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    user = {"AWS_PROFILE": "not-there", "HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"}
+    user |= {"SERVICES": "sqs", "USE_SSL": "1", "PERSIST_STATE": "1", "S3_PERSIST": "1", "STATE_DIR": str(state)}
+    for name, value in user.items():
+        monkeypatch.setenv(name, value)
+    with Emulator() as started:
+        started.client("s3").create_bucket(Bucket="a-bucket")
+    assert not state.exists()
+
+
+def test_its_end_leaves_no_file_and_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Emulator() as started:
+        process = started._process
+        assert process is not None
+        assert list(tmp_path.iterdir())
+    assert process.poll() is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_group_is_gone_with_its_children() -> None:
+    child = "import time; time.sleep(600)"
+    parent = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {child!r}]).pid, flush=True)"
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{parent}\n{child}"], stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        os.kill(pid, 0)
+        kill_group(process)
+        assert process.returncode == -signal.SIGKILL
+        # The kill closed the child's end of the pipe, whoever reaps it.
+        began = time.monotonic()
+        assert process.stdout.read() == b""
+        assert time.monotonic() - began < 5
