@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from local.deployment import deploy
-from local.emulator import Emulator
+from local.emulator import REGION, Emulator
 from tests.e2e.fault_proxy import FaultProxy, Request
 
 RUN_SECONDS = 120
@@ -89,10 +89,11 @@ class Deployed:
             row["sk"]["S"] for page in pages for row in page["Items"] if row["run_id"]["S"] == summary["run_id"]
         )
 
-    def all_keys_in_dynamodb(self, crawl: str) -> list[str]:
-        """The keys of all items of a crawl in the items table, whichever run they are from."""
+    def all_keys_in_dynamodb(self, crawl: str, region: str = REGION) -> list[str]:
+        """The keys of all items of a crawl's target in the items table, whichever run they are from."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.outputs["ItemsTable"])
-        return sorted(row["key"]["S"] for page in pages for row in page["Items"] if row["crawl"]["S"] == crawl)
+        rows = [row for page in pages for row in page["Items"] if row["crawl"]["S"] == crawl]
+        return sorted(row["key"]["S"] for row in rows if row["region"]["S"] == region)
 
     def run_of(self, execution: str) -> str:
         """The run that an execution planned."""
