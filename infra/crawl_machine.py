@@ -169,7 +169,8 @@ class CrawlMachine(Construct):
                 "Type": "Task",
                 "Resource": f"arn:{Stack.of(self).partition}:states:::states:startExecution",
                 "Parameters": {"StateMachineArn.$": "$$.StateMachine.Id", "Input.$": "$.continuation"},
-                "ResultPath": None,
+                # Not None, which jsii drops: the output is to be the summary, not the answer of startExecution.
+                "ResultPath": sfn.JsonPath.DISCARD,
                 "TimeoutSeconds": 60,
                 "Retry": [
                     {

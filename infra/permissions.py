@@ -20,12 +20,28 @@ _ACTIONS = {
     ("s3", "ListParts"): "s3:ListMultipartUploadParts",
     ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
     ("s3", "ListDirectoryBuckets"): "s3express:ListAllMyDirectoryBuckets",
+    ("keyspaces", "ListKeyspaces"): "cassandra:Select",
+    ("keyspaces", "ListTables"): "cassandra:Select",
+    ("timestream-query", "Query"): "timestream:Select",
+}
+# Where one action stands for all that reads.
+_READS = {
+    "apigateway": "apigateway:GET",
+    "apigatewayv2": "apigateway:GET",
+    "budgets": "budgets:ViewBudget",
 }
 # Where the prefix is not the one by which requests are signed.
 _PREFIXES = {
     "resourcegroupstaggingapi": "tag",
     "keyspaces": "cassandra",
     "mturk": "mechanicalturk",
+    "cloudwatch": "cloudwatch",
+    "cloudcontrol": "cloudformation",
+    "iot-data": "iot",
+    "partnercentral-selling": "partnercentral",
+    "partnercentral-account": "partnercentral",
+    "partnercentral-benefits": "partnercentral",
+    "partnercentral-channel": "partnercentral",
 }
 
 
@@ -33,6 +49,8 @@ def iam_action(crawl: Crawl) -> str:
     """The IAM action that `crawl` needs, like ``s3:ListBucket``."""
     operation = api.operation_names(crawl.service)[crawl.operation]
     if action := _ACTIONS.get((crawl.service, operation)):
+        return action
+    if action := _READS.get(crawl.service):
         return action
     model = api.service_model(crawl.service)
     return f"{_PREFIXES.get(crawl.service, model.signing_name)}:{operation}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from constructs import Node
 
 from pageturner.crawl import Crawl, parse_catalogue
 
+# CloudFormation's own rule.
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 # Express executions end after five minutes. The rest is for a last page and for the retries of a page.
 LONGEST_LOOP_SECONDS = 150
 # A hand-over is 11 events of the 25,000 that an execution may have, and one after a BackOff 17.
@@ -41,6 +44,10 @@ class Settings:
         return cls(**{name: _parse(name, getattr(cls, name), v) for name, v in given.items() if v is not None})
 
     def __post_init__(self) -> None:
+        if not _STACK_NAME.fullmatch(self.stack_name):
+            raise SettingError(
+                f'stack_name is "{self.stack_name}"; it must be a letter and then up to 127 letters, digits, hyphens'
+            )
         if not 0 <= self.loop_seconds <= LONGEST_LOOP_SECONDS:
             raise SettingError(f"loop_seconds is {self.loop_seconds:g}; it must be from 0 to {LONGEST_LOOP_SECONDS}")
         if not 1 <= self.hand_overs <= MOST_HAND_OVERS:
@@ -51,7 +58,7 @@ class Settings:
         path = Path(__file__).parent.parent / self.catalogue
         try:
             document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SettingError(f'catalogue is "{self.catalogue}", which cannot be read: {error}') from error
         return parse_catalogue(document)
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
+from infra.permissions import iam_action
 from infra.settings import SettingError
+from pageturner.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 from tests.infra.conftest import PROJECT, Synth
 
@@ -159,6 +161,7 @@ def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
 @pytest.mark.parametrize(
     ("context", "said"),
     [
+        ({"stack_name": "my stack"}, 'stack_name is "my stack"; it must be a letter'),
         ({"loop_seconds": "200"}, "loop_seconds is 200; it must be from 0 to 150"),
         ({"loop_seconds": "soon"}, 'loop_seconds is "soon"; it must be a number'),
         ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1400"),
@@ -171,6 +174,32 @@ def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
 def test_a_wrong_setting_is_told_what_would_be_right(synth: Synth, context: dict[str, str], said: str) -> None:
     with pytest.raises(SettingError, match=said.replace("(", r"\(")):
         synth(**context)
+
+
+def test_a_catalogue_that_is_not_text_is_told_so(synth: Synth, tmp_path: Any) -> None:
+    binary = tmp_path / "crawls.yaml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingError, match="which cannot be read"):
+        synth(catalogue=str(binary))
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "action"),
+    [
+        ("s3", "list_objects_v2", "s3:ListBucket"),
+        ("stepfunctions", "list_state_machines", "states:ListStateMachines"),
+        ("cloudwatch", "list_metrics", "cloudwatch:ListMetrics"),
+        ("cloudcontrol", "list_resources", "cloudformation:ListResources"),
+        ("apigateway", "get_rest_apis", "apigateway:GET"),
+        ("apigatewayv2", "get_apis", "apigateway:GET"),
+        ("budgets", "describe_budgets", "budgets:ViewBudget"),
+        ("keyspaces", "list_tables", "cassandra:Select"),
+        ("partnercentral-selling", "list_opportunities", "partnercentral:ListOpportunities"),
+        ("timestream-query", "query", "timestream:Select"),
+    ],
+)
+def test_an_operation_needs_the_action_that_iam_knows(service: str, operation: str, action: str) -> None:
+    assert iam_action(Crawl("a-crawl", service, operation)) == action
 
 
 def test_a_wrong_catalogue_stops_the_synthesis(synth: Synth, tmp_path: Any) -> None:

@@ -225,3 +225,10 @@ def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[
     ]
     failed = crawl_machine["States"][question["Default"]]
     assert failed == {"Type": "Fail", "Error": "RunIncomplete", "CausePath": "$.message"}
+
+
+def test_an_execution_that_goes_on_elsewhere_still_has_its_summary_for_output(crawl_machine: dict[str, Any]) -> None:
+    continue_run = crawl_machine["States"]["ContinueRun"]
+    assert "ResultPath" in continue_run
+    assert continue_run["ResultPath"] is None
+    assert continue_run["Next"] == "RunContinues"
