@@ -18,7 +18,7 @@ from constructs import Construct
 
 from infra.functions import FETCH_PAGE_TIMEOUT, Functions
 from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
-from infra.page_loop import LAMBDA_ERRORS, PageLoop
+from infra.page_loop import FUNCTION_TIMEOUT, LAMBDA_ERRORS, PageLoop
 from pageturner.errors import (
     AccessDeniedError,
     DeadlinePassedError,
@@ -29,7 +29,6 @@ from pageturner.errors import (
     RepeatedTokenError,
     SinkError,
     ThrottledError,
-    TokenInvalidError,
     TooManyRestartsError,
 )
 from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
@@ -93,7 +92,7 @@ class CrawlMachine(Construct):
         )
         plan_run.add_catch(self._refused(), errors=[InvalidCrawlError.__name__, OverlapError.__name__])
         for task in (plan_run, finish_run):
-            _retry(task, [SinkError.__name__, *LAMBDA_ERRORS])
+            _retry(task, [SinkError.__name__, FUNCTION_TIMEOUT, *LAMBDA_ERRORS])
 
         each_target = sfn.DistributedMap(
             self,
@@ -223,15 +222,14 @@ class CrawlMachine(Construct):
             "ContinueElsewhere", "unfinished", error=CONTINUES, cause="it goes on in another execution"
         )
         what_next = sfn.Choice(self, "WhatNext?")
-        what_next.when(
-            sfn.Condition.and_(
-                sfn.Condition.is_present("$.place.next"), sfn.Condition.string_equals("$.place.next", "end")
-            ),
-            self._sweep(functions),
-        )
+        what_next.when(_next_is("end"), self._sweep(functions))
         what_next.when(
             sfn.Condition.number_greater_than_equals("$.hand_overs", self._hand_overs), continues.next(record_verdict)
         )
+        # Before a pass begins, whatever may still be at work on the one before has ended, so that it can write nothing
+        # after the sweep.
+        outlive = sfn.Wait(self, "OutlivePass", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
+        what_next.when(_next_is("begin_pass"), outlive.next(turn_pages))
         what_next.otherwise(turn_pages)
         what_failed = self._what_failed(what_next, record_verdict)
         turn_pages.add_catch(what_failed, result_path="$.page_loop")
@@ -253,7 +251,7 @@ class CrawlMachine(Construct):
             task_timeout=sfn.Timeout.duration(Duration.minutes(4)),
             retry_on_service_exceptions=False,
         )
-        _retry(sweep_items, [SinkError.__name__, *LAMBDA_ERRORS])
+        _retry(sweep_items, [SinkError.__name__, FUNCTION_TIMEOUT, *LAMBDA_ERRORS])
         ended = sfn.Succeed(self, "TargetEnded")
         # FinishRun sees that the sweep is not done.
         sweep_items.add_catch(ended, result_path="$.sweep_error")
@@ -274,11 +272,6 @@ class CrawlMachine(Construct):
 
         what_failed = sfn.Choice(self, "WhatFailed?")
         what_failed.when(_failed_with(ThrottledError), self._back_off(what_next))
-        # FetchPage has put the beginning of the next pass into the checkpoint. Before that begins, whatever may still
-        # be at work on the abandoned one has ended, so that it can write no item after the sweep.
-        outlive = sfn.Wait(self, "OutlivePass", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
-        again = self._from_checkpoint("BeginAgain", _patience())
-        what_failed.when(_failed_with(TokenInvalidError), outlive.next(again).next(what_next))
         late = self._verdict("Late", "unfinished").next(record_verdict)
         what_failed.when(_failed_with(DeadlinePassedError), late)
         what_failed.when(_failed_with(AccessDeniedError), denied)
@@ -385,6 +378,11 @@ def _unchanging() -> dict[str, Any]:
 def _patience() -> dict[str, int]:
     """How long the next BackOff waits, and how often in a row PageLoop was interrupted: as new after every success."""
     return {"wait_seconds": FIRST_WAIT_SECONDS, "interruptions": 0}
+
+
+def _next_is(what: str) -> sfn.Condition:
+    present = sfn.Condition.is_present("$.place.next")
+    return sfn.Condition.and_(present, sfn.Condition.string_equals("$.place.next", what))
 
 
 def _failed_with(*errors: type[Exception]) -> sfn.Condition:

@@ -10,7 +10,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.functions import FETCH_PAGE_TIMEOUT
-from pageturner.errors import SinkError, ThrottledError, TokenInvalidError, TransientError
+from pageturner.errors import SinkError, ThrottledError, TransientError
 
 # Those that AWS says always to retry (Developer Guide, "Handling transient Lambda service exceptions"), and the ones
 # that a function meets when its environment dies or Lambda itself is throttled.
@@ -21,8 +21,9 @@ LAMBDA_ERRORS = [
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
-    "Sandbox.Timedout",
 ]
+# A function that ran into its time-out. PageLoop has not the time for another minute of it, and leaves it to Crawl.
+FUNCTION_TIMEOUT = "Sandbox.Timedout"
 
 
 class PageLoop(Construct):
@@ -52,7 +53,7 @@ class PageLoop(Construct):
             task_timeout=sfn.Timeout.duration(FETCH_PAGE_TIMEOUT.plus(Duration.seconds(5))),
             retry_on_service_exceptions=False,
         )
-        # Together they wait for 51 s at the most; with full jitter, half of that on average.
+        # Together both retriers wait for 66 s at the most; with full jitter, half of that on average.
         fetch.add_retry(
             errors=[ThrottledError.__name__],
             interval=Duration.seconds(1),
@@ -87,8 +88,6 @@ class PageLoop(Construct):
         )
         failed = sfn.Fail(self, "LoopFailed", error_path="$.failure.Error", cause_path="$.failure.Cause")
         turned_any.otherwise(failed)
-        # The place of a pass that is over is no place to go on from.
-        fetch.add_catch(failed, errors=[TokenInvalidError.__name__], result_path="$.failure")
         fetch.add_catch(turned_any, result_path="$.failure")
         self.state_machine = sfn.StateMachine(
             self,

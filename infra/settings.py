@@ -15,7 +15,7 @@ from pageturner.crawl import Crawl, parse_catalogue
 # CloudFormation's own rule.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 # Express executions end after five minutes. The rest is for a last page and for the retries of a page.
-LONGEST_LOOP_SECONDS = 150
+LONGEST_LOOP_SECONDS = 120
 # A hand-over is 11 events of the 25,000 that an execution may have, and one after a BackOff 17.
 MOST_HAND_OVERS = 1400
 

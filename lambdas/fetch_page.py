@@ -54,6 +54,9 @@ def _page_step() -> PageStep:
 
 def _report(state: PageState, turned: Turned) -> None:
     if turned.page is None:
+        if turned.place.next == "begin_pass":
+            facts = {"target": state.target.target_id, "pass": turned.place.pass_number}
+            telemetry.logger.warning("the token is no longer taken: the target begins again", extra=facts)
         return
     telemetry.count("PagesFetched", 1)
     telemetry.count("ItemsWritten", len(turned.page.records))

@@ -336,7 +336,7 @@ def _check_lists(entry: Mapping[str, Any], place: str) -> Iterable[str]:
 
 
 def _check_run(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    for key, least, most in (("max_pages_per_second", 0.001, 1000), ("deadline_hours", 0.001, 8760)):
+    for key, least, most in (("max_pages_per_second", 0.05, 1000), ("deadline_hours", 0.001, 8760)):
         value = entry.get(key, least)
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             yield f"{place}.{key}: {_shown(value)} must be a number from {least} to {most}"

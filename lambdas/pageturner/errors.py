@@ -11,7 +11,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra take
     ├── ThrottledError        the service asks for fewer requests           PageLoop backs off, then Crawl waits
     ├── TransientError        connection trouble, HTTP 5xx                  PageLoop retries, then Crawl
     ├── SinkError             our own bucket or tables refused a write      PageLoop retries, then Crawl
-    ├── TokenInvalidError     the token has expired or is not taken         the target begins again, as a new pass
+    ├── TokenInvalidError     the token has expired or is not taken         FetchPage says it with the place: a new pass
     ├── TooManyRestartsError  that has happened too often                   never retried: the verdict is failed
     ├── RepeatedTokenError    the service gave the same token twice         never retried: paging on would never end
     ├── DeadlinePassedError   the run has had its time                      never retried: the verdict is unfinished

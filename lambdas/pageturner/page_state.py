@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pageturner.crawl import Crawl
 
-Next = Literal["page", "pause", "hand_over", "end"]
+Next = Literal["page", "pause", "begin_pass", "hand_over", "end"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,12 @@ class Place:
     `taken` counts what `MaxItems` counts; `items` and `bytes` what was written (bytes: compressed), `shared_keys` the
     items that shared their key with another one on their page, `large_items` those that DynamoDB holds as a reference
     to their line in S3, `sums` adds up the numbers among the result keys.
-    `interval` is how many seconds apart pages are to be fetched, which grows when the service throttles. `next` tells
-    the state machine what to do; a "pause" lasts until `not_before`. At the end, `verdict` says what the listing is,
-    and `token` is boto3's resume token where something other than the listing's own end stopped it. `turned_in` says in
-    which PageLoop the last page was turned, by the time at which that loop began.
+    `interval` is how many seconds apart pages are to be fetched, which grows when the service throttles.
+    `next` tells the state machine what to do. A "pause" lasts until `not_before`; "begin_pass" says that the token is
+    no longer taken, and that this is the beginning of the next pass, for Crawl to go on with when all else has ended.
+    At the end, `verdict` says what the listing is, and `token` is boto3's resume token where something other than the
+    listing's own end stopped it. `turned_in` says in which PageLoop the last page was turned, by the time at which that
+    loop began.
     """
 
     pass_number: int = 1

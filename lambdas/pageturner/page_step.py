@@ -42,7 +42,7 @@ SHORTEST_INTERVAL = 0.05
 class Turned:
     """A page that was turned: the place after it, what was written, and how long both halves took, in milliseconds.
 
-    `page` is None where there was nothing left to turn.
+    `page` is None where there was nothing left to turn, or the token is no longer taken.
     """
 
     place: Place
@@ -67,8 +67,16 @@ class PageStep:
             return self._ended(Turned(place))
         if (now := _now()) >= state.run.deadline:
             raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}, and it is {now}")
+        if place.next == "begin_pass":
+            place = replace(place, next="page")
+            self.runs.begin_pass(state.run, state.target, place)
         began = time.monotonic()
-        page = self._fetch(state, place)
+        try:
+            page = self._fetch(state, place)
+        except errors.TokenInvalidError as error:
+            # Only said, not done: this may be an invocation that nobody waits for any more. The pass begins when Crawl
+            # comes back with this place.
+            return Turned(_next_pass(place, error))
         fetched = time.monotonic()
         committed = self._commit(state, place, page)
         if "dynamodb" in state.crawl.sinks:
@@ -110,23 +118,11 @@ class PageStep:
         except ClientError as error:
             throttling = _declares_throttling(model, error)
             ours = errors.from_client_error(error, token_sent=token_sent, declared_throttling=throttling)
-            if isinstance(ours, errors.TokenInvalidError):
-                self._begin_again(state, place, ours)
             raise ours from error
         except HTTPClientError as error:
             raise errors.from_connection_error(error) from error
         except (PaginationError, ParamValidationError) as error:
             raise errors.InvalidRequestError(str(error)) from error
-
-    def _begin_again(self, state: PageState, place: Place, error: errors.TokenInvalidError) -> None:
-        """Have the checkpoint say that the next pass of the target is to begin, if it may begin again."""
-        if place.page == 1:
-            raise errors.InvalidRequestError(f"the StartingToken is not taken: {error}") from error
-        if place.pass_number > MOST_RESTARTS:
-            raise errors.TooManyRestartsError(
-                f"the token of page {place.page} was not taken, after {MOST_RESTARTS} new beginnings: {error}"
-            ) from error
-        self.runs.begin_pass(state.run, state.target, Place(pass_number=place.pass_number + 1, interval=place.interval))
 
     def _commit(self, state: PageState, place: Place, page: pagination.Page) -> CommittedPage:
         crawl = state.crawl
@@ -157,6 +153,17 @@ class PageStep:
         return turned
 
 
+def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
+    """The beginning of the pass after the one whose token is not taken, if the target may begin again."""
+    if place.page == 1:
+        raise errors.InvalidRequestError(f"the StartingToken is not taken: {error}") from error
+    if place.pass_number > MOST_RESTARTS:
+        raise errors.TooManyRestartsError(
+            f"the token of page {place.page} was not taken, after {MOST_RESTARTS} new beginnings: {error}"
+        ) from error
+    return Place(pass_number=place.pass_number + 1, interval=place.interval, next="begin_pass")
+
+
 def _end(page: pagination.Page, *, is_last_allowed: bool) -> End | None:
     if page.resume_token is not None:
         return "limited"
@@ -171,7 +178,7 @@ def _interval(interval: float, state: PageState) -> float:
     """How many seconds apart the pages are to be: twice as many after a throttle, and then slowly fewer again."""
     least = 1 / state.crawl.max_pages_per_second if state.crawl.max_pages_per_second else 0.0
     if state.throttled:
-        return round(min(max(2 * interval, least, FIRST_INTERVAL), max(LONGEST_INTERVAL, least)), 3)
+        return round(min(max(2 * interval, least, FIRST_INTERVAL), LONGEST_INTERVAL), 3)
     slower = interval * SPEED_UP
     return round(max(slower if slower >= SHORTEST_INTERVAL else 0.0, least), 3)
 

@@ -182,7 +182,7 @@ class RunStore:
         self._update(run, f"throttles#{target.target_id}", expression, values)
 
     def begin_pass(self, run: Run, target: Target, place: Place) -> None:
-        """Move the checkpoint of a target to the first page of a pass."""
+        """Move the checkpoint of a target to `place`, the first page of a pass. A late repeat moves nothing back."""
         self._put(run, f"page#{target.target_id}#{place.pass_number:04d}#{0:08d}", place=place.as_dict())
 
     def forget_verdicts(self, run: Run, target_ids: Iterable[str]) -> None:

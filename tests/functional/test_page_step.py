@@ -18,7 +18,6 @@ from pageturner.errors import (
     RepeatedTokenError,
     SinkError,
     ThrottledError,
-    TokenInvalidError,
     TransientError,
 )
 from pageturner.page_state import FROM_CHECKPOINT
@@ -200,8 +199,20 @@ def test_a_rejection_while_a_token_was_sent_is_about_the_token(
         "list_objects_v2",
         FailingClient(answer("InvalidArgument", 400)).list_objects_v2,
     )
-    with pytest.raises(TokenInvalidError):
+    begins = machines.fetch(planned, target, place)
+    assert (begins["next"], begins["pass_number"], begins["page"], begins["token"]) == ("begin_pass", 2, 1, None)
+
+
+def test_only_the_state_that_crawl_goes_on_with_begins_a_pass(
+    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An invocation that nobody waits for any more may meet an expired token when another one goes on."""
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+    client = clients.client("s3", target["region"])
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "list_objects_v2", FailingClient(answer("InvalidArgument", 400)).list_objects_v2)
         machines.fetch(planned, target, place)
+    assert machines.fetch(planned, target, FROM_CHECKPOINT)["pass_number"] == 1
 
 
 def test_the_same_token_twice_is_an_error_after_its_page_was_kept(

@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 
 from pageturner import clients
 from pageturner.errors import (
+    AccessDeniedError,
     DeadlinePassedError,
     InvalidCrawlError,
     InvalidRequestError,
     OverlapError,
-    TokenInvalidError,
     TooManyRestartsError,
 )
 from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
@@ -76,14 +76,9 @@ def expired_token(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr(client, "list_objects_v2", list_objects_v2)
 
 
-def turn_with_restarts(machines: Machines, planned: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Any]:
-    place: Mapping[str, Any] = FROM_CHECKPOINT
-    while place.get("next") != "end":
-        try:
-            place = machines.fetch(planned, target, place)
-        except TokenInvalidError:
-            place = FROM_CHECKPOINT
-    return dict(place)
+def denied(**_: Any) -> Any:
+    answer: Any = {"Error": {"Code": "AccessDenied", "Message": "denied"}}
+    raise ClientError(answer, "ListObjectsV2")
 
 
 @pytest.mark.usefixtures("source")
@@ -96,7 +91,7 @@ def test_an_expired_token_begins_the_target_again_in_the_same_run(
     # What the abandoned pass had seen is gone when the next one comes by.
     aws.s3.delete_object(Bucket="source", Key=KEYS[0])
     expired_token(monkeypatch, 1)
-    end = turn_with_restarts(machines, planned, target)
+    end = machines.turn_all(planned, target)[-1]
     assert end["pass_number"] == 2
     machines.sweep(planned, target, end)
     summary = machines.finish(planned)
@@ -111,7 +106,7 @@ def test_tokens_that_never_last_end_the_target(aws: Aws, machines: Machines, mon
     planned = machines.plan({"crawl": "c"})
     expired_token(monkeypatch, 1000)
     with pytest.raises(TooManyRestartsError, match="after 3 new beginnings"):
-        turn_with_restarts(machines, planned, target_of(aws, planned))
+        machines.turn_all(planned, target_of(aws, planned))
     summary = machines.finish(planned)
     assert summary["outcome"] == "failed"
 
@@ -122,8 +117,11 @@ def test_pages_of_an_abandoned_pass_do_not_count(aws: Aws, machines: Machines, m
     target = target_of(aws, planned)
     place = machines.fetch(planned, target, FROM_CHECKPOINT)
     expired_token(monkeypatch, 1)
-    with pytest.raises(TokenInvalidError):
-        machines.fetch(planned, target, place)
+    begins = machines.fetch(planned, target, place)
+    assert machines.finish(planned)["items"] == 10, "not begun yet"
+    monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", denied)
+    with pytest.raises(AccessDeniedError):
+        machines.fetch(planned, target, begins)
     summary = machines.finish(planned)
     assert (summary["items"], summary["targets"]) == (0, {"unfinished": 1})
 

@@ -162,7 +162,7 @@ def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
     ("context", "said"),
     [
         ({"stack_name": "my stack"}, 'stack_name is "my stack"; it must be a letter'),
-        ({"loop_seconds": "200"}, "loop_seconds is 200; it must be from 0 to 150"),
+        ({"loop_seconds": "200"}, "loop_seconds is 200; it must be from 0 to 120"),
         ({"loop_seconds": "soon"}, 'loop_seconds is "soon"; it must be a number'),
         ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1400"),
         ({"hand_overs": "1.5"}, 'hand_overs is "1.5"; it must be a whole number'),

@@ -4,14 +4,16 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.page_loop import LAMBDA_ERRORS
+from infra.page_loop import FUNCTION_TIMEOUT, LAMBDA_ERRORS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
 from pageturner.page_step import LONGEST_INTERVAL
 
 # What a state adds to a Standard execution's history: entered and exited, and for a task scheduled, started, succeeded.
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
-AWS_ERRORS = {*LAMBDA_ERRORS, "States.ALL"}
+# What an answer that says no takes, and the state machine's own step.
+SECONDS_OF_A_FAILURE = 2
+AWS_ERRORS = {*LAMBDA_ERRORS, FUNCTION_TIMEOUT, "States.ALL"}
 OUR_ERRORS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.PageturnerError)
 }
@@ -59,7 +61,9 @@ def worst_wait(retrier: Mapping[str, int]) -> int:
 def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
     assert error_names(page_loop) | error_names(crawl_machine) <= OUR_ERRORS | AWS_ERRORS
     # TransientError and SinkError are for Crawl what is neither throttled nor final: it goes on from the checkpoint.
-    assert error_names(page_loop) | error_names(crawl_machine) >= OUR_ERRORS - {"PageturnerError"}
+    # TokenInvalidError leaves no handler: FetchPage returns the beginning of the next pass.
+    handled = error_names(page_loop) | error_names(crawl_machine)
+    assert handled >= OUR_ERRORS - {"PageturnerError", "TokenInvalidError"}
 
 
 def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dict[str, Any]) -> None:
@@ -78,11 +82,12 @@ def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dic
 
 
 def test_a_loop_ends_before_express_ends_it(page_loop: dict[str, Any]) -> None:
-    """After the longest budget there is room for a last page that is throttled as often as it may be."""
+    """After the longest budget there is room for a last page that fails, at once, as often as it may in both ways."""
     fetch_page = page_loop["States"]["FetchPage"]
-    quick_attempts = 2 * retrier(fetch_page, "ThrottledError")["MaxAttempts"]
-    longest = worst_wait(retrier(fetch_page, "ThrottledError"))
-    page = longest + quick_attempts + fetch_page["TimeoutSeconds"]
+    retriers = fetch_page["Retry"]
+    assert len(retriers) == 2
+    waits, attempts = sum(map(worst_wait, retriers)), sum(each["MaxAttempts"] for each in retriers)
+    page = waits + attempts * SECONDS_OF_A_FAILURE + fetch_page["TimeoutSeconds"]
     assert LONGEST_LOOP_SECONDS + LONGEST_INTERVAL + page < 300
     assert page_loop["TimeoutSeconds"] == 300
 
@@ -101,7 +106,6 @@ def test_a_page_loop_asks_one_question_and_hands_its_place_over(page_loop: dict[
 
 def test_a_loop_that_made_progress_says_where_it_is_and_any_other_fails(page_loop: dict[str, Any]) -> None:
     assert page_loop["States"]["FetchPage"]["Catch"] == [
-        {"ErrorEquals": ["TokenInvalidError"], "ResultPath": "$.failure", "Next": "LoopFailed"},
         {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "TurnedAny?"},
     ]
     (turned,) = page_loop["States"]["TurnedAny?"]["Choices"]
@@ -137,7 +141,7 @@ def test_an_execution_goes_on_in_another_one_before_its_history_is_full(child: d
             {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOff"},
             {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOffLongest"},
             {"WhatFailed?": "InterruptedTooOften?", "InterruptedTooOften?": "OutliveAbandoned"},
-            {"WhatFailed?": "OutlivePass"},
+            {"PageLoopSucceeded?": "TakePlace", "WhatNext?": "OutlivePass"},
         )
     )
     # TurnPages may itself be retried, at three events a time, but that is rare.
@@ -170,7 +174,7 @@ def test_the_place_survives_a_hand_over(child: dict[str, Any]) -> None:
         "place.$": "States.StringToJson($.page_loop.Output)",
         "patience": {"wait_seconds": 15, "interruptions": 0},
     }
-    throttled = {"BackedOff": True, "BackedOffLongest": True, "Interrupted": False, "BeginAgain": False}
+    throttled = {"BackedOff": True, "BackedOffLongest": True, "Interrupted": False}
     for name, after_throttling in throttled.items():
         parameters = child["States"][name]["Parameters"]
         assert parameters["place"] == {"from_checkpoint": True, "throttled": after_throttling}
@@ -232,3 +236,12 @@ def test_an_execution_that_goes_on_elsewhere_still_has_its_summary_for_output(cr
     assert "ResultPath" in continue_run
     assert continue_run["ResultPath"] is None
     assert continue_run["Next"] == "RunContinues"
+
+
+def test_a_pass_begins_when_all_of_the_one_before_has_ended(child: dict[str, Any], page_loop: dict[str, Any]) -> None:
+    begins = child["States"]["WhatNext?"]["Choices"][2]
+    assert begins["And"][1] == {"Variable": "$.place.next", "StringEquals": "begin_pass"}
+    outlive = child["States"][begins["Next"]]
+    assert outlive["Seconds"] >= page_loop["States"]["FetchPage"]["TimeoutSeconds"] - 5
+    # With the place that says so, which it does not change.
+    assert (outlive["Type"], outlive["Next"]) == ("Wait", "TurnPages")

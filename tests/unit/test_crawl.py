@@ -76,7 +76,7 @@ def test_input_needs_no_catalogue() -> None:
         ({"limit_key": ["a"]}, "crawls.c.limit_key: ['a'] must be a name"),
         ({"result_key": "Contents["}, 'crawls.c.result_key: "Contents[" is not JMESPath'),
         ({"output_token": ["A", "B"], "input_token": "Prefix"}, "there must be one for each input_token"),
-        ({"max_pages_per_second": 0}, "max_pages_per_second: 0 must be a number from 0.001 to 1000"),
+        ({"max_pages_per_second": 0}, "max_pages_per_second: 0 must be a number from 0.05 to 1000"),
         ({"max_concurrency": 0}, "max_concurrency: 0 must be a whole number from 1 to 10000"),
         ({"deadline_hours": "1"}, 'deadline_hours: "1" must be a number from 0.001 to 8760'),
         ({"overlap": "yes"}, 'overlap: "yes" must be one of: refuse, allow'),
