@@ -1,4 +1,4 @@
-"""The CDK application: settings in, one stack out. It makes no AWS calls."""
+"""The CDK application: settings in, two stacks out. It makes no AWS calls."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ import aws_cdk
 sys.path.insert(0, str(Path(__file__).parent / "lambdas"))
 
 from infra.pageturner_stack import PageturnerStack
+from infra.reader_role import ReaderRoleStack
 from infra.settings import SettingError, Settings
 from pageturner.errors import InvalidCrawlError
 
 
 def main() -> None:
-    """Synthesize the stack, or say in words what is wrong with the settings or the catalogue."""
+    """Synthesize the stacks, or say in words what is wrong with the settings or the catalogue."""
     app = aws_cdk.App()
     try:
-        PageturnerStack(app, Settings.from_context(app.node))
+        settings = Settings.from_context(app.node)
+        PageturnerStack(app, settings)
+        # A stage of its own, so that `cdk deploy` goes on meaning the stack of this account.
+        ReaderRoleStack(aws_cdk.Stage(app, "Reader"), settings)
     except (SettingError, InvalidCrawlError) as error:
         sys.exit(f"{error}")
     app.synth()

@@ -16,7 +16,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.functions import FETCH_PAGE_TIMEOUT, Functions
+from infra.functions import FETCH_PAGE_TIMEOUT, PLAN_RUN_TIMEOUT, Functions
 from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
 from infra.page_loop import FUNCTION_TIMEOUT, LAMBDA_ERRORS, PageLoop
 from pageturner.errors import (
@@ -30,6 +30,7 @@ from pageturner.errors import (
     SinkError,
     ThrottledError,
     TooManyRestartsError,
+    TransientError,
 )
 from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
 from pageturner.summary import CONTINUES
@@ -72,7 +73,7 @@ class CrawlMachine(Construct):
                 }
             ),
             payload_response_only=True,
-            task_timeout=sfn.Timeout.duration(Duration.minutes(6)),
+            task_timeout=sfn.Timeout.duration(PLAN_RUN_TIMEOUT.plus(Duration.minutes(1))),
             retry_on_service_exceptions=False,
         )
         finish_run = tasks.LambdaInvoke(
@@ -92,7 +93,9 @@ class CrawlMachine(Construct):
         )
         plan_run.add_catch(self._refused(), errors=[InvalidCrawlError.__name__, OverlapError.__name__])
         for task in (plan_run, finish_run):
-            _retry(task, [SinkError.__name__, FUNCTION_TIMEOUT, *LAMBDA_ERRORS])
+            # PlanRun reads services too: accounts, regions, keys.
+            ours = [SinkError.__name__, ThrottledError.__name__, TransientError.__name__]
+            _retry(task, [*ours, FUNCTION_TIMEOUT, *LAMBDA_ERRORS])
 
         each_target = sfn.DistributedMap(
             self,

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jsii
-from aws_cdk import ArnFormat, AssetHashType, BundlingOptions, Duration, ILocalBundling, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, AssetHashType, Aws, BundlingOptions, Duration, ILocalBundling, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.item_store import ItemStore
+from infra.permissions import grant_organization, grant_reads
 from infra.settings import SettingError, Settings
+from pageturner.costs import FETCH_PAGE_MEMORY_MB
 from pageturner.crawl import Crawl
 
 LAMBDAS = Path(__file__).parent.parent / "lambdas"
@@ -26,6 +28,7 @@ RUNTIME = lambda_.Runtime.PYTHON_3_13
 # A page is one API call of at most two attempts of 25 s, and its writes. It is also how long an abandoned invocation
 # can still be at work, and so how long Crawl waits before it goes on from the checkpoint.
 FETCH_PAGE_TIMEOUT = Duration.seconds(60)
+PLAN_RUN_TIMEOUT = Duration.minutes(14)
 
 
 class Functions(Construct):
@@ -38,20 +41,33 @@ class Functions(Construct):
         self._settings = settings
         self._store = store
         self._code = _code(crawls)
-        # Validation loads the models of a service or two (some 100 MB for ec2).
-        self.plan_run = self._function("PlanRun", "plan_run", memory_size=512, timeout=Duration.minutes(5))
+        # They read what is crawled: FetchPage its pages, PlanRun what it takes to make a plan.
+        reading = {
+            "ACCOUNT": Aws.ACCOUNT_ID,
+            "READER_ROLE_ARN": _reader_role("{account}", settings),
+            "EXTERNAL_ID": settings.external_id,
+        }
+        # A plan of 100,000 targets takes some minutes and 200 MB (bench/); a service's model is up to 100 MB.
+        self.plan_run = self._function(
+            "PlanRun", "plan_run", memory_size=1024, timeout=PLAN_RUN_TIMEOUT, environment=reading
+        )
         # Parsing a page dwarfs the rest (1,000 keys are 361 KiB of XML), and is CPU, which Lambda gives by memory.
         self.fetch_page = self._function(
             "FetchPage",
             "fetch_page",
-            memory_size=512,
+            memory_size=FETCH_PAGE_MEMORY_MB,
             timeout=FETCH_PAGE_TIMEOUT,
-            environment={"LOOP_SECONDS": f"{settings.loop_seconds:g}"},
+            environment={**reading, "LOOP_SECONDS": f"{settings.loop_seconds:g}"},
         )
         # It holds the manifest: some 300 bytes for each page and target.
         self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
         # Its own budget is 20 s, and a page of a query with its deletes may come on top.
         self.sweep_items = self._function("SweepItems", "sweep_items", memory_size=512, timeout=Duration.minutes(3))
+        for function in (self.plan_run, self.fetch_page):
+            if function.role is not None:
+                grant_reads(function.role, crawls, settings.read_policies, other_accounts=_reader_role("*", settings))
+        if self.plan_run.role is not None:
+            grant_organization(self.plan_run.role, crawls)
         self.plan_run.add_to_role_policy(self._may_look_at_executions())
         store.grant_sweep(self.sweep_items)
         store.grant_plan(self.plan_run)
@@ -102,6 +118,10 @@ class Functions(Construct):
                 **(environment or {}),
             },
         )
+
+
+def _reader_role(account: str, settings: Settings) -> str:
+    return f"arn:{Aws.PARTITION}:iam::{account}:role/{settings.reader_role}"
 
 
 def log_retention(days: int) -> logs.RetentionDays:

@@ -52,6 +52,8 @@ class ItemStore(Construct):
         """What PlanRun does: it locks, puts the targets file, and begins the run, or looks how far it is."""
         self.bucket.grant_put(grantee, "runs/*")
         self.bucket.grant_read(grantee, "runs/*")
+        # The items of another crawl's run, for each of which there is to be a target.
+        self.bucket.grant_read(grantee, "items/*")
         self.runs.grant(
             grantee,
             "dynamodb:PutItem",
@@ -79,4 +81,4 @@ class ItemStore(Construct):
         """What FinishRun does: it reads the run's records, and writes what they come to."""
         self.bucket.grant_read(grantee, "runs/*")
         self.bucket.grant_put(grantee, "runs/*")
-        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
+        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")

@@ -9,7 +9,6 @@ from infra.crawl_machine import CrawlMachine
 from infra.functions import Functions, log_retention
 from infra.item_store import ItemStore
 from infra.page_loop import PageLoop
-from infra.permissions import Permissions
 from infra.schedules import Schedules
 from infra.settings import Settings
 
@@ -34,13 +33,6 @@ class PageturnerStack(Stack):
             log_retention=retention,
         )
         schedules = Schedules(self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine)
-        Permissions(
-            self,
-            "Permissions",
-            crawls=crawls,
-            reader=functions.fetch_page,
-            read_policies=settings.read_policies,
-        )
         for name, value in {
             "CrawlMachineArn": crawl_machine.state_machine.state_machine_arn,
             "PageLoopArn": page_loop.state_machine.state_machine_arn,

@@ -1,78 +1,45 @@
-"""What FetchPage may read: the IAM actions of the catalogue's operations, and nothing else unless a setting says so."""
+"""What may be read: the IAM actions of the catalogue's operations, and nothing else unless a setting says so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
-from constructs import Construct
 
-from pageturner import api
-from pageturner.crawl import Crawl
+from pageturner.crawl import ALL_REGIONS, ORGANIZATION, Crawl
+from pageturner.iam_actions import iam_action
 
-# Where the action is not named like the operation (Service Authorization Reference).
-_ACTIONS = {
-    ("s3", "ListObjects"): "s3:ListBucket",
-    ("s3", "ListObjectsV2"): "s3:ListBucket",
-    ("s3", "ListObjectVersions"): "s3:ListBucketVersions",
-    ("s3", "ListMultipartUploads"): "s3:ListBucketMultipartUploads",
-    ("s3", "ListParts"): "s3:ListMultipartUploadParts",
-    ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
-    ("s3", "ListDirectoryBuckets"): "s3express:ListAllMyDirectoryBuckets",
-    ("keyspaces", "ListKeyspaces"): "cassandra:Select",
-    ("keyspaces", "ListTables"): "cassandra:Select",
-    ("timestream-query", "Query"): "timestream:Select",
-}
-# Where one action stands for all that reads.
-_READS = {
-    "apigateway": "apigateway:GET",
-    "apigatewayv2": "apigateway:GET",
-    "budgets": "budgets:ViewBudget",
-}
-# Where the prefix is not the one by which requests are signed.
-_PREFIXES = {
-    "resourcegroupstaggingapi": "tag",
-    "keyspaces": "cassandra",
-    "mturk": "mechanicalturk",
-    "cloudwatch": "cloudwatch",
-    "cloudcontrol": "cloudformation",
-    "iot-data": "iot",
-    "partnercentral-selling": "partnercentral",
-    "partnercentral-account": "partnercentral",
-    "partnercentral-benefits": "partnercentral",
-    "partnercentral-channel": "partnercentral",
-}
+# AWS Organizations, as PlanRun lists accounts.
+_ORGANIZATION = (
+    "organizations:ListAccounts",
+    "organizations:ListAccountsForParent",
+    "organizations:ListOrganizationalUnitsForParent",
+)
 
 
-def iam_action(crawl: Crawl) -> str:
-    """The IAM action that `crawl` needs, like ``s3:ListBucket``."""
-    operation = api.operation_names(crawl.service)[crawl.operation]
-    if action := _ACTIONS.get((crawl.service, operation)):
-        return action
-    if action := _READS.get(crawl.service):
-        return action
-    model = api.service_model(crawl.service)
-    return f"{_PREFIXES.get(crawl.service, model.signing_name)}:{operation}"
+def read_actions(crawls: Iterable[Crawl]) -> list[str]:
+    """What the crawls read, in the accounts that they read."""
+    wanted = list(crawls)
+    actions = {iam_action(crawl) for crawl in wanted}
+    if any(crawl.regions == ALL_REGIONS for crawl in wanted):
+        actions.add("ec2:DescribeRegions")
+    return sorted(actions)
 
 
-class Permissions(Construct):
-    """Grants what the catalogue needs to the function that turns pages."""
+def grant_reads(
+    role: iam.IRole, crawls: Mapping[str, Crawl], read_policies: Iterable[str], other_accounts: str | None = None
+) -> None:
+    """Grant a role what the catalogue needs; `other_accounts` is the ARN of the role by which it reads them."""
+    if actions := read_actions(crawls.values()):
+        # The parameters that name a resource differ from one API to the next, and can be given at the start.
+        role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
+    for name in read_policies:
+        role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(name))
+    if other_accounts is not None:
+        role.add_to_principal_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[other_accounts]))
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        crawls: Mapping[str, Crawl],
-        reader: lambda_.IFunction,
-        read_policies: Iterable[str],
-    ) -> None:
-        super().__init__(scope, construct_id)
-        actions = sorted({iam_action(crawl) for crawl in crawls.values()})
-        if actions:
-            # The parameters that name a resource differ from one API to the next, and can be given at the start.
-            reader.add_to_role_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
-        for name in read_policies:
-            if reader.role is not None:
-                reader.role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(name))
+
+def grant_organization(role: iam.IRole, crawls: Mapping[str, Crawl]) -> None:
+    """Grant a role to list the accounts of the organization, if a crawl asks for them."""
+    if any(crawl.accounts == ORGANIZATION for crawl in crawls.values()):
+        role.add_to_principal_policy(iam.PolicyStatement(actions=list(_ORGANIZATION), resources=["*"]))

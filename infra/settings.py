@@ -10,10 +10,14 @@ from typing import Any
 import yaml
 from constructs import Node
 
-from pageturner.crawl import Crawl, parse_catalogue
+from infra.catalogue import read_catalogue
+from pageturner.crawl import Crawl
 
 # CloudFormation's own rule.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+# IAM's and STS's own rules.
+_ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 # Express executions end after five minutes. The rest is for a last page and for the retries of a page.
 LONGEST_LOOP_SECONDS = 120
 # A hand-over is 11 events of the 25,000 that an execution may have, and one after a BackOff 17.
@@ -35,6 +39,8 @@ class Settings:
     hand_overs: int = 1400  # of one execution, before the run goes on in a new one
     log_retention_days: int = 30
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
+    reader_role: str = "PageturnerReader"  # name of the role in other accounts
+    external_id: str = "pageturner"  # what that role asks for when it is assumed
     emulator: bool = False  # run the functions on MiniStack
 
     @classmethod
@@ -48,6 +54,14 @@ class Settings:
             raise SettingError(
                 f'stack_name is "{self.stack_name}"; it must be a letter and then up to 127 letters, digits, hyphens'
             )
+        if not _ROLE_NAME.fullmatch(self.reader_role):
+            raise SettingError(
+                f'reader_role is "{self.reader_role}"; it must be 1 to 64 letters, digits and any of +=,.@_-'
+            )
+        if not _EXTERNAL_ID.fullmatch(self.external_id):
+            raise SettingError(
+                f'external_id is "{self.external_id}"; it must be 2 to 1224 letters, digits and any of +=,.@:/_-'
+            )
         if not 0 <= self.loop_seconds <= LONGEST_LOOP_SECONDS:
             raise SettingError(f"loop_seconds is {self.loop_seconds:g}; it must be from 0 to {LONGEST_LOOP_SECONDS}")
         if not 1 <= self.hand_overs <= MOST_HAND_OVERS:
@@ -55,12 +69,10 @@ class Settings:
 
     def crawls(self) -> dict[str, Crawl]:
         """The crawls of the catalogue. Raises `pageturner.errors.InvalidCrawlError` and `SettingError`."""
-        path = Path(__file__).parent.parent / self.catalogue
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return read_catalogue(Path(__file__).parent.parent / self.catalogue)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SettingError(f'catalogue is "{self.catalogue}", which cannot be read: {error}') from error
-        return parse_catalogue(document)
 
 
 def _parse(name: str, default: Any, value: Any) -> Any:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pageturner import clients, telemetry
-from pageturner.crawl import Crawl, parse_catalogue, parse_input, parse_resume
+from pageturner.crawl import Crawl, parse_dry_run, parse_input, parse_resume
+from pageturner.dry_run import DryRun
+from pageturner.expansion import Expansion
 from pageturner.page_store import PageStore
 from pageturner.planning import Execution, Planner
 from pageturner.run_store import RunStore
@@ -25,21 +27,25 @@ if TYPE_CHECKING:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the run that `event["input"]` asks for, in `event["execution"]` (`id` and `started_at`).
 
-    Returns `run`, `crawl`, where the `targets` lie, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`.
+    Returns `run`, `crawl`, where the `targets` lie, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`,
+    the report of a dry run or the summary of a run that has come to its end.
     Raises `InvalidCrawlError` and `OverlapError`.
     """
     execution = Execution(**event["execution"])
-    planner = Planner(
-        PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"]),
-        RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"]),
-        _is_running,
-    )
+    pages = PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"])
+    runs = RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"])
+    planner = Planner(pages, runs, _is_running)
     if run_id := parse_resume(event["input"]):
         plan = planner.resume(run_id, execution)
     else:
-        crawl = parse_input(event["input"], _catalogue())
-        account = context.invoked_function_arn.split(":")[4]
-        plan = planner.begin(crawl, execution, account, os.environ["AWS_REGION"])
+        is_dry, asked = parse_dry_run(event["input"])
+        crawl = parse_input(asked, _catalogue())
+        account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
+        expansion = Expansion(clients.client, pages, runs, _catalogue(), account, region)
+        if is_dry:
+            plan = {"nothing_to_do": DryRun(expansion, runs).of(crawl)}
+        else:
+            plan = planner.begin(crawl, execution, expansion)
     telemetry.logger.info("run planned", extra={"plan": plan})
     return plan
 
@@ -56,4 +62,6 @@ def _is_running(execution: str) -> bool:
 
 @cache
 def _catalogue() -> Mapping[str, Crawl]:
-    return parse_catalogue(json.loads(Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8")))
+    """The catalogue as it was validated when the app was synthesized; what is asked for is validated again."""
+    document = json.loads(Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8"))
+    return {name: Crawl.from_dict({"name": name, **entry}) for name, entry in document["crawls"].items()}

@@ -1,4 +1,4 @@
-"""Synthesizes the stack as it is deployed to AWS, and has cfn-lint read the template."""
+"""Synthesizes the stacks as they are deployed to AWS, and has cfn-lint read the templates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main() -> int:
         if code:
             return code
         # W3005: CDK itself adds DependsOn beside Ref.
-        templates = [str(path) for path in Path(assembly).glob("*.template.json")]
+        templates = [str(path) for path in Path(assembly).rglob("*.template.json")]
         return subprocess.run(
             [str(tools / "cfn-lint"), "--ignore-checks", "W3005", "--", *templates], cwd=PROJECT, check=False
         ).returncode

@@ -88,6 +88,9 @@ def aws(_no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv("ITEMS_TABLE", made.items_table)
         monkeypatch.setenv("RUNS_TABLE", made.runs_table)
         monkeypatch.setenv("LOOP_SECONDS", "120")
+        monkeypatch.setenv("ACCOUNT", ACCOUNT)
+        monkeypatch.setenv("READER_ROLE_ARN", "arn:aws:iam::{account}:role/PageturnerReader")
+        monkeypatch.setenv("EXTERNAL_ID", "pageturner")
         yield made
         _forget_clients()
 
@@ -96,8 +99,9 @@ def _forget_clients() -> None:
     import fetch_page
     from pageturner import clients
 
-    clients.client.cache_clear()
+    clients._client.cache_clear()
     clients._session.cache_clear()
+    clients._reader_session.cache_clear()
     fetch_page._page_step.cache_clear()
 
 

@@ -72,7 +72,6 @@ class FakeDynamoDB:
         ExpressionAttributeValues: dict[str, Any],
         ScanIndexForward: bool = True,
         Limit: int | None = None,
-        FilterExpression: str | None = None,
         **_: Any,
     ) -> dict[str, Any]:
         values = {name: next(iter(value.values())) for name, value in ExpressionAttributeValues.items()}
@@ -83,10 +82,7 @@ class FakeDynamoDB:
         ]
         if not ScanIndexForward:
             rows.reverse()
-        found = rows[:Limit]
-        if FilterExpression is not None:
-            found = [row for row in found if _is_stale(row, values)]
-        return {"Items": found}
+        return {"Items": rows[:Limit]}
 
     def get_paginator(self, operation: str) -> FakePaginator:
         return FakePaginator(getattr(self, operation))
@@ -100,10 +96,3 @@ class FakeDynamoDB:
             raise client_error("ConditionalCheckFailedException", "DeleteItem")
         del self._table(TableName)[key]
         return {}
-
-
-def _is_stale(row: dict[str, Any], values: dict[str, str]) -> bool:
-    """The filter of `ItemTable.sweep`."""
-    if row["run_id"]["S"] == values[":run"]:
-        return bool(row["pass"]["N"] != values[":pass"])
-    return bool(row["fetched_at"]["S"] < values[":began"])

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import botocore.session
 from botocore import xform_name
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import Loader
@@ -51,3 +52,25 @@ def _paginators(service: str) -> Mapping[str, dict[str, Any]]:
 def official_paginator(service: str, operation: str) -> dict[str, Any] | None:
     """The paginator that botocore ships for `operation` (a ``paginators-1.json`` entry), or None."""
     return _paginators(service).get(operation_names(service)[operation])
+
+
+@cache
+def _session() -> botocore.session.Session:
+    session = botocore.session.Session()
+    session.register_component("data_loader", LOADER)
+    return session
+
+
+def regions_are_known(service: str) -> bool:
+    """Whether botocore says where `service` exists: not of all, and least of the newest ones."""
+    return bool(_session().get_available_regions(service, allow_non_regional=True))
+
+
+def regions_of(service: str, partition: str) -> list[str]:
+    """The regions of `partition` in which botocore says that `service` exists; empty for a global service (iam)."""
+    return _session().get_available_regions(service, partition)
+
+
+def partition_of(region: str) -> str:
+    """The partition of a region: "aws", "aws-cn" …"""
+    return _session().get_partition_for_region(region)

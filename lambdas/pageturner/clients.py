@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+import os
+from functools import cache, lru_cache
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
 from pageturner.api import LOADER
 
@@ -16,16 +18,45 @@ from pageturner.api import LOADER
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=25, max_pool_connections=16
 )
+# A warm function meets many accounts and regions; a client is up to some MB.
+_MOST_CLIENTS = 32
+
+
+def client(service: str, region: str | None = None, account: str | None = None) -> Any:
+    """The client of `service` in `region` (default: the function's own) of `account`.
+
+    Another account than the function's own is read through the role READER_ROLE_ARN, which has ``{account}`` in it,
+    with the external id EXTERNAL_ID. Where that role is not to be had, requests raise a `ClientError` of AssumeRole.
+    """
+    return _client(service, region, None if account == os.environ.get("ACCOUNT") else account)
+
+
+@lru_cache(maxsize=_MOST_CLIENTS)
+def _client(service: str, region: str | None, account: str | None) -> Any:
+    session = _session() if account is None else _reader_session(account)
+    return session.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
 
 
 @cache
 def _session() -> boto3.Session:
-    session = botocore.session.Session()
-    session.register_component("data_loader", LOADER)
+    return boto3.Session(botocore_session=_botocore_session())
+
+
+@lru_cache(maxsize=_MOST_CLIENTS)
+def _reader_session(account: str) -> boto3.Session:
+    fetcher = AssumeRoleCredentialFetcher(
+        _botocore_session().create_client,
+        _session().get_credentials(),
+        os.environ["READER_ROLE_ARN"].format(account=account),
+        extra_args={"ExternalId": os.environ["EXTERNAL_ID"], "RoleSessionName": "Pageturner"},
+    )
+    session = _botocore_session()
+    # botocore has no public way to put credentials that refresh themselves into a session.
+    session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # type: ignore[attr-defined]
     return boto3.Session(botocore_session=session)
 
 
-@cache
-def client(service: str, region: str | None = None) -> Any:
-    """The client of `service` in `region`, or in the function's own region."""
-    return _session().client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+def _botocore_session() -> botocore.session.Session:
+    session = botocore.session.Session()
+    session.register_component("data_loader", LOADER)
+    return session

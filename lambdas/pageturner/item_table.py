@@ -31,10 +31,10 @@ class ItemTable:
         self._dynamodb = dynamodb
         self._table = table
 
-    def project(self, page: CommittedPage, primary: str) -> None:
-        """Put every item of `page`, of which `primary` is the primary result key. Raises `SinkError`."""
+    def project(self, page: CommittedPage, target: Target, primary: str) -> None:
+        """Put every item of a page of `target`; `primary` is the primary result key. Raises `SinkError`."""
         # A key twice in one batch would have the whole batch rejected.
-        items = [_item(record, primary, page.key, line) for line, record in enumerate(page.records, start=1)]
+        items = [_item(record, target, primary, page.key, line) for line, record in enumerate(page.records, start=1)]
         puts: dict[str, WriteRequestTypeDef] = {item["sk"]["S"]: {"PutRequest": {"Item": item}} for item in items}
         requests = list(puts.values())
         for start in range(0, len(requests), _BATCH):
@@ -52,7 +52,7 @@ class ItemTable:
             unprocessed = left
 
     def has_any(self, crawl_name: str, target: Target) -> bool:
-        """Whether there is any item of a target."""
+        """Whether there is any item of a target's listing."""
         return bool(self._query(crawl_name, target, Limit=1)["Items"])
 
     def sweep(
@@ -60,38 +60,32 @@ class ItemTable:
         crawl_name: str,
         target: Target,
         run: Run,
-        pass_number: int,
+        passes: Mapping[str, int],
         start_key: Mapping[str, Any] | None,
         *,
         mark: bool,
     ) -> tuple[Mapping[str, Any] | None, int]:
-        """Remove, or mark, the stale items among the next ones of a target.
+        """Remove, or mark, the stale items among the next ones of a target's listing.
 
-        Stale are those of abandoned passes of this run, and those that were last seen before it. Returns where to go on
-        (None at the end) and how many were stale. Raises `SinkError`.
+        Stale are those of abandoned passes of this run (`passes` has the last one of each target of the listing), and
+        those that were last seen before it. Returns where to go on (None at the end) and how many were stale.
+        Raises `SinkError`.
         """
         more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
         answer = self._query(
             crawl_name,
             target,
-            FilterExpression="(run_id = :run AND #pass <> :pass) OR (run_id <> :run AND fetched_at < :began)",
+            ProjectionExpression="pk, sk, run_id, target, #pass, fetched_at",
             ExpressionAttributeNames={"#pass": "pass"},
-            ExpressionAttributeValues={
-                ":run": {"S": run.run_id},
-                ":pass": {"N": str(pass_number)},
-                ":began": {"S": run.started_at},
-            },
             **more,
         )
-        for item in answer["Items"]:
+        stale = [item for item in answer["Items"] if _is_stale(item, run, passes)]
+        for item in stale:
             self._retire(item, run, mark=mark)
-        return answer.get("LastEvaluatedKey"), len(answer["Items"])
+        return answer.get("LastEvaluatedKey"), len(stale)
 
     def _query(self, crawl_name: str, target: Target, **more: Any) -> Any:
-        values = {
-            ":pk": {"S": partition_key(crawl_name, target.target_id)},
-            **more.pop("ExpressionAttributeValues", {}),
-        }
+        values = {":pk": {"S": partition_key(crawl_name, target)}}
         with as_sink_error(f"table {self._table} was not read"):
             return self._dynamodb.query(
                 TableName=self._table,
@@ -122,10 +116,16 @@ class ItemTable:
                     raise
 
 
-def _item(record: Mapping[str, Any], primary: str, page_object: str, line: int) -> dict[str, Any]:
+def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
+    if item["run_id"]["S"] == run.run_id:
+        return int(item["pass"]["N"]) != passes.get(item["target"]["S"])
+    return str(item["fetched_at"]["S"]) < run.started_at
+
+
+def _item(record: Mapping[str, Any], target: Target, primary: str, page_object: str, line: int) -> dict[str, Any]:
     own = record["result_key"] == primary
     item: dict[str, Any] = {
-        "pk": {"S": partition_key(record["crawl"], record["target"])},
+        "pk": {"S": partition_key(record["crawl"], target)},
         # A folder and a file may have the same name.
         "sk": {"S": sort_key(record["key"] if own else f"{record['result_key']}#{record['key']}")},
         "pass": {"N": str(record["pass"])},
@@ -144,9 +144,9 @@ def is_large(record: Mapping[str, Any]) -> bool:
     return len(record["item"]) > _LARGEST_ITEM - _ROOM
 
 
-def partition_key(crawl_name: str, target_id: str) -> str:
-    """The partition key of the items of a target."""
-    return f"{crawl_name}#{target_id}"
+def partition_key(crawl_name: str, target: Target) -> str:
+    """The partition key of the items of a target: the same for all parts of a listing, which differ from run to run."""
+    return f"{crawl_name}#{target.listing_id}"
 
 
 def sort_key(key: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pageturner.crawl import Crawl
+from pageturner.split import Part
 
 Next = Literal["page", "pause", "begin_pass", "hand_over", "end"]
 
@@ -32,12 +33,44 @@ class Run:
 
 @dataclass(frozen=True)
 class Target:
-    """One (account, region, parameters) of a run, which is paged on its own."""
+    """One (account, region, parameters) of a run, which is paged on its own.
+
+    `part` says which part of a listing it has, where that is split; then `listing_id` is what its parts have in common.
+    """
 
     target_id: str
     account: str
     region: str
     parameters: Mapping[str, Any]
+    part: Part | None = None
+
+    @property
+    def listing_id(self) -> str:
+        """Names the listing, in every run the same; its items share a partition in DynamoDB."""
+        return self.target_id if self.part is None else self.target_id.rpartition("-")[0]
+
+    @property
+    def listing_targets(self) -> list[str]:
+        """The ids of all targets that the listing is split into."""
+        if self.part is None:
+            return [self.target_id]
+        return [part_id(self.listing_id, number) for number in range(1, self.part.count + 1)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The target as it travels."""
+        whole = asdict(self)
+        return whole if self.part else {name: value for name, value in whole.items() if name != "part"}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Target:
+        """The inverse of `as_dict`."""
+        part = document.get("part")
+        return cls(**{**document, "part": Part(**part) if part else None})
+
+
+def part_id(listing_id: str, number: int) -> str:
+    """The target id of a part of a listing."""
+    return f"{listing_id}-{number:04d}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +137,7 @@ class PageState:
         return cls(
             run=Run(**event["run"]),
             crawl=Crawl.from_dict(event["crawl"]),
-            target=Target(**event["target"]),
+            target=Target.from_dict(event["target"]),
             place=None if "from_checkpoint" in place else Place(**place),
             throttled=bool(place.get("throttled") or event.get("retry_count")),
         )

@@ -11,16 +11,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, cast
 
-from botocore.exceptions import ClientError, HTTPClientError, PaginationError, ParamValidationError
-from botocore.model import OperationModel
-
-from pageturner import api, errors, pagination
-from pageturner.crawl import Crawl
+from pageturner import api, errors, page_fetch, pagination
 from pageturner.identity import keys_of
 from pageturner.item_table import ItemTable, is_large
 from pageturner.page_state import PageState, Place
@@ -53,16 +47,16 @@ class Turned:
 
 @dataclass(frozen=True)
 class PageStep:
-    """Turns one page. `client` makes the client of a service in a region."""
+    """Turns one page. `client` makes the client of a service in a region and an account."""
 
-    client: Callable[[str, str], Any]
+    client: page_fetch.Client
     pages: PageStore
     items: ItemTable
     runs: RunStore
 
     def turn(self, state: PageState) -> Turned:
         """Turn the page at the state's place. Raises the errors of `pageturner.errors`."""
-        place = state.place or self.runs.checkpoint(state.run, state.target) or Place()
+        place = state.place or self.runs.checkpoint(state.run, state.target.target_id) or Place()
         if place.next == "end":
             return self._ended(Turned(place))
         if (now := _now()) >= state.run.deadline:
@@ -72,7 +66,7 @@ class PageStep:
             self.runs.begin_pass(state.run, state.target, place)
         began = time.monotonic()
         try:
-            page = self._fetch(state, place)
+            page = page_fetch.fetch(self.client, state.crawl, state.target, self.pages.token(place.token), place.taken)
         except errors.TokenInvalidError as error:
             # Only said, not done: this may be an invocation that nobody waits for any more. The pass begins when Crawl
             # comes back with this place.
@@ -80,8 +74,9 @@ class PageStep:
         fetched = time.monotonic()
         committed = self._commit(state, place, page)
         if "dynamodb" in state.crawl.sinks:
-            self.items.project(committed, primary=_primary(state.crawl))
+            self.items.project(committed, state.target, state.crawl.primary_result_key)
         after = _place_after(place, committed, state)
+        written = time.monotonic()
         self.runs.record_page(
             state.run,
             PageRecord(
@@ -95,34 +90,10 @@ class PageStep:
                 # botocore takes them from the first page only.
                 item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None,
                 now,
+                round((written - began) * 1000),
             ),
         )
-        written = time.monotonic()
         return self._ended(Turned(after, committed, (fetched - began) * 1000, (written - fetched) * 1000))
-
-    def _fetch(self, state: PageState, place: Place) -> pagination.Page:
-        crawl = state.crawl
-        model = api.operation_model(crawl.service, crawl.operation)
-        token = self.pages.token(place.token)
-        token_sent = token is not None or "StartingToken" in crawl.pagination_config
-        try:
-            return pagination.fetch_page(
-                getattr(self.client(crawl.service, state.target.region), crawl.operation),
-                model,
-                crawl.paginator.definition,
-                state.target.parameters,
-                crawl.pagination_config,
-                token=token,
-                taken=place.taken,
-            )
-        except ClientError as error:
-            throttling = _declares_throttling(model, error)
-            ours = errors.from_client_error(error, token_sent=token_sent, declared_throttling=throttling)
-            raise ours from error
-        except HTTPClientError as error:
-            raise errors.from_connection_error(error) from error
-        except (PaginationError, ParamValidationError) as error:
-            raise errors.InvalidRequestError(str(error)) from error
 
     def _commit(self, state: PageState, place: Place, page: pagination.Page) -> CommittedPage:
         crawl = state.crawl
@@ -187,10 +158,6 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _primary(crawl: Crawl) -> str:
-    return pagination.result_keys(crawl.paginator.definition)[0] if crawl.search is None else "search"
-
-
 def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
     facts = page.facts
     verdict = "failed" if facts.end == "repeated" else facts.end
@@ -209,8 +176,3 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         next="page" if facts.end is None else "end",
         verdict=verdict,
     )
-
-
-def _declares_throttling(model: OperationModel, error: ClientError) -> bool:
-    shape: Any = model.service_model.shape_for_error_code(cast(Any, error.response.get("Error", {}).get("Code")))
-    return bool(shape is not None and (shape.metadata.get("retryable") or {}).get("throttling"))

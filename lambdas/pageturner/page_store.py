@@ -10,7 +10,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +30,7 @@ _LONGEST_TOKEN = 1500
 _REFERENCE = "s3:"
 _FACTS = "page"
 _COMPRESSION = 6
+_CHUNK = 64 * 1024
 
 
 End = Literal["complete", "limited", "repeated", "endless"]
@@ -138,6 +140,30 @@ class PageStore:
         """Return the JSON document under `key`. Raises `SinkError`."""
         with as_sink_error(f"s3://{self.bucket}/{key} was not read"):
             return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def put_text(self, key: str, chunks: Iterable[str]) -> None:
+        """Put a text as it comes, which may be larger than the memory. Raises `SinkError`."""
+        with tempfile.TemporaryFile() as file:
+            for chunk in chunks:
+                file.write(chunk.encode())
+            file.seek(0)
+            with as_sink_error(f"s3://{self.bucket}/{key} was not written"):
+                self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, ContentType="application/json")
+
+    def json_array(self, key: str) -> Iterator[Any]:
+        """Yield the elements of a JSON array that `array_text` made. Raises `SinkError`."""
+        with as_sink_error(f"s3://{self.bucket}/{key} was not read"):
+            for line in self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_lines(chunk_size=_CHUNK):
+                if line not in (b"[", b"]"):
+                    yield json.loads(line.removesuffix(b","))
+
+
+def array_text(elements: Iterable[Any]) -> Iterator[str]:
+    """The JSON text of an array, an element a line, in chunks as the elements come."""
+    yield "["
+    for number, element in enumerate(elements):
+        yield (",\n" if number else "\n") + json.dumps(element)
+    yield "\n]"
 
 
 def page_prefix(run: Run, crawl_name: str) -> str:

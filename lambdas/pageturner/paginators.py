@@ -125,3 +125,8 @@ def _output_token(outputs: Mapping[str, Any], input_token: str) -> tuple[str, st
         if found := _first(below, names, {"string"}):
             return f"{member}.", found, below
     return None
+
+
+def as_lists(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """What a crawl states, for botocore: it wants lists, and a frozen crawl has tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items()}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from pageturner import targets
 from pageturner.crawl import Crawl
 from pageturner.errors import InvalidCrawlError, OverlapError
+from pageturner.expansion import Expansion
 from pageturner.identity import keys_of
-from pageturner.page_state import Run
-from pageturner.page_store import PageStore, targets_key
-from pageturner.run_store import RunStore
-from pageturner.summary import ENDED, manifest
+from pageturner.page_state import Run, Target
+from pageturner.page_store import PageStore, array_text, targets_key
+from pageturner.run_store import RunStore, by_target
+from pageturner.summary import ENDED, Ends, counts, entries
+
+_TARGET = tuple(field.name for field in fields(Target))
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,18 @@ class Planner:
     runs: RunStore
     is_running: Callable[[str], bool]
 
-    def begin(self, crawl: Crawl, execution: Execution, account: str, region: str) -> dict[str, Any]:
+    def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion) -> dict[str, Any]:
         """Begin a run. Raises `OverlapError` where one of this crawl is going and the crawl does not allow two."""
         run = targets.plan_run(crawl, execution.id, execution.started_at)
         self._lock(crawl, run, execution)
-        planned = [asdict(target) for target in targets.targets(crawl, account, region)]
-        self.pages.put_json(targets_key(run), planned)
-        self.runs.begin(run, crawl.as_dict(), execution.id, len(planned))
-        return self._state(run, crawl, targets_key(run), len(planned))
+        try:
+            source = expansion.source_run(crawl)
+            count = self._put_targets(targets_key(run), expansion.targets(crawl))
+        except InvalidCrawlError:
+            self.runs.unlock(crawl.name, execution.id)
+            raise
+        self.runs.begin(run, crawl.as_dict(), execution.id, count)
+        return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
 
     def resume(self, run_id: str, execution: Execution) -> dict[str, Any]:
         """Go on with the targets of a run that have not come to their end, in the same run.
@@ -67,19 +74,31 @@ class Planner:
         resumed_at = datetime.fromisoformat(execution.started_at)
         run = replace(Run(**found.run), deadline=targets.deadline(crawl, resumed_at))
         self._lock(crawl, run, execution)
-        left = self._unfinished(run, crawl)
-        # A verdict from before says nothing of what is to come.
-        self.runs.forget_verdicts(run, [target["target_id"] for target in left])
         key = f"runs/{run_id}/targets-{hashlib.sha256(execution.id.encode()).hexdigest()[:8]}.json"
-        self.pages.put_json(key, left)
+        count = self._put_targets(key, self._unfinished(run, crawl))
+        # A verdict from before says nothing of what is to come.
+        self.runs.forget_verdicts(run, (target["target_id"] for target in self.pages.json_array(key)))
         self.runs.resume(run, execution.id)
-        return self._state(run, crawl, key, len(left))
+        return self._state(run, crawl, key, count)
 
-    def _unfinished(self, run: Run, crawl: Crawl) -> list[Mapping[str, Any]]:
-        all_targets = self.pages.get_json(targets_key(run))
-        so_far = manifest(run, crawl, all_targets, self.runs.pages(run), self.runs.verdicts(run), self.runs.sweeps(run))
-        ended = {entry["target_id"] for entry in so_far["targets"] if entry["verdict"] in ENDED}
-        return [target for target in all_targets if target["target_id"] not in ended]
+    def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
+        counted = {listing.target_id: counts(listing) for listing in by_target(self.runs.pages(run))}
+        ends = Ends(counted, self.runs.verdicts(run), self.runs.sweeps(run))
+        for entry in entries(crawl, map(Target.from_dict, self.pages.json_array(targets_key(run))), ends):
+            if entry["verdict"] not in ENDED:
+                yield Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
+
+    def _put_targets(self, key: str, planned: Iterable[Target]) -> int:
+        count = 0
+
+        def documents() -> Iterator[dict[str, Any]]:
+            nonlocal count
+            for target in planned:
+                count += 1
+                yield target.as_dict()
+
+        self.pages.put_text(key, array_text(documents()))
+        return count
 
     def _lock(self, crawl: Crawl, run: Run, execution: Execution) -> None:
         if crawl.overlap == "allow":
@@ -104,12 +123,12 @@ class Planner:
             "crawl": crawl.as_dict(),
             "targets": {"bucket": self.pages.bucket, "key": key, "count": count},
             "max_concurrency": crawl.max_concurrency,
-            "paging": _paging(crawl),
+            "paging": paging_of(crawl),
         }
 
 
-def _paging(crawl: Crawl) -> dict[str, Any]:
-    """How the run will page, for the person who looks: with which paginator, and what makes an item that item."""
+def paging_of(crawl: Crawl) -> dict[str, Any]:
+    """How a crawl pages, for the person who looks: with which paginator, and what makes an item that item."""
     paginator = crawl.paginator
     keys: Iterable[tuple[str, str | None]] = keys_of(
         crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search

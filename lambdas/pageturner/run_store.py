@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
+from pageturner.crawl import Crawl
 from pageturner.errors import as_sink_error
 from pageturner.page_state import Place, Run, Target
 
@@ -30,7 +32,8 @@ _LONGEST_TEXT = 300_000
 class PageRecord:
     """A page that was written: the `place` after it, its own item count and size, and the key of its object.
 
-    `non_aggregate` is the JSON text of botocore's `non_aggregate_part`, which only the first page has.
+    `milliseconds` is how long fetching and writing it took; `non_aggregate` is the JSON text of botocore's
+    `non_aggregate_part`, which only the first page has.
     """
 
     target_id: str
@@ -42,6 +45,7 @@ class PageRecord:
     place: Place
     non_aggregate: str | None = None
     fetched_at: str = ""
+    milliseconds: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,32 @@ class Owner:
 
     run_id: str
     execution: str
+
+
+@dataclass
+class Listing:
+    """The pages of the last pass of a target, of which alone its listing consists."""
+
+    target_id: str
+    pass_number: int = 0
+    records: list[PageRecord] = field(default_factory=list)
+
+    @property
+    def end(self) -> Place | None:
+        """The place after its last page, or None where there is no page."""
+        return self.records[-1].place if self.records else None
+
+
+def by_target(records: Iterable[PageRecord]) -> Iterator[Listing]:
+    """Group page records, which come by target, pass and page."""
+    for target_id, of_target in groupby(records, key=lambda record: record.target_id):
+        listing = Listing(target_id)
+        for record in of_target:
+            if record.pass_number > listing.pass_number:
+                listing.pass_number, listing.records = record.pass_number, []
+            if record.page > 0:
+                listing.records.append(record)
+        yield listing
 
 
 class RunStore:
@@ -148,6 +178,29 @@ class RunStore:
         values = {":summary": {"S": json.dumps(summary)}, ":none": {"S": ""}}
         self._update(run, "run", "SET summary = :summary, execution = :none", values)
 
+    def record_latest(self, run: Run, crawl: Crawl) -> None:
+        """Record that the latest run that came to all that `crawl` lists is this one, unless there is a later one."""
+        key = {"pk": {"S": f"latest#{crawl.name}"}, "sk": {"S": crawl.listing_hash}}
+        item = {**key, "run_id": {"S": run.run_id}, "started_at": {"S": run.started_at}, "expires_at": _expires_at(run)}
+        with as_sink_error(f"the latest run of {crawl.name} was not recorded"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item=cast(Any, item),
+                    ConditionExpression="attribute_not_exists(pk) OR started_at < :started_at",
+                    ExpressionAttributeValues={":started_at": {"S": run.started_at}},
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+
+    def latest(self, crawl: Crawl) -> str | None:
+        """The latest run that came to all that `crawl` lists, or None where there is none."""
+        key = {"pk": {"S": f"latest#{crawl.name}"}, "sk": {"S": crawl.listing_hash}}
+        with as_sink_error(f"the latest run of {crawl.name} was not looked up"):
+            answer = self._dynamodb.get_item(TableName=self._table, Key=cast(Any, key), ConsistentRead=True)
+        return answer["Item"]["run_id"]["S"] if "Item" in answer else None
+
     def record_page(self, run: Run, record: PageRecord) -> None:
         """Move the checkpoint of a target past a page."""
         self._put(
@@ -157,18 +210,19 @@ class RunStore:
             bytes=record.bytes,
             key=record.key,
             fetched_at=record.fetched_at,
+            milliseconds=record.milliseconds,
             place=record.place.as_dict(),
             # A DynamoDB item is at most 400 KB; what is larger than this is also more than a summary.
             non_aggregate=record.non_aggregate if len(record.non_aggregate or "") <= _LONGEST_TEXT else None,
         )
 
-    def checkpoint(self, run: Run, target: Target) -> Place | None:
+    def checkpoint(self, run: Run, target_id: str) -> Place | None:
         """The place after the last page of a target that was written, or None where there is none yet."""
-        with as_sink_error(f"the checkpoint of {target.target_id} was not read"):
+        with as_sink_error(f"the checkpoint of {target_id} was not read"):
             found = self._dynamodb.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-                ExpressionAttributeValues={":pk": _key(run, "")["pk"], ":sk": {"S": f"page#{target.target_id}#"}},
+                ExpressionAttributeValues={":pk": _key(run, "")["pk"], ":sk": {"S": f"page#{target_id}#"}},
                 ScanIndexForward=False,
                 ConsistentRead=True,
                 Limit=1,
@@ -191,12 +245,12 @@ class RunStore:
             with as_sink_error(f"the verdict of {target_id} was not removed"):
                 self._dynamodb.delete_item(TableName=self._table, Key=_key(run, f"verdict#{target_id}"))
 
-    def record_sweep(self, run: Run, target: Target, stale: int, kept_because: str) -> None:
-        """Record that the items of a target have been swept."""
-        self._put(run, f"sweep#{target.target_id}", stale=stale, kept_because=kept_because)
+    def record_sweep(self, run: Run, listing_id: str, stale: int, kept_because: str) -> None:
+        """Record that the items of a listing have been swept."""
+        self._put(run, f"sweep#{listing_id}", stale=stale, kept_because=kept_because)
 
     def sweeps(self, run: Run) -> dict[str, tuple[int, str]]:
-        """How many stale items each target had that was swept, and why they were left alone, where they were."""
+        """How many stale items each listing had that was swept, and why they were left alone, where they were."""
         return {
             sk.removeprefix("sweep#"): (int(item["stale"]["N"]), item["kept_because"]["S"])
             for sk, item in self._records(run, "sweep#")
@@ -217,6 +271,7 @@ class RunStore:
                 bytes=int(item["bytes"]["N"]),
                 key=item["key"]["S"],
                 fetched_at=item["fetched_at"]["S"],
+                milliseconds=int(item["milliseconds"]["N"]),
                 place=Place(**json.loads(item["place"]["S"])),
                 non_aggregate=item["non_aggregate"]["S"] if "non_aggregate" in item else None,
             )

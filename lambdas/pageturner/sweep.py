@@ -47,10 +47,15 @@ class Sweeper:
 
     def go_on(self, state: PageState, sweep: Sweep) -> Sweep:
         """Sweep for some seconds, and return how far it came. A repeat of it is harmless. Raises `SinkError`."""
-        place = state.place or self.runs.checkpoint(state.run, state.target) or Place()
+        place = state.place or self.runs.checkpoint(state.run, state.target.target_id) or Place()
         if not is_swept(state.crawl, place.verdict):
             return replace(sweep, next="end")
-        if place.items == 0 and not state.crawl.allow_empty and self.items.has_any(state.crawl.name, state.target):
+        parts = self._ends_of_parts(state, place)
+        if not all(is_swept(state.crawl, end.verdict) for end in parts.values()):
+            # The last part of the listing to come to its end sweeps for all.
+            return replace(sweep, next="end")
+        listed = sum(end.items for end in parts.values())
+        if listed == 0 and not state.crawl.allow_empty and self.items.has_any(state.crawl.name, state.target):
             reason = "the listing came back empty, and the one before was not; allow_empty would remove them"
             return self._end(state, replace(sweep, kept_because=reason))
         began = time.monotonic()
@@ -59,7 +64,7 @@ class Sweeper:
                 state.crawl.name,
                 state.target,
                 state.run,
-                place.pass_number,
+                {target_id: end.pass_number for target_id, end in parts.items()},
                 sweep.start_key,
                 mark=state.crawl.stale_items == "mark",
             )
@@ -68,6 +73,16 @@ class Sweeper:
                 return self._end(state, sweep)
         return sweep
 
+    def _ends_of_parts(self, state: PageState, place: Place) -> dict[str, Place]:
+        """Where each target of the listing is, up to the first one that has not come to its end."""
+        ends = {state.target.target_id: place}
+        for target_id in state.target.listing_targets:
+            if target_id not in ends:
+                ends[target_id] = self.runs.checkpoint(state.run, target_id) or Place()
+                if ends[target_id].next != "end":
+                    break
+        return ends
+
     def _end(self, state: PageState, sweep: Sweep) -> Sweep:
-        self.runs.record_sweep(state.run, state.target, sweep.stale, sweep.kept_because)
+        self.runs.record_sweep(state.run, state.target.listing_id, sweep.stale, sweep.kept_because)
         return replace(sweep, next="end", start_key=None)

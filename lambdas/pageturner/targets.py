@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
 
+from pageturner import split
+from pageturner.bindings import Binding
 from pageturner.crawl import Crawl
-from pageturner.page_state import Run, Target
+from pageturner.crawl_checks import check_parameters, shown
+from pageturner.errors import InvalidCrawlError
+from pageturner.page_state import Run, Target, part_id
 
 # For as long as someone may still ask about a run.
 _KEPT = timedelta(days=400)
+_WRONG_SHOWN = 5
 
 
 def plan_run(crawl: Crawl, execution_id: str, started_at: str) -> Run:
@@ -35,10 +44,46 @@ def deadline(crawl: Crawl, began: datetime) -> str:
     return (began + timedelta(hours=crawl.deadline_hours)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def targets(crawl: Crawl, account: str, region: str) -> Iterator[Target]:
-    """Yield the targets of `crawl`. `account` and `region` are those of the deployment, and the default."""
-    for where in crawl.regions or (region,):
-        # A target is the same in every run, so that its items are the same items.
-        identity = json.dumps([crawl.service, crawl.operation, crawl.parameters], sort_keys=True)
+def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable[Binding]) -> Iterator[Target]:
+    """Yield the listings of `crawl`, each once: all `places` (account, region) for each binding that names none.
+
+    Raises `InvalidCrawlError` where a binding's parameters are not the operation's.
+    """
+    everywhere = list(places)
+    seen: set[str] = set()
+    for binding in bindings:
+        parameters = {**crawl.parameters, **binding.parameters}
+        if binding.parameters:
+            _check(crawl, parameters)
+        where = everywhere if binding.account is None else [(binding.account, str(binding.region))]
+        # A listing is the same in every run, so that its items are the same items.
+        identity = json.dumps([crawl.service, crawl.operation, parameters], sort_keys=True)
         digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
-        yield Target(f"{account}-{where}-{digest}", account, where, crawl.parameters)
+        for account, region in where:
+            target_id = f"{account}-{region}-{digest}"
+            if target_id not in seen:
+                seen.add(target_id)
+                yield Target(target_id, account, region, parameters)
+
+
+def parts(
+    crawl: Crawl, listing: Target, keys_after: Callable[[Target, str, int], tuple[Sequence[str], bool]]
+) -> Iterator[Target]:
+    """Yield the targets that a listing is split into: itself, where the crawl does not split."""
+    way = split.way_of(crawl.service, crawl.operation)
+    if crawl.split is None or way is None:
+        yield listing
+        return
+
+    probe = partial(keys_after, listing)
+    for parameters, part in split.parts(way, listing.parameters, crawl.split, probe):
+        yield replace(listing, target_id=part_id(listing.target_id, part.number), parameters=parameters, part=part)
+
+
+def _check(crawl: Crawl, parameters: Mapping[str, Any]) -> None:
+    wrong = list(check_parameters(crawl.service, crawl.operation, parameters))
+    if not wrong and crawl.split is not None and (way := split.way_of(crawl.service, crawl.operation)):
+        wrong = list(split.wrong(way, parameters))
+    if wrong:
+        lines = "; ".join(islice(wrong, _WRONG_SHOWN))
+        raise InvalidCrawlError(f"for_each gives {crawl.service} {crawl.operation} {shown(parameters)}: {lines}")

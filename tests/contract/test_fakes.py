@@ -56,14 +56,14 @@ def test_the_first_page_wins(clients: tuple[Any, Any]) -> None:
 
 def test_checkpoints(clients: tuple[Any, Any]) -> None:
     runs = RunStore(clients[1], "runs")
-    assert runs.checkpoint(RUN, TARGET) is None
+    assert runs.checkpoint(RUN, TARGET.target_id) is None
     for pass_number, page in [(1, 1), (1, 2), (1, 10), (1, 3)]:
         place = Place(pass_number=pass_number, page=page + 1)
         runs.record_page(RUN, PageRecord("t", pass_number, page, 1, 1, "k", place))
-    assert runs.checkpoint(RUN, TARGET) == Place(pass_number=1, page=11)
+    assert runs.checkpoint(RUN, TARGET.target_id) == Place(pass_number=1, page=11)
     runs.begin_pass(RUN, TARGET, Place(pass_number=2))
-    assert runs.checkpoint(RUN, TARGET) == Place(pass_number=2)
-    assert runs.checkpoint(RUN, Target("t2", "1", "us-east-1", {})) is None
+    assert runs.checkpoint(RUN, TARGET.target_id) == Place(pass_number=2)
+    assert runs.checkpoint(RUN, "t2") is None
 
 
 def test_sweeps(clients: tuple[Any, Any]) -> None:
@@ -74,9 +74,9 @@ def test_sweeps(clients: tuple[Any, Any]) -> None:
         record("stale", run_id="run-1", fetched_at="2025-12-31T23"),
         record("newer", run_id="run-3", fetched_at="2026-01-01T02"),
     ]
-    items.project(store.commit(RUN, "c", TARGET, Place(), rows, FACTS), "Contents")
+    items.project(store.commit(RUN, "c", TARGET, Place(), rows, FACTS), TARGET, "Contents")
     assert items.has_any("c", TARGET)
-    assert items.sweep("c", TARGET, RUN, 2, None, mark=False) == (None, 2)
+    assert items.sweep("c", TARGET, RUN, {TARGET.target_id: 2}, None, mark=False) == (None, 2)
     left = clients[1].query(
         TableName="items",
         KeyConditionExpression="pk = :pk",

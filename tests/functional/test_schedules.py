@@ -21,8 +21,8 @@ from pageturner.item_table import ItemTable
 from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.page_step import PageStep, Turned
 from pageturner.page_store import PageStore
-from pageturner.run_store import RunStore
-from pageturner.summary import manifest
+from pageturner.run_store import RunStore, by_target
+from pageturner.summary import Ends, counts, entries, files
 from pageturner.sweep import Sweep, Sweeper
 from tests.fakes import FakeDynamoDB, FakeS3, client_error
 
@@ -231,10 +231,10 @@ class Schedules(RuleBasedStateMachine):
 
     def _files(self) -> list[str]:
         whole = RunStore(self.dynamodb, "runs")  # type: ignore[arg-type]
-        targets = [{"target_id": TARGET.target_id}]
-        found = manifest(RUN, CRAWL, targets, whole.pages(RUN), {}, whole.sweeps(RUN))
-        assert [entry["verdict"] for entry in found["targets"]] == ["complete"]
-        return [file["key"] for file in found["files"]]
+        (listing,) = by_target(whole.pages(RUN))
+        ends = Ends({TARGET.target_id: counts(listing)}, {}, whole.sweeps(RUN))
+        assert [entry["verdict"] for entry in entries(CRAWL, [TARGET], ends)] == ["complete"]
+        return [file["key"] for file in files(listing)]
 
 
 Schedules.TestCase.settings = settings(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from infra.permissions import iam_action
 from infra.settings import SettingError
 from pageturner.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
+from pageturner.iam_actions import iam_action
 from tests.infra.conftest import PROJECT, Synth
 
 
@@ -68,7 +68,7 @@ def test_the_standard_machine_may_start_only_the_page_loop(resources: dict[str, 
 
 def test_functions(template: Template) -> None:
     template.resource_count_is("AWS::Lambda::Function", 4)
-    timeouts = {"plan_run": 300, "fetch_page": 60, "sweep_items": 180, "finish_run": 900}
+    timeouts = {"plan_run": 840, "fetch_page": 60, "sweep_items": 180, "finish_run": 900}
     for handler, timeout in timeouts.items():
         template.has_resource_properties(
             "AWS::Lambda::Function",

@@ -1,0 +1,78 @@
+"""Reads ``crawls.yaml``, and says of everything that is wrong with it in which line it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, SequenceNode
+
+from pageturner.crawl import Crawl, parse_catalogue
+from pageturner.errors import InvalidCrawlError
+
+# The place at the beginning of a message: names that dots separate.
+_PLACE = re.compile(r"crawls[^\s:,]*")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as JSON has it: a date stays the text that it is, because APIs take times as text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_catalogue(path: Path) -> dict[str, Crawl]:
+    """Return the crawls of the catalogue by name.
+
+    Raises `InvalidCrawlError`, of which every line begins with file and line number; `OSError`, `UnicodeDecodeError`
+    and `yaml.YAMLError` where it cannot be read.
+    """
+    loader = _Loader(path.read_text(encoding="utf-8"))
+    try:
+        root = loader.get_single_node()
+        twice = list(_keys_that_come_twice(root))
+        if twice:
+            lines = (f"{path.name}:{node.start_mark.line + 1}: {node.value}: comes twice" for node in twice)
+            raise InvalidCrawlError("\n".join(lines))
+        document = None if root is None else loader.construct_document(root)
+    finally:
+        loader.dispose()
+    try:
+        return parse_catalogue(document)
+    except InvalidCrawlError as error:
+        located = (f"{path.name}:{_line(root, line)}: {line}" for line in str(error).splitlines())
+        raise InvalidCrawlError("\n".join(located)) from error
+
+
+def _line(root: Node | None, message: str) -> int:
+    """The line of the place that a message begins with, or of what of it there is."""
+    found = _PLACE.match(message)
+    line, node = 1, root
+    for name in found[0].split(".") if found else ():
+        if not isinstance(node, MappingNode):
+            break
+        entry = next(((key, value) for key, value in node.value if key.value == name), None)
+        if entry is None:
+            break
+        line, node = entry[0].start_mark.line + 1, entry[1]
+    return line
+
+
+def _keys_that_come_twice(node: Node | None) -> Iterator[Any]:
+    """YAML would take the last one, and nobody would miss the crawl that was there before."""
+    if isinstance(node, MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key
+            seen.add(str(key.value))
+            yield from _keys_that_come_twice(value)
+    elif isinstance(node, SequenceNode):
+        for element in node.value:
+            yield from _keys_that_come_twice(element)

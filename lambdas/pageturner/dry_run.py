@@ -1,0 +1,163 @@
+"""What a run would do, need and cost, found out without writing anything."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pageturner import api, costs, page_fetch, pagination
+from pageturner.crawl import Crawl
+from pageturner.errors import AccessDeniedError, PageturnerError
+from pageturner.expansion import Expansion
+from pageturner.iam_actions import iam_action
+from pageturner.page_state import Target
+from pageturner.planning import paging_of
+from pageturner.run_store import RunStore
+
+_TARGETS_SHOWN = 5
+# Targets, evenly chosen, of which pages are fetched; how many pages in all; and for how long.
+_MOST_PROBED = 16
+_MOST_PAGES = 100
+_MOST_SECONDS = 120
+# What writing a page adds to fetching it, where no run has told: its object, its items, its checkpoint.
+_WRITE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the first pages of a target were. `more`: there are others; `error`: why not even they could be had."""
+
+    target: Target
+    pages: int
+    items: int
+    milliseconds: int
+    more: bool
+    error: PageturnerError | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The probe as the report has it."""
+        found = {name: getattr(self, name) for name in ("pages", "items", "milliseconds", "more")}
+        named = {"target_id": self.target.target_id, **found}
+        return named if self.error is None else {**named, "error": f"{type(self.error).__name__}: {self.error}"}
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Makes the report of a dry run."""
+
+    expansion: Expansion
+    runs: RunStore
+
+    def of(self, crawl: Crawl) -> dict[str, Any]:
+        """Return the report on `crawl`. Raises `InvalidCrawlError`."""
+        source = self.expansion.source_run(crawl)
+        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl))
+        probes = self._probe(crawl, chosen)
+        action = iam_action(crawl)
+        denied = [probe for probe in probes if isinstance(probe.error, AccessDeniedError)]
+        estimate = self._estimate(crawl, count, probes)
+        pages = f"{'at least ' if estimate['at_least'] else 'about '}{estimate['pages']:,} pages"
+        return {
+            "dry_run": True,
+            "crawl": crawl.name,
+            "message": (
+                f"dry run of {crawl.name}: {count:,} targets, {pages}, ${estimate['estimated_cost']:.4f}; "
+                f"nothing was written"
+            ),
+            "targets": {"count": count, "sample": [target.as_dict() for target in first]},
+            **({"for_each_item_of": source} if source else {}),
+            "paging": paging_of(crawl),
+            "probes": [probe.as_dict() for probe in probes],
+            "iam": {
+                "actions": sorted({action, *(["sts:AssumeRole"] if crawl.accounts or source else [])}),
+                "denied": [f"{action} in {p.target.account} {p.target.region}: {p.error}" for p in denied],
+            },
+            "estimate": estimate,
+        }
+
+    def _probe(self, crawl: Crawl, chosen: list[Target]) -> list[Probe]:
+        began, pages_left = time.monotonic(), _MOST_PAGES
+        probes: list[Probe] = []
+        for number, target in enumerate(chosen):
+            if probes and time.monotonic() - began > _MOST_SECONDS:
+                break
+            share = max(1, pages_left // (len(chosen) - number))
+            probe = self._first_pages(crawl, target, share, began + _MOST_SECONDS)
+            pages_left -= probe.pages
+            probes.append(probe)
+        return probes
+
+    def _first_pages(self, crawl: Crawl, target: Target, most: int, until: float) -> Probe:
+        model = api.operation_model(crawl.service, crawl.operation)
+        token, taken, pages, items, seconds = None, 0, 0, 0, 0.0
+        while pages < most and (pages == 0 or time.monotonic() < until):
+            began = time.monotonic()
+            try:
+                page = page_fetch.fetch(self.expansion.client, crawl, target, token, taken)
+            except PageturnerError as error:
+                return Probe(target, pages, items, round(seconds * 1000), more=True, error=error)
+            seconds += time.monotonic() - began
+            pages, taken, token = pages + 1, taken + page.taken, page.next_token
+            items += sum(1 for _ in pagination.items(page.response, model, crawl.paginator.definition, crawl.search))
+            if token is None or page.repeated_token or pages >= crawl.max_pages:
+                return Probe(target, pages, items, round(seconds * 1000), more=False)
+        return Probe(target, pages, items, round(seconds * 1000), more=True)
+
+    def _estimate(self, crawl: Crawl, count: int, probes: list[Probe]) -> dict[str, Any]:
+        """Pages, items, duration and dollars, with the arithmetic.
+
+        Where every probe came to its listing's end, the others are taken to be like them; else the latest run that came
+        to all that the crawl lists tells; else the number is a lower bound.
+        """
+        whole = [probe for probe in probes if probe.error is None]
+        pages, items, n = sum(p.pages for p in whole), sum(p.items for p in whole), max(1, len(whole))
+        page_seconds = sum(p.milliseconds for p in whole) / 1000 / max(1, pages) + _WRITE_SECONDS
+        page_arithmetic = f"{page_seconds:.3f} s a page (as measured, and {_WRITE_SECONDS:g} s to write)"
+        latest = self._latest(crawl) if any(probe.more for probe in whole) else None
+        if latest is not None:
+            before = max(1, sum(latest["targets"].values()))
+            basis = f"{latest['pages']:,} pages of {before:,} targets in {latest['run_id']} x {count:,} targets"
+            pages, items = (math.ceil(latest[name] * count / before) for name in ("pages", "items"))
+        else:
+            basis = f"{pages:,} pages of {len(whole):,} targets that were probed x {count:,} targets"
+            pages, items = math.ceil(pages * count / n), math.ceil(items * count / n)
+        at_least = latest is None and any(probe.more for probe in probes)
+        side_by_side = max(1, min(count, crawl.max_concurrency))
+        pace = max(page_seconds, 1 / crawl.max_pages_per_second if crawl.max_pages_per_second else 0)
+        seconds = round(pages * pace / side_by_side, 1)
+        cost = costs.estimate(crawl, costs.Volume(count, pages, items, pages * page_seconds))
+        return {
+            "pages": pages,
+            "items": items,
+            "at_least": at_least,
+            "seconds": seconds,
+            "arithmetic": [
+                f"{basis} = {pages:,} pages" + (" at least: no probe came to the end" if at_least else ""),
+                f"{pages:,} pages x {pace:.3f} s / {side_by_side} side by side = {seconds:,} s; {page_arithmetic}",
+            ],
+            **cost,
+        }
+
+    def _latest(self, crawl: Crawl) -> dict[str, Any] | None:
+        run_id = self.runs.latest(crawl)
+        found = self.runs.find(run_id) if run_id else None
+        return dict(found.summary) if found and found.summary else None
+
+
+def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target]]:
+    """How many there are, the first few, and some from everywhere, without keeping all."""
+    count, step = 0, 1
+    first: list[Target] = []
+    chosen: list[Target] = []
+    for target in targets:
+        if count < _TARGETS_SHOWN:
+            first.append(target)
+        if count % step == 0:
+            chosen.append(target)
+            if len(chosen) > _MOST_PROBED:
+                chosen, step = chosen[::2], step * 2
+        count += 1
+    return count, first, chosen

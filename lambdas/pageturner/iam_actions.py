@@ -1,0 +1,50 @@
+"""The IAM action that an operation needs, where it is not simply the service's prefix and the operation's name."""
+
+from __future__ import annotations
+
+from pageturner import api
+from pageturner.crawl import Crawl
+
+# Where the action is not named like the operation (Service Authorization Reference).
+_ACTIONS = {
+    ("s3", "ListObjects"): "s3:ListBucket",
+    ("s3", "ListObjectsV2"): "s3:ListBucket",
+    ("s3", "ListObjectVersions"): "s3:ListBucketVersions",
+    ("s3", "ListMultipartUploads"): "s3:ListBucketMultipartUploads",
+    ("s3", "ListParts"): "s3:ListMultipartUploadParts",
+    ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
+    ("s3", "ListDirectoryBuckets"): "s3express:ListAllMyDirectoryBuckets",
+    ("keyspaces", "ListKeyspaces"): "cassandra:Select",
+    ("keyspaces", "ListTables"): "cassandra:Select",
+    ("timestream-query", "Query"): "timestream:Select",
+}
+# Where one action stands for all that reads.
+_READS = {
+    "apigateway": "apigateway:GET",
+    "apigatewayv2": "apigateway:GET",
+    "budgets": "budgets:ViewBudget",
+}
+# Where the prefix is not the one by which requests are signed.
+_PREFIXES = {
+    "resourcegroupstaggingapi": "tag",
+    "keyspaces": "cassandra",
+    "mturk": "mechanicalturk",
+    "cloudwatch": "cloudwatch",
+    "cloudcontrol": "cloudformation",
+    "iot-data": "iot",
+    "partnercentral-selling": "partnercentral",
+    "partnercentral-account": "partnercentral",
+    "partnercentral-benefits": "partnercentral",
+    "partnercentral-channel": "partnercentral",
+}
+
+
+def iam_action(crawl: Crawl) -> str:
+    """The IAM action that `crawl` needs, like ``s3:ListBucket``."""
+    operation = api.operation_names(crawl.service)[crawl.operation]
+    if action := _ACTIONS.get((crawl.service, operation)):
+        return action
+    if action := _READS.get(crawl.service):
+        return action
+    model = api.service_model(crawl.service)
+    return f"{_PREFIXES.get(crawl.service, model.signing_name)}:{operation}"

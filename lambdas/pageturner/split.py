@@ -1,0 +1,269 @@
+"""`split`: one listing becomes the listings of its parts, which together have every item of it once.
+
+The parts are complete by construction, wherever their boundaries lie: each has the items above one boundary and up to
+the next, the first has no lower one, and the last no upper one. What a service returns beyond them is cut off here, so
+it does not matter whether it takes a start or an end as inclusive. A boundary decides only how even the parts are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any, Literal
+
+from botocore.utils import parse_timestamp
+
+Bound = str | int
+# (key, most) → the first `most` keys after a key, at most 1,000, and whether there are more.
+KeysAfter = Callable[[str, int], tuple[Sequence[str], bool]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of a listing a target has: number `number` of `count`.
+
+    Where the service cannot be told exactly, `member` of an item decides: above `above` and up to `up_to` (None: no
+    bound). `ordered` listings are at their end when an item lies beyond.
+    """
+
+    number: int
+    count: int
+    member: str | None = None
+    above: Bound | None = None
+    up_to: Bound | None = None
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """How an operation is split: by `segments`, by ranges of `keys` after `start`, or by `times` (`start` to `end`)."""
+
+    kind: Literal["segments", "keys", "times"]
+    start: str = ""
+    end: str = ""
+    member: str | None = None
+    refused: tuple[str, ...] = ()  # parameters that do not go with it
+
+
+_EVENTS = Way("times", "StartTime", "EndTime", "Date")
+_WAYS: Mapping[tuple[str, str], Way] = {
+    ("dynamodb", "scan"): Way("segments", refused=("Segment", "TotalSegments")),
+    ("s3", "list_objects_v2"): Way("keys", "StartAfter", member="Key", refused=("Delimiter", "StartAfter")),
+    ("s3", "list_objects"): Way("keys", "Marker", member="Key", refused=("Delimiter", "Marker")),
+    ("s3", "list_object_versions"): Way(
+        "keys", "KeyMarker", member="Key", refused=("Delimiter", "KeyMarker", "VersionIdMarker")
+    ),
+    ("cloudtrail", "lookup_events"): Way("times", "StartTime", "EndTime", "EventTime"),
+    ("cloudwatch", "describe_alarm_history"): Way("times", "StartDate", "EndDate", "Timestamp"),
+    ("logs", "filter_log_events"): Way("times", "startTime", "endTime", "timestamp"),
+    ("docdb", "describe_events"): _EVENTS,
+    ("elasticache", "describe_events"): _EVENTS,
+    ("neptune", "describe_events"): _EVENTS,
+    ("rds", "describe_events"): _EVENTS,
+    ("redshift", "describe_events"): _EVENTS,
+}
+WAYS_KNOWN = tuple(f"{service} {operation}" for service, operation in sorted(_WAYS))
+
+
+def way_of(service: str, operation: str) -> Way | None:
+    """How the listings of an operation can be split, or None where no way is known."""
+    return _WAYS.get((service, operation))
+
+
+def wrong(way: Way, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why a listing with these parameters cannot be split."""
+    for name in way.refused:
+        if name in parameters:
+            yield f"it does not go with the parameter {name}; leave out one of them"
+    if way.kind == "keys" and str(parameters.get("Bucket", "")).endswith("--x-s3"):
+        yield "the keys of a directory bucket come in no order; leave it out"
+    if way.kind == "times":
+        missing = [name for name in (way.start, way.end) if name not in parameters]
+        if missing:
+            yield f"windows of time need the parameters {way.start} and {way.end}; give {' and '.join(missing)}"
+            return
+        try:
+            begin, end = _time(parameters[way.start]), _time(parameters[way.end])
+        except (ValueError, TypeError, OverflowError):
+            yield f"{way.start} and {way.end} must be times, like 2026-01-31T00:00:00Z"
+            return
+        if begin >= end:
+            yield f"{way.start} must be before {way.end}"
+
+
+def parts(
+    way: Way, parameters: Mapping[str, Any], count: int, keys_after: KeysAfter
+) -> Iterator[tuple[dict[str, Any], Part]]:
+    """Yield the parameters of each of at most `count` parts of a listing, and the part.
+
+    `keys_after` is called for ranges of keys.
+    """
+    if way.kind == "segments":
+        for number in range(count):
+            yield {**parameters, "Segment": number, "TotalSegments": count}, Part(number + 1, count)
+        return
+    if way.kind == "keys":
+        boundaries: list[Bound] = list(key_boundaries(keys_after, str(parameters.get("Prefix", "")), count))
+    else:
+        boundaries = _time_boundaries(parameters[way.start], parameters[way.end], count)
+    edges = [None, *boundaries, None]
+    for number, (above, up_to) in enumerate(pairwise(edges), start=1):
+        own = dict(parameters)
+        if above is not None:
+            own[way.start] = above
+        if up_to is not None and way.end:
+            # A little more, in case that the service's end is exclusive.
+            own[way.end] = _later(up_to)
+        yield own, Part(number, len(edges) - 1, way.member, above, up_to, ordered=way.kind == "keys")
+
+
+def cut(response: Mapping[str, Any], result_keys: Sequence[str], part: Part) -> tuple[Mapping[str, Any], bool]:
+    """Return a page without what belongs to other parts, and whether all the rest of the listing does."""
+    if part.member is None:
+        return response, False
+    own, beyond = dict(response), False
+    for name in result_keys:
+        # Ways are known for lists at the top of the output only.
+        if not isinstance(items := response.get(name), list):
+            continue
+        kept = []
+        for item in items:
+            value = item[part.member]
+            above, up_to = _like(value, part.above), _like(value, part.up_to)
+            if up_to is not None and value > up_to:
+                beyond = True
+            elif above is None or value > above:
+                kept.append(item)
+        own[name] = kept
+    return own, beyond and part.ordered
+
+
+def _like(value: Any, bound: Bound | None) -> Any:
+    """A bound as what an item has: a time, or text, which compares by code points as S3 compares bytes of UTF-8."""
+    return _time(bound) if isinstance(value, datetime) and bound is not None else bound
+
+
+def _time(value: Any) -> datetime:
+    found = parse_timestamp(value)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _later(bound: Bound) -> Bound:
+    return bound + 1 if isinstance(bound, int) else _text(_time(bound) + timedelta(seconds=1))
+
+
+def _text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _time_boundaries(start: Any, end: Any, count: int) -> list[Bound]:
+    """Where the windows meet: whole numbers where the parameters are (logs counts milliseconds), or whole seconds."""
+    if isinstance(start, int) and isinstance(end, int):
+        return sorted({start + (end - start) * number // count for number in range(1, count)} - {start, end})
+    begin, seconds = _time(start), int((_time(end) - _time(start)).total_seconds())
+    steps = sorted({seconds * number // count for number in range(1, count)} - {0})
+    return [_text((begin + timedelta(seconds=step)).replace(microsecond=0)) for step in steps]
+
+
+# Ranges of keys. Nothing tells how many keys lie where, so a tree of prefixes is looked at, level by level, until it
+# has several times as many groups of more than a page as there are to be parts.
+_PAGE = 1000
+_GROUPS_PER_PART = 8
+_MOST_PROBES = 600
+# A group that is larger than a page counts as this many keys.
+_LARGE = 4 * _PAGE
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The keys that begin with `prefix`: how many, or None where they are more than a page."""
+
+    prefix: str
+    size: int | None
+
+
+class _Probes:
+    def __init__(self, keys_after: KeysAfter) -> None:
+        self._keys_after = keys_after
+        self.left = _MOST_PROBES
+
+    def page(self, prefix: str, after: str) -> tuple[Sequence[str], bool]:
+        """A page of the keys after one that begin with a prefix, and whether there are more of them."""
+        self.left -= 1
+        keys, more = self._keys_after(after, _PAGE)
+        own = [key for key in keys if key.startswith(prefix)]
+        return own, more and len(own) == len(keys)
+
+    def first(self, prefix: str, after: str) -> str | None:
+        """The first key after one, if it begins with a prefix."""
+        self.left -= 1
+        keys, _ = self._keys_after(after, 1)
+        return keys[0] if keys and keys[0].startswith(prefix) else None
+
+
+def key_boundaries(keys_after: KeysAfter, prefix: str, count: int) -> list[str]:
+    """Return at most `count` - 1 keys, in order, between which there are about as many keys."""
+    first, more = keys_after("", _PAGE)
+    if not more:
+        return sorted({first[len(first) * number // count - 1] for number in range(1, count) if len(first) >= count})
+    probes = _Probes(keys_after)
+    groups = [_Group(prefix, None)]
+    while probes.left > 0 and 0 < sum(group.size is None for group in groups) < count * _GROUPS_PER_PART:
+        expanded = [
+            part
+            for group in groups
+            for part in ([group] if group.size is not None or probes.left <= 0 else _below(group, probes))
+        ]
+        if expanded == groups:
+            break
+        groups = expanded
+    return _evenly(groups, count)
+
+
+def _below(group: _Group, probes: _Probes) -> list[_Group]:
+    """The groups one character further on, after all the characters that the whole group has in common."""
+    found = probes.first(group.prefix, group.prefix)
+    if found is None:
+        return [_Group(group.prefix, 1)]
+    prefix = after = _common_prefix(group.prefix, found, probes)
+    groups: list[_Group] = []
+    more = True
+    while more and probes.left > 0:
+        page, more = probes.page(prefix, after)
+        sizes = Counter(key[: len(prefix) + 1] for key in page)
+        # The last one may go on beyond the page.
+        groups += [_Group(each, size) for each, size in sizes.items()]
+        if more and groups:
+            groups[-1] = _Group(groups[-1].prefix, None)
+            # A key that goes on with the very last character there is would have the loop stand still.
+            more = groups[-1].prefix + _LAST > after
+            after = groups[-1].prefix + _LAST
+    return groups or [_Group(group.prefix, 1)]
+
+
+def _common_prefix(prefix: str, key: str, probes: _Probes) -> str:
+    """The longest prefix of `key`, the first of a group, that all keys of the group have."""
+    shortest, longest = len(prefix), len(key)
+    while shortest < longest:
+        middle = (shortest + longest + 1) // 2
+        if probes.first(prefix, key[:middle] + _LAST):
+            longest = middle - 1
+        else:
+            shortest = middle
+    return key[:shortest]
+
+
+def _evenly(groups: Sequence[_Group], count: int) -> list[str]:
+    weights = [group.size if group.size is not None else _LARGE for group in groups]
+    total, so_far = sum(weights), 0
+    boundaries: list[str] = []
+    for group, weight in zip(groups, weights, strict=True):
+        # Every part but the first begins where a group does.
+        if so_far * count >= total * (len(boundaries) + 1):
+            boundaries.append(group.prefix)
+        so_far += weight
+    return sorted(set(boundaries))[: count - 1]
