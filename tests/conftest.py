@@ -64,7 +64,10 @@ class Aws:
             )
 
     def object_keys(self, prefix: str = "") -> list[str]:
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return self.object_keys_of(self.bucket, prefix)
+
+    def object_keys_of(self, bucket: str, prefix: str = "") -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
     def lines(self, key: str) -> list[dict[str, Any]]:

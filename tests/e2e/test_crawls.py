@@ -89,7 +89,7 @@ def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
     ("execution_input", "said"),
     [
         ({"crawl": "object"}, 'input.crawl: "object" is not in the catalogue; did you mean "objects"?'),
-        ({"crawl": "objects", "page_size": 5}, 'input.page_size: is not a key of a crawl'),
+        ({"crawl": "objects", "page_size": 5}, "input.page_size: is not a key of a crawl"),
         ([], 'the input is []; it must be a JSON object like {"crawl": "a-name"}'),
     ],
 )

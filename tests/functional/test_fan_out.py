@@ -1,0 +1,465 @@
+"""Many targets from one crawl, on moto: accounts, regions, other crawls' items, parts; and the dry run of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from pageturner import clients
+from pageturner.errors import AccessDeniedError, InvalidCrawlError
+from pageturner.page_state import FROM_CHECKPOINT
+from tests.conftest import ACCOUNT, Aws, Machines
+
+VPCS: dict[str, Any] = {"service": "ec2", "operation": "describe_vpcs", "key": "VpcId"}
+BUCKETS: dict[str, Any] = {"service": "s3", "operation": "list_buckets", "key": "Name"}
+OBJECTS: dict[str, Any] = {"service": "s3", "operation": "list_objects_v2", "key": "Key"}
+OBJECTS_OF_ALL = {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": {"Bucket": "item.Name"}}}
+
+
+def targets(aws: Aws, planned: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = aws.json(planned["targets"]["key"])
+    assert len(found) == planned["targets"]["count"]
+    return found
+
+
+def places(aws: Aws, planned: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(target["account"], target["region"]) for target in targets(aws, planned)]
+
+
+def keys(aws: Aws, summary: Mapping[str, Any]) -> list[str]:
+    manifest = aws.json(f"runs/{summary['run_id']}/manifest.json")
+    return [line["key"] for file in manifest["files"] for line in aws.lines(file["key"])]
+
+
+def make_buckets(count: int) -> dict[str, list[str]]:
+    """Buckets with some objects, of which none is in all."""
+    s3 = boto3.client("s3")
+    made = {f"source-{number:02}": [f"{number}-{key}" for key in range(number % 4)] for number in range(count)}
+    for bucket, names in made.items():
+        s3.create_bucket(Bucket=bucket)
+        for name in names:
+            s3.put_object(Bucket=bucket, Key=name, Body=b"x")
+    return made
+
+
+# Accounts and regions
+
+
+def test_all_regions_are_those_of_the_service_that_the_account_has_enabled(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({**VPCS, "regions": ["all"]})
+    regions = [region for _, region in places(aws, planned)]
+    enabled = {
+        region["RegionName"]
+        for region in boto3.client("ec2").describe_regions(AllRegions=True)["Regions"]
+        if region["OptInStatus"] != "not-opted-in"
+    }
+    assert {"us-east-1", "eu-west-1"} <= set(regions)
+    assert set(regions) == enabled & set(boto3.Session().get_available_regions("ec2"))
+    assert len(regions) == len(set(regions))
+
+
+def test_a_region_that_is_not_enabled_is_left_out(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        {"RegionName": "us-east-1", "OptInStatus": "opt-in-not-required"},
+        {"RegionName": "af-south-1", "OptInStatus": "not-opted-in"},
+        {"RegionName": "ap-east-1", "OptInStatus": "opted-in"},
+        {"RegionName": "mars-west-1", "OptInStatus": "opted-in"},
+    ]
+    monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
+    planned = machines.plan({**VPCS, "regions": ["all"]})
+    assert sorted(places(aws, planned)) == [(ACCOUNT, "ap-east-1"), (ACCOUNT, "us-east-1")]
+
+
+def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"service": "iam", "operation": "list_roles", "regions": ["all"]})
+    assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
+
+
+def test_accounts_are_read_through_their_role(aws: Aws, machines: Machines) -> None:
+    others = ["222222222222", "333333333333"]
+    expected = []
+    for account in [ACCOUNT, *others]:
+        credentials = boto3.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{account}:role/PageturnerReader", RoleSessionName="test"
+        )["Credentials"]
+        session = boto3.Session(credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+        for region in ("us-east-1", "eu-west-1"):
+            ec2 = session.client("ec2", region_name=region)
+            ec2.create_vpc(CidrBlock="10.1.0.0/16")
+            expected += [vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"]]
+    asked = {**VPCS, "accounts": [ACCOUNT, *others], "regions": ["us-east-1", "eu-west-1"]}
+    summary = machines.run(aws, asked)
+    assert summary["targets"] == {"complete": 6}
+    assert sorted(keys(aws, summary)) == sorted(expected)
+    assert len(set(expected)) == 12
+    accounts = {row["account"]["S"] for row in aws.rows(aws.items_table)}
+    assert accounts == {ACCOUNT, *others}
+
+
+def test_the_role_is_assumed_with_the_external_id(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    real = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def call(self: Any, operation: str, arguments: Any) -> Any:
+        if operation == "AssumeRole":
+            asked.append(arguments)
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+        return real(self, operation, arguments)
+
+    planned = machines.plan({**VPCS, "accounts": ["222222222222"]})
+    (target,) = targets(aws, planned)
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    with pytest.raises(AccessDeniedError, match="AssumeRole"):
+        machines.fetch(planned, target, FROM_CHECKPOINT)
+    (arguments,) = asked
+    assert arguments["RoleArn"] == "arn:aws:iam::222222222222:role/PageturnerReader"
+    assert arguments["ExternalId"] == "pageturner"
+
+
+def make_organization() -> dict[str, list[str]]:
+    """Accounts by the organizational unit that they are in; one below another, and one account that is suspended."""
+    organizations = boto3.client("organizations")
+    organizations.create_organization(FeatureSet="ALL")
+    (root,) = organizations.list_roots()["Roots"]
+    units: dict[str, list[str]] = {}
+    parent = root["Id"]
+    for name in ("above", "below"):
+        unit = organizations.create_organizational_unit(ParentId=parent, Name=name)["OrganizationalUnit"]["Id"]
+        units[unit] = []
+        parent = unit
+        for number in range(2):
+            status = organizations.create_account(Email=f"{name}{number}@example.com", AccountName=f"{name}-{number}")
+            account = status["CreateAccountStatus"]["AccountId"]
+            organizations.move_account(AccountId=account, SourceParentId=root["Id"], DestinationParentId=unit)
+            units[unit].append(account)
+    return units
+
+
+def test_the_accounts_of_an_organization(aws: Aws, machines: Machines) -> None:
+    above, below = make_organization().items()
+    everyone = {ACCOUNT, *above[1], *below[1]}
+    asked = {**VPCS, "accounts": "organization"}
+    assert {account for account, _ in places(aws, machines.plan(asked))} == everyone
+    of_unit = machines.plan({**asked, "organizational_units": [above[0]]}, "execution-2")
+    assert sorted(account for account, _ in places(aws, of_unit)) == sorted([*above[1], *below[1]])
+    lower = machines.plan({**asked, "organizational_units": [below[0]]}, "execution-3")
+    assert sorted(account for account, _ in places(aws, lower)) == sorted(below[1])
+
+
+def test_only_active_accounts_are_read(aws: Aws, machines: Machines) -> None:
+    ((_, (first, *_)), *_) = make_organization().items()
+    boto3.client("organizations").close_account(AccountId=first)
+    accounts = [account for account, _ in places(aws, machines.plan({**VPCS, "accounts": "organization"}))]
+    assert first not in accounts
+    assert len(accounts) == 4
+
+
+def test_an_organization_that_cannot_be_read_is_said(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Denied:
+        def get_paginator(self, _: str) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListAccounts")
+
+    real = clients.client
+    monkeypatch.setattr(clients, "client", lambda *asked: Denied() if asked[0] == "organizations" else real(*asked))
+    with pytest.raises(InvalidCrawlError, match=r"accounts: the organization cannot be read from account 123456789012"):
+        machines.plan({**VPCS, "accounts": "organization"})
+    # The crawl is not locked by a run that never was.
+    with pytest.raises(InvalidCrawlError):
+        machines.plan({**VPCS, "accounts": "organization"}, "execution-2")
+
+
+# for_each
+
+
+def test_the_items_of_another_crawl_are_targets(aws: Aws, machines: Machines) -> None:
+    made = make_buckets(8)
+    machines.catalogue = {"buckets": BUCKETS, "objects": OBJECTS_OF_ALL}
+    first = machines.run(aws, {"crawl": "buckets"})
+    planned = machines.plan({"crawl": "objects"}, "execution-2")
+    assert planned["for_each_item_of"] == first["run_id"]
+    summary = machines.run(aws, {"crawl": "objects"}, "execution-2")
+    assert summary["targets"] == {"complete": 9}
+    own = [key for key in keys(aws, summary) if key.startswith(("items/", "runs/"))]
+    assert sorted(set(keys(aws, summary)) - set(own)) == sorted(key for names in made.values() for key in names)
+
+
+def test_a_run_of_less_is_not_a_run_to_go_by(aws: Aws, machines: Machines) -> None:
+    make_buckets(3)
+    machines.catalogue = {"buckets": BUCKETS, "objects": OBJECTS_OF_ALL}
+    message = r'there is no complete run of buckets as the catalogue has it; start one first: {"crawl": "buckets"}'
+    with pytest.raises(InvalidCrawlError, match=message):
+        machines.plan({"crawl": "objects"})
+    machines.run(aws, {"crawl": "buckets", "pagination_config": {"MaxItems": 1}})
+    with pytest.raises(InvalidCrawlError, match=message):
+        machines.plan({"crawl": "objects"}, "execution-2")
+    # A run that was not completed either.
+    machines.plan({"crawl": "buckets"}, "execution-3")
+    with pytest.raises(InvalidCrawlError, match=message):
+        machines.plan({"crawl": "objects"}, "execution-4")
+
+
+def test_the_latest_run_counts_and_a_late_one_of_before_does_not(aws: Aws, machines: Machines) -> None:
+    make_buckets(1)
+    machines.catalogue = {"buckets": {**BUCKETS, "overlap": "allow"}, "objects": OBJECTS_OF_ALL}
+    late = machines.plan({"crawl": "buckets"})
+    machines.started_at = "2127-01-01T00:00:00.000Z"
+    newer = machines.run(aws, {"crawl": "buckets"}, "execution-2")
+    (target,) = targets(aws, late)
+    machines.sweep(late, target, machines.turn_all(late, target)[-1])
+    machines.finish(late)
+    assert machines.plan({"crawl": "objects"}, "execution-3")["for_each_item_of"] == newer["run_id"]
+
+
+def test_items_give_parameters_regions_and_what_their_own_target_had(aws: Aws, machines: Machines) -> None:
+    """Two levels: clusters → services → tasks."""
+    for region in ("us-east-1", "eu-west-1"):
+        ecs = boto3.client("ecs", region_name=region)
+        ecs.register_task_definition(family="f", containerDefinitions=[{"name": "c", "image": "i", "memory": 1}])
+        for cluster in ("one", "two"):
+            ecs.create_cluster(clusterName=f"{cluster}-{region}")
+            for service in ("a", "b"):
+                ecs.create_service(
+                    cluster=f"{cluster}-{region}", serviceName=service, taskDefinition="f", desiredCount=0
+                )
+    machines.catalogue = {
+        "clusters": {"service": "ecs", "operation": "list_clusters", "regions": ["us-east-1", "eu-west-1"]},
+        "services": {
+            "service": "ecs",
+            "operation": "list_services",
+            "for_each": {"crawl": "clusters", "parameters": {"cluster": "item"}},
+        },
+        "tasks": {
+            "service": "ecs",
+            "operation": "list_tasks",
+            "for_each": {
+                "crawl": "services",
+                "parameters": {"cluster": "parameters.cluster", "serviceName": "item"},
+                "region": "region",
+            },
+        },
+    }
+    for number, crawl in enumerate(("clusters", "services")):
+        summary = machines.run(aws, {"crawl": crawl}, f"execution-{number}")
+        assert summary["outcome"] == "succeeded"
+    planned = targets(aws, machines.plan({"crawl": "tasks"}, "execution-9"))
+    assert len(planned) == 8
+    for target in planned:
+        assert target["region"] in target["parameters"]["cluster"]
+        assert target["parameters"]["serviceName"].rpartition(":")[2].startswith("service/")
+
+
+def test_an_expression_that_finds_nothing_is_an_error(aws: Aws, machines: Machines) -> None:
+    make_buckets(2)
+    machines.catalogue = {
+        "buckets": BUCKETS,
+        "objects": {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": {"Bucket": "item.Nme"}}},
+    }
+    machines.run(aws, {"crawl": "buckets"})
+    with pytest.raises(InvalidCrawlError, match=r'for_each\.parameters\.Bucket: "item\.Nme" finds nothing in {"item"'):
+        machines.plan({"crawl": "objects"}, "execution-2")
+
+
+def test_what_items_give_is_validated(aws: Aws, machines: Machines) -> None:
+    make_buckets(1)
+    machines.catalogue = {
+        "buckets": BUCKETS,
+        "objects": {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": {"Bucket": "length(item.Name)"}}},
+    }
+    machines.run(aws, {"crawl": "buckets"})
+    with pytest.raises(
+        InvalidCrawlError, match=r"for_each gives s3 list_objects_v2 .* Invalid type for parameter Buck"
+    ):
+        machines.plan({"crawl": "objects"}, "execution-2")
+
+
+def test_literal_lists_and_matrices(aws: Aws, machines: Machines) -> None:
+    listed = {**OBJECTS, "for_each": {"list": [{"Bucket": "a"}, {"Bucket": "b", "Prefix": "x"}, {"Bucket": "a"}]}}
+    planned = targets(aws, machines.plan({**listed, "regions": ["us-east-1", "eu-west-1"]}))
+    assert [(target["region"], target["parameters"]) for target in planned] == [
+        ("us-east-1", {"Bucket": "a"}),
+        ("eu-west-1", {"Bucket": "a"}),
+        ("us-east-1", {"Bucket": "b", "Prefix": "x"}),
+        ("eu-west-1", {"Bucket": "b", "Prefix": "x"}),
+    ]
+    matrix = {**OBJECTS, "for_each": {"matrix": {"Bucket": ["a", "b"], "Prefix": ["x", "y"]}}}
+    found = [target["parameters"] for target in targets(aws, machines.plan(matrix, "execution-2"))]
+    assert found == [{"Bucket": bucket, "Prefix": prefix} for bucket in "ab" for prefix in "xy"]
+
+
+# split
+
+
+@pytest.fixture
+def source(aws: Aws) -> list[str]:
+    aws.s3.create_bucket(Bucket="source")
+    for number in range(60):
+        aws.s3.put_object(Bucket="source", Key=f"{'aü +%'[number % 5]}/{number:02}", Body=b"x")
+    return aws.object_keys_of("source")
+
+
+SPLIT = {**OBJECTS, "parameters": {"Bucket": "source"}, "split": 6, "pagination_config": {"PageSize": 4}}
+
+
+def items_in_dynamodb(aws: Aws) -> list[str]:
+    return sorted(row["key"]["S"] for row in aws.rows(aws.items_table))
+
+
+def test_the_parts_of_a_listing_are_the_listing(aws: Aws, machines: Machines, source: list[str]) -> None:
+    summary = machines.run(aws, SPLIT)
+    assert summary["targets"] == {"complete": 6}
+    assert keys(aws, summary) == source
+    assert items_in_dynamodb(aws) == sorted(source)
+    assert len({row["pk"]["S"] for row in aws.rows(aws.items_table)}) == 1
+
+
+def test_the_last_part_sweeps_for_all(aws: Aws, machines: Machines, source: list[str]) -> None:
+    machines.run(aws, SPLIT)
+    gone = [key for key in source if key.startswith("a")]
+    for key in gone:
+        aws.s3.delete_object(Bucket="source", Key=key)
+    # The boundaries are others now, and so is their number.
+    machines.started_at = "2127-01-01T00:00:00.000Z"
+    planned = machines.plan({**SPLIT, "split": 4}, "execution-2")
+    *others, last = targets(aws, planned)
+    for target in others:
+        machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    assert items_in_dynamodb(aws) == sorted(source), "one part is missing"
+    assert machines.finish(planned)["targets"] == {"complete": 3, "unfinished": 1}
+    assert items_in_dynamodb(aws) == sorted(source)
+    resumed = machines.plan({"resume": planned["run"]["run_id"]}, "execution-3")
+    assert targets(aws, resumed) == [last]
+    machines.sweep(resumed, last, machines.turn_all(resumed, last)[-1])
+    summary = machines.finish(resumed)
+    assert (summary["targets"], summary["stale_items"]) == ({"complete": 4}, len(gone))
+    assert items_in_dynamodb(aws) == sorted(set(source) - set(gone))
+
+
+def test_parts_that_nobody_swept_are_not_complete(aws: Aws, machines: Machines, source: list[str]) -> None:
+    planned = machines.plan(SPLIT)
+    for target in targets(aws, planned):
+        machines.turn_all(planned, target)
+    assert machines.finish(planned)["targets"] == {"unfinished": 6}
+    summary = machines.run(aws, {"resume": planned["run"]["run_id"]}, "execution-2")
+    assert summary["targets"] == {"complete": 6}
+    assert keys(aws, summary) == source
+
+
+def test_a_scan_by_segments(aws: Aws, machines: Machines) -> None:
+    attribute = {"AttributeName": "id", "AttributeType": "S"}
+    aws.dynamodb.create_table(
+        TableName="source",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[attribute],
+    )
+    for number in range(40):
+        aws.dynamodb.put_item(TableName="source", Item={"id": {"S": f"{number:02}"}})
+    asked = {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "source"}, "key": "id.S"}
+    summary = machines.run(aws, {**asked, "split": 5, "pagination_config": {"PageSize": 3}})
+    assert summary["targets"] == {"complete": 5}
+    assert sorted(keys(aws, summary)) == [f"{number:02}" for number in range(40)]
+
+
+def test_a_bucket_that_cannot_be_probed_is_one_part(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({**SPLIT, "parameters": {"Bucket": "not-there"}})
+    (target,) = targets(aws, planned)
+    assert target["part"]["count"] == 1
+
+
+# dry run
+
+
+def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(
+    aws: Aws, machines: Machines, source: list[str]
+) -> None:
+    asked = {**OBJECTS, "parameters": {"Bucket": "source"}, "pagination_config": {"PageSize": 7}}
+    report = machines.plan({**asked, "dry_run": True})["nothing_to_do"]
+    assert aws.object_keys() == []
+    assert aws.rows(aws.runs_table) == []
+    summary = machines.run(aws, asked)
+    assert report["estimate"]["pages"] == summary["pages"] == 9
+    assert report["estimate"]["items"] == summary["items"] == len(source)
+    assert not report["estimate"]["at_least"]
+    assert report["iam"] == {"actions": ["s3:ListBucket"], "denied": []}
+    assert report["targets"]["count"] == 1
+    (probe,) = report["probes"]
+    assert (probe["pages"], probe["items"], probe["more"]) == (9, len(source), False)
+    assert report["paging"]["paginator"] == "official"
+    assert report["estimate"]["estimated_cost"] == pytest.approx(summary["estimated_cost"], rel=0.2)
+    assert len(report["estimate"]["cost_arithmetic"]) == 5
+
+
+def test_a_dry_run_of_more_than_it_probes_goes_by_the_latest_run(
+    aws: Aws, machines: Machines, source: list[str]
+) -> None:
+    machines.catalogue = {"c": {**OBJECTS, "parameters": {"Bucket": "source"}, "pagination_config": {"PageSize": 1}}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pageturner.dry_run._MOST_PAGES", 10)
+        before = machines.plan({"crawl": "c", "dry_run": True})["nothing_to_do"]["estimate"]
+        assert (before["at_least"], before["pages"]) == (True, 10)
+        summary = machines.run(aws, {"crawl": "c"})
+        after = machines.plan({"crawl": "c", "dry_run": True}, "execution-2")["nothing_to_do"]["estimate"]
+    assert (after["at_least"], after["pages"], after["items"]) == (False, summary["pages"], len(source))
+    assert summary["run_id"] in after["arithmetic"][0]
+
+
+def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_buckets(40)
+    real = clients.client("s3", "us-east-1").list_objects_v2
+
+    def list_objects_v2(**arguments: Any) -> Any:
+        if arguments["Bucket"] == "source-00":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectsV2")
+        return real(**arguments)
+
+    monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", list_objects_v2)
+    asked = {**OBJECTS, "for_each": {"matrix": {"Bucket": list(made)}}}
+    report = machines.plan({**asked, "dry_run": True})["nothing_to_do"]
+    assert report["targets"]["count"] == 40
+    assert len(report["targets"]["sample"]) == 5
+    assert 10 <= len(report["probes"]) <= 16
+    (denied,) = report["iam"]["denied"]
+    assert denied.startswith(f"s3:ListBucket in {ACCOUNT} us-east-1: ")
+    assert report["estimate"]["pages"] == 40
+    assert len(json.dumps(report)) < 100_000
+
+
+@pytest.mark.parametrize(("value", "said"), [("yes", 'input.dry_run: "yes" must be true or false'), (1, "dry_run: 1")])
+def test_a_dry_run_is_true_or_false(machines: Machines, value: object, said: str) -> None:
+    with pytest.raises(InvalidCrawlError, match=said):
+        machines.plan({**VPCS, "dry_run": value})
+
+
+# what a run tells
+
+
+def test_a_run_tells_what_it_cost_and_where_to_look(aws: Aws, machines: Machines, source: list[str]) -> None:
+    asked = {**OBJECTS, "parameters": {"Bucket": "source"}}
+    planned = machines.plan(asked, "arn:aws:states:us-east-1:123456789012:execution:Crawl:e1")
+    (target,) = targets(aws, planned)
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+    machines.sweep(planned, target, place)
+    summary = machines.finish(planned)
+    assert summary["estimated_cost"] > 0
+    total = sum(float(line.rpartition("$")[2]) for line in summary["cost_arithmetic"])
+    assert total == pytest.approx(summary["estimated_cost"], abs=1e-5)
+    links = summary["links"]
+    home = "https://us-east-1.console.aws.amazon.com"
+    assert links["execution"] == (
+        f"{home}/states/home?region=us-east-1#/v2/executions/details/"
+        "arn:aws:states:us-east-1:123456789012:execution:Crawl:e1"
+    )
+    assert links["items"].startswith(f"{home}/s3/buckets/{aws.bucket}?region=us-east-1&prefix=items%2Fcrawl%3Dadhoc")
+    assert links["items_table"].startswith(f"{home}/dynamodbv2/home?region=us-east-1#item-explorer?table=")
