@@ -34,6 +34,16 @@ def deploy(emulator: Emulator, context: Mapping[str, str] | None = None) -> dict
         return dict(stack)
 
 
+def reader_template(emulator: Emulator, context: Mapping[str, str]) -> str:
+    """Return the template of the stack of other accounts, synthesized with these context values."""
+    flags = [flag for name, value in context.items() for flag in ("--context", f"{name}={value}")]
+    with tempfile.TemporaryDirectory(prefix="pageturner-") as folder:
+        assembly = str(Path(folder, "assembly"))
+        _cdk(emulator, folder, "synth", "--quiet", "--output", assembly, *flags)
+        (template,) = Path(assembly, "assembly-Reader").glob("*.template.json")
+        return template.read_text(encoding="utf-8")
+
+
 def _cdk(emulator: Emulator, folder: str, *arguments: str) -> None:
     process = subprocess.Popen(
         [str(CDK), *arguments, "--no-notices"],

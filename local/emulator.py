@@ -94,7 +94,7 @@ class Emulator:
             service,  # type: ignore[call-overload]
             endpoint_url=self.url,
             region_name=options.pop("region_name", REGION),
-            aws_access_key_id="test",
+            aws_access_key_id=options.pop("aws_access_key_id", "test"),
             aws_secret_access_key="test",  # noqa: S106 - the emulator's
             config=Config(proxies={}).merge(options.pop("config", None) or Config()),
             **options,

@@ -74,13 +74,22 @@ class Deployed:
 
     def keys_in_s3(self, summary: Mapping[str, Any]) -> list[str]:
         """The keys of all items of a run, as its manifest leads to them."""
+        return [line["key"] for line in self.lines(summary)]
+
+    def lines(self, summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The lines of all pages of a run, as its manifest leads to them."""
         found = []
         for file in self.manifest(summary)["files"]:
             body = self.s3.get_object(Bucket=self.outputs["ItemsBucket"], Key=file["key"])["Body"].read()
             lines = [json.loads(line) for line in gzip.decompress(body).splitlines()]
             assert len(lines) == file["items"]
-            found += [line["key"] for line in lines]
+            found += lines
         return found
+
+    def keys_of_bucket(self, bucket: str) -> list[str]:
+        """What a plain boto3 paginator finds in a bucket."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
     def keys_in_dynamodb(self, summary: Mapping[str, Any]) -> list[str]:
         """The keys of all items that a run wrote to the items table."""
@@ -178,8 +187,7 @@ def source(_stack: Deployed) -> list[str]:
 
 def listed_by_boto3(deployed: Deployed) -> list[str]:
     """What a plain boto3 paginator finds in the bucket `source` now."""
-    pages = deployed.s3.get_paginator("list_objects_v2").paginate(Bucket="source")
-    return [found["Key"] for page in pages for found in page["Contents"]]
+    return deployed.keys_of_bucket("source")
 
 
 @pytest.fixture

@@ -1,0 +1,199 @@
+"""Many targets from one crawl, on the deployed stack: each time what boto3 itself lists is what the run has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.deployment import reader_template
+from local.emulator import ACCOUNT
+from tests.e2e.conftest import Deployed
+from tests.e2e.fault_proxy import Answer, Request, answering
+
+ACCOUNTS = (ACCOUNT, "111111111111", "222222222222")
+REGIONS = ("us-east-1", "eu-west-1")
+CONTEXT = {"catalogue": "tests/e2e/crawls.yaml"}
+
+
+def client_of(deployed: Deployed, account: str, service: str, region: str = "us-east-1") -> Any:
+    """A client of the root of an account: the emulator takes its number for its access key."""
+    key = "test" if account == ACCOUNT else account
+    return deployed.emulator.client(service, region_name=region, aws_access_key_id=key)
+
+
+@pytest.fixture
+def reader_roles(deployed: Deployed) -> Iterator[None]:
+    """The reader stack in the other accounts, as StackSets would create it."""
+    template = reader_template(deployed.emulator, CONTEXT)
+    for account in ACCOUNTS[1:]:
+        cloudformation = client_of(deployed, account, "cloudformation")
+        cloudformation.create_stack(
+            StackName="PageturnerReader",
+            TemplateBody=template,
+            Parameters=[{"ParameterKey": "PageturnerAccount", "ParameterValue": ACCOUNT}],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName="PageturnerReader", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+    yield
+    for account in ACCOUNTS[1:]:
+        client_of(deployed, account, "cloudformation").delete_stack(StackName="PageturnerReader")
+
+
+@pytest.mark.usefixtures("reader_roles")
+def test_three_accounts_in_two_regions(deployed: Deployed) -> None:
+    expected: dict[tuple[str, str], list[str]] = {}
+    for number, (account, region) in enumerate((a, r) for a in ACCOUNTS for r in REGIONS):
+        sqs = client_of(deployed, account, "sqs", region)
+        for queue in range(3 + number):
+            sqs.create_queue(QueueName=f"fan-{number}-{queue}")
+        pages = sqs.get_paginator("list_queues").paginate(QueueNamePrefix="fan-", PaginationConfig={"PageSize": 2})
+        expected[account, region] = [_path(url) for page in pages for url in page.get("QueueUrls", [])]
+    assert [len(urls) for urls in expected.values()] == [3, 4, 5, 6, 7, 8]
+    summary = deployed.run({"crawl": "queues"})
+    assert summary["targets"] == {"complete": 6}
+    found: dict[tuple[str, str], list[str]] = {place: [] for place in expected}
+    for line in deployed.lines(summary):
+        found[line["account"], line["region"]].append(_path(line["key"]))
+    assert found == expected
+    in_dynamodb = [_path(key) for key in deployed.keys_in_dynamodb(summary)]
+    assert in_dynamodb == sorted(path for paths in expected.values() for path in paths)
+
+
+def _path(url: str) -> str:
+    """A queue's URL has the endpoint that was asked, which for the functions is the proxy."""
+    return urlsplit(url).path
+
+
+def test_an_account_without_the_role_is_denied_and_the_others_are_complete(deployed: Deployed) -> None:
+    # The emulator has every role assumed, so the answer that AWS would give comes from the proxy.
+    denied = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
+
+    def assumes(request: Request) -> bool:
+        return b"Action=AssumeRole" in request.body and b"333333333333" in request.body
+
+    deployed.proxy.add(answering(assumes, Answer(403, denied, "text/xml"), 1000))
+    execution = deployed.start({"crawl": "queues", "accounts": [ACCOUNT, "333333333333"], "regions": ["us-east-1"]})
+    ended = deployed.wait(execution)
+    assert ended["status"] == "FAILED"
+    assert ended["cause"].startswith("1 of 2 targets not complete (1 complete, 1 denied); 333333333333-us-east-1-")
+    assert "AssumeRole" in ended["cause"]
+
+
+def test_the_objects_of_sixty_buckets(deployed: Deployed) -> None:
+    expected = []
+    for number in range(60):
+        bucket = f"many-{number:02}"
+        deployed.s3.create_bucket(Bucket=bucket)
+        for key in range(number % 5):
+            deployed.s3.put_object(Bucket=bucket, Key=f"{bucket}/{key}", Body=b"x")
+        pages = deployed.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        expected += [found["Key"] for page in pages for found in page.get("Contents", [])]
+    refused = deployed.wait(deployed.start({"crawl": "objects-of-buckets"}))
+    assert refused["error"] == "InvalidCrawlError"
+    assert refused["cause"].startswith("for_each.crawl: there is no complete run of buckets")
+    assert deployed.run({"crawl": "buckets"})["items"] == 60
+    summary = deployed.run({"crawl": "objects-of-buckets"})
+    assert summary["targets"] == {"complete": 60}
+    assert sorted(deployed.keys_in_s3(summary)) == sorted(expected)
+    assert deployed.keys_in_dynamodb(summary) == sorted(expected)
+    assert len(expected) == 120
+
+
+def test_a_chain_of_two_levels(deployed: Deployed) -> None:
+    logs = deployed.emulator.client("logs")
+    expected = []
+    for group in ("/chain/a", "/chain/b", "/chain/c"):
+        logs.create_log_group(logGroupName=group)
+        for stream in ("x", "y", "z"):
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+            events = [{"timestamp": 1_780_000_000_000 + n, "message": f"{group} {stream} {n}"} for n in range(4)]
+            logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        expected += [event["message"] for page in pages for event in page["events"]]
+    assert len(expected) == 36
+    assert deployed.run({"crawl": "log-groups"})["items"] == 3
+    assert deployed.run({"crawl": "log-streams"})["items"] == 9
+    summary = deployed.run({"crawl": "log-events"})
+    assert summary["targets"] == {"complete": 9}
+    messages = [json.loads(line["item"])["message"] for line in deployed.lines(summary)]
+    assert sorted(messages) == sorted(expected)
+
+
+def test_a_scan_in_twelve_segments(deployed: Deployed) -> None:
+    deployed.dynamodb.create_table(
+        TableName="segmented",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    for start in range(0, 300, 25):
+        rows = [{"PutRequest": {"Item": {"id": {"S": f"{number:03}"}}}} for number in range(start, start + 25)]
+        deployed.dynamodb.batch_write_item(RequestItems={"segmented": rows})
+    pages = deployed.dynamodb.get_paginator("scan").paginate(TableName="segmented")
+    expected = sorted(row["id"]["S"] for page in pages for row in page["Items"])
+    summary = deployed.run({"crawl": "rows"})
+    assert summary["targets"] == {"complete": 12}
+    assert sorted(deployed.keys_in_s3(summary)) == expected == deployed.keys_in_dynamodb(summary)
+    assert len(expected) == 300
+
+
+# Keys of every kind, and keys that begin like others.
+BEGINNINGS = [
+    "a",
+    "a/",
+    "a//",
+    "a///",
+    "ab",
+    "A",
+    "0",
+    "é",
+    "e\u0301",
+    "日本/",
+    "🙂",
+    " ",
+    "  ",
+    "+",
+    "%",
+    "%2F",
+    "&",
+    "?",
+]
+BEGINNINGS += ["#", "=", "<", '"', "'", "\\", "~", ".", "..x", "-", "_", "\x01", "\t", "\x7f", "\ue000", "\U0010fffd"]
+
+
+def test_a_bucket_of_all_kinds_of_keys_split_twelve_ways(deployed: Deployed) -> None:
+    deployed.s3.create_bucket(Bucket="names")
+    for beginning in BEGINNINGS:
+        for ending in ("", "x", "x/y", "/", "z z+z"):
+            deployed.s3.put_object(Bucket="names", Key=beginning + ending, Body=b"x")
+    pages = deployed.s3.get_paginator("list_objects_v2").paginate(Bucket="names")
+    expected = [found["Key"] for page in pages for found in page["Contents"]]
+    assert len(expected) > 150
+    summary = deployed.run({"crawl": "names"})
+    assert summary["targets"] == {"complete": 12}
+    assert deployed.keys_in_s3(summary) == expected
+    assert sorted(line["key"] for line in deployed.lines(summary)) == sorted(expected)
+    assert summary["items"] == len(deployed.keys_in_dynamodb(summary)) == len(expected)
+    # All that are gone are swept, by whichever part is the last.
+    for key in expected[::2]:
+        deployed.s3.delete_object(Bucket="names", Key=key)
+    again = deployed.run({"crawl": "names", "split": 5})
+    assert again["stale_items"] == len(expected[::2])
+    assert deployed.all_keys_in_dynamodb("names") == sorted(expected[1::2])
+
+
+def test_a_dry_run_says_what_the_run_then_does(deployed: Deployed, source: list[str]) -> None:
+    before = len(deployed.keys_of_bucket(deployed.outputs["ItemsBucket"]))
+    report = deployed.run({"crawl": "objects", "dry_run": True})
+    assert len(deployed.keys_of_bucket(deployed.outputs["ItemsBucket"])) == before
+    assert report["targets"]["count"] == 1
+    assert report["iam"] == {"actions": ["s3:ListBucket"], "denied": []}
+    summary = deployed.run({"crawl": "objects"})
+    assert summary["items"] == len(source)
+    assert report["estimate"]["pages"] == pytest.approx(summary["pages"], rel=0.2)
