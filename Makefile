@@ -12,7 +12,7 @@ DEV := .venv/bin/.dev-stamp
 EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 
-.PHONY: demo local test check format deploy clean
+.PHONY: demo local test check format bench deploy clean
 
 demo: $(CLI) $(RUN) $(EMULATOR) ## deploy to an emulator on this machine, and watch three crawls
 	@.venv/bin/python -m local.demo
@@ -34,6 +34,9 @@ check: $(CLI) $(DEV) ## formatter, linter, types, synth, template
 format: $(DEV) ## let the formatter and the linter mend what they can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
+
+bench: $(DEV) ## memory and time of a plan of 100,000 targets
+	@.venv/bin/python bench/plan.py
 
 deploy: $(CLI) $(RUN) ## deploy to the AWS account of your credentials; CONTEXT='-c retain_data=false' for settings
 	PATH="$(CURDIR)/.venv/bin:$$PATH" node_modules/.bin/cdk deploy $(CONTEXT)

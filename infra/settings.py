@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -46,6 +47,11 @@ class Settings:
     @classmethod
     def from_context(cls, node: Node) -> Settings:
         """Read the settings from CDK's context. Raises `SettingError`."""
+        names = [f.name for f in fields(cls)]
+        for name in node.get_all_context():
+            # Context is the CDK's too, but a name that is nearly one of ours was meant to be.
+            if name not in names and (near := difflib.get_close_matches(name, names, n=1, cutoff=0.75)):
+                raise SettingError(f'there is no setting "{name}"; did you mean "{near[0]}"?')
         given = {f.name: node.try_get_context(f.name) for f in fields(cls)}
         return cls(**{name: _parse(name, getattr(cls, name), v) for name, v in given.items() if v is not None})
 

@@ -1,0 +1,198 @@
+"""How much memory and time a plan, and the end, of a run of many targets take. `make bench` runs it.
+
+Each is measured in a process of its own: its peak of resident memory, and its time. The peer, in the same run, is what
+one would write first: all targets in a list, and one `json.dumps`. DynamoDB and S3 are stood for by a generator and a
+file, so that only what Pageturner itself holds is measured.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import IO, Any
+
+from botocore.response import StreamingBody
+
+from pageturner.console import Console
+from pageturner.crawl import Crawl
+from pageturner.expansion import Expansion
+from pageturner.finishing import Finisher
+from pageturner.page_state import Place, Run, Target
+from pageturner.page_store import PageStore, targets_key
+from pageturner.planning import Execution, Planner
+from pageturner.run_store import RunStore
+from pageturner.targets import plan_run
+
+TARGETS = 100_000
+MEMORY_MB = 512
+STARTED_AT = "2026-01-01T00:00:00.000Z"
+SOURCE = Crawl("buckets", "s3", "list_buckets", key="Name")
+CRAWL = Crawl(
+    "objects", "s3", "list_objects_v2", for_each={"crawl": "buckets", "parameters": {"Bucket": "item.Name"}}, key="Key"
+)
+OWNER = ("111111111111", "us-east-1")
+PAGE = 1000
+
+
+class Files:
+    """S3's part: every object is a file."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, IO[bytes]] = {}
+
+    def put_object(self, *, Key: str, Body: Any, **_: Any) -> dict[str, Any]:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
+        body = io.BytesIO(Body) if isinstance(Body, bytes) else Body
+        while chunk := body.read(1 << 20):
+            file.write(chunk)
+        self.files[Key] = file
+        return {}
+
+    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
+        file = self.files[Key]
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        facts: dict[str, Any] = {"next_token": None, "end": None, "taken": 0, "shared_keys": 0, "sums": {}}
+        return {"Body": StreamingBody(file, size), "Metadata": {"page": json.dumps(facts)}}
+
+
+class Records:
+    """DynamoDB's part: it takes everything, and makes up the records of pages."""
+
+    def __init__(self, pages: int, page: Callable[[int], dict[str, Any]]) -> None:
+        self._pages, self._page = pages, page
+        self.items: dict[str, dict[str, Any]] = {}
+
+    def put_item(self, *, Item: dict[str, Any], **_: Any) -> dict[str, Any]:
+        self.items[Item["pk"]["S"]] = Item
+        return {}
+
+    def update_item(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    delete_item = update_item
+
+    def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"Item": self.items[Key["pk"]["S"]]}
+
+    def get_paginator(self, _: str) -> Records:
+        return self
+
+    def paginate(self, *, ExpressionAttributeValues: dict[str, Any], **_: Any) -> Iterator[dict[str, Any]]:
+        prefix = ExpressionAttributeValues[":sk"]["S"]
+        for number in range(self._pages if prefix in ("page#", "sweep#") else 0):
+            record = self._page(number)
+            if prefix == "sweep#":
+                target_id = record["sk"]["S"].split("#")[1]
+                record = {"sk": {"S": f"sweep#{target_id}"}, "stale": {"N": "0"}, "kept_because": {"S": ""}}
+            yield {"Items": [record]}
+
+
+def page_record(target_id: str, page: int, items: int) -> dict[str, Any]:
+    place = Place(page=page + 1, items=items, next="end", verdict="complete")
+    return {
+        "sk": {"S": f"page#{target_id}#0001#{page:08d}"},
+        "items": {"N": str(items)},
+        "bytes": {"N": "1000"},
+        "milliseconds": {"N": "300"},
+        "key": {"S": f"items/crawl=objects/date=2026-01-01/run=r/{target_id}-1-{page:08d}.jsonl.gz"},
+        "fetched_at": {"S": STARTED_AT},
+        "place": {"S": json.dumps(place.as_dict())},
+    }
+
+
+def plan() -> str:
+    """A target for each of 100,000 items of another crawl's run."""
+    source_run = plan_run(SOURCE, "source", STARTED_AT)
+    target = Target("source", *OWNER, {})
+    s3, dynamodb = Files(), Records(TARGETS // PAGE, lambda number: page_record("source", number + 1, PAGE))
+    pages, runs = PageStore(s3, "b"), RunStore(dynamodb, "runs")  # type: ignore[arg-type]
+    for number in range(TARGETS // PAGE):
+        lines = (
+            {"target": "source", "account": OWNER[0], "region": OWNER[1], "result_key": "Buckets", "key": name}
+            | {"item": json.dumps({"Name": name, "CreationDate": STARTED_AT})}
+            for name in (f"bucket-of-a-usual-length-{number * PAGE + each:08}" for each in range(PAGE))
+        )
+        body = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
+        s3.put_object(Key=page_record("source", number + 1, PAGE)["key"]["S"], Body=body)
+    pages.put_json(targets_key(source_run), [target.as_dict()])
+    # One line, as the run's own has it.
+    pages.put_text(targets_key(source_run), ["[\n", json.dumps(target.as_dict()), "\n]"])
+    runs.begin(source_run, SOURCE.as_dict(), "source", 1)
+    runs.record_latest(source_run, SOURCE)
+    expansion = Expansion(lambda *_: None, pages, runs, {"buckets": SOURCE}, *OWNER)
+    planned = Planner(pages, runs, lambda _: False).begin(
+        Crawl.from_dict({**CRAWL.as_dict(), "overlap": "allow"}), Execution("e", STARTED_AT), expansion
+    )
+    assert planned["targets"]["count"] == TARGETS
+    assert len(json.dumps(planned)) < 5000
+    file = s3.files[planned["targets"]["key"]]
+    file.seek(0)
+    assert sum(1 for line in file if line.startswith(b"{")) == TARGETS
+    return f"{file.tell() / 1e6:.0f} MB of targets.json"
+
+
+def naive_plan() -> str:
+    """The peer: a list of all targets."""
+    made = [
+        asdict(
+            Target(f"{OWNER[0]}-{OWNER[1]}-{number:010}", *OWNER, {"Bucket": f"bucket-of-a-usual-length-{number:08}"})
+        )
+        for number in range(TARGETS)
+    ]
+    return f"{len(json.dumps(made).encode()) / 1e6:.0f} MB of targets.json"
+
+
+def finish() -> str:
+    """The manifest and the summary of 100,000 targets of a page each."""
+    run = Run("r", "2026-01-01", STARTED_AT, STARTED_AT, 0)
+    name = "{}-{}-{:010}".format
+    s3 = Files()
+    dynamodb = Records(TARGETS, lambda number: page_record(name(*OWNER, number), 1, 7))
+    pages, runs = PageStore(s3, "b"), RunStore(dynamodb, "runs")  # type: ignore[arg-type]
+    targets = (Target(name(*OWNER, number), *OWNER, {"Bucket": f"b{number}"}) for number in range(TARGETS))
+    pages.put_text(
+        targets_key(run),
+        (f"{'[' if not number else ','}\n{json.dumps(t.as_dict())}" for number, t in enumerate(targets)),
+    )
+    summary = Finisher(pages, runs, "items", Console(OWNER[1])).finish(run, CRAWL, "e", datetime.now(UTC))
+    assert summary["targets"] == {"complete": TARGETS}, summary["targets"]
+    return f"{summary['items']:,} items"
+
+
+MEASURED: dict[str, Callable[[], str]] = {"plan": plan, "naive_plan": naive_plan, "finish": finish}
+
+
+def main() -> int:
+    """Measure one, where it is named, or each in a process of its own. Returns the exit code."""
+    if len(sys.argv) > 1:
+        began = time.perf_counter()
+        what = MEASURED[sys.argv[1]]()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform != "darwin" else 1024) / 1024
+        print(json.dumps({"what": what, "seconds": time.perf_counter() - began, "megabytes": peak}))
+        return 0
+    found = {
+        name: json.loads(subprocess.run([sys.executable, __file__, name], check=True, stdout=subprocess.PIPE).stdout)
+        for name in MEASURED
+    }
+    print(f"{TARGETS:,} targets")
+    for name, measured in found.items():
+        ratio = measured["megabytes"] / found["naive_plan"]["megabytes"]
+        print(
+            f"{name:12} {measured['seconds']:7.1f} s {measured['megabytes']:7.0f} MB "
+            f"{ratio:5.2f} times naive_plan's memory   {measured['what']}"
+        )
+    return 0 if found["plan"]["megabytes"] < MEMORY_MB else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

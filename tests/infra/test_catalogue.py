@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from infra.catalogue import read_catalogue
+from local.reference import REFERENCE, with_keys
+from pageturner.crawl import Crawl
+from pageturner.crawl_checks import KEYS, SCHEMA
+from pageturner.errors import InvalidCrawlError
+from tests.infra.conftest import PROJECT
+
+
+def wrong(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "crawls.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidCrawlError) as raised:
+        read_catalogue(path)
+    return str(raised.value).splitlines()
+
+
+def test_every_mistake_is_said_with_its_line(tmp_path: Path) -> None:
+    assert wrong(
+        tmp_path,
+        """\
+crawls:
+  one:
+    service: s3
+    operation: list_bucket
+  two:
+    service: s3
+    operation: list_objects_v2
+    parameters:
+      Bucket: b
+      Prefx: logs/
+    pagination_config: {PageSize: 0}
+    regons: [us-east-1]
+  three:
+    service: iam
+    operation: list_roles
+    accounts: [111111111111]
+  four: {operation: list_roles}
+""",
+    ) == [
+        'crawls.yaml:4: crawls.one.operation: s3 has no operation "list_bucket"; did you mean "list_buckets"?',
+        'crawls.yaml:12: crawls.two.regons: is not a key of a crawl; did you mean "regions"?',
+        "crawls.yaml:16: crawls.three.accounts: [111111111111] must be a list of account numbers of 12 digits, in "
+        'quotes, like ["111111111111"], or "organization"',
+        'crawls.yaml:17: crawls.four.service: is missing; it must be the name that boto3 uses, like "s3"',
+    ]
+
+
+def test_a_mistake_in_a_part_has_the_line_of_the_part(tmp_path: Path) -> None:
+    text = """\
+crawls:
+  c:
+    service: s3
+    operation: list_objects_v2
+    parameters:
+      Bucket: b
+      Prefx: logs/
+    pagination_config:
+      MaxItems: 10
+      PageSize: 0
+"""
+    assert [line.partition(": ")[0] for line in wrong(tmp_path, text)] == ["crawls.yaml:10", "crawls.yaml:7"]
+
+
+def test_a_chain_that_breaks_has_the_line_of_its_crawl(tmp_path: Path) -> None:
+    text = """\
+crawls:
+  objects:
+    service: s3
+    operation: list_objects_v2
+    for_each:
+      parameters: {Bucket: item.Name}
+      crawl: bukets
+  buckets: {service: s3, operation: list_buckets}
+"""
+    assert wrong(tmp_path, text) == [
+        'crawls.yaml:7: crawls.objects.for_each.crawl: "bukets" is not in the catalogue; did you mean "buckets"?'
+    ]
+
+
+def test_a_crawl_that_comes_twice_is_not_lost(tmp_path: Path) -> None:
+    text = "crawls:\n  a: {service: s3, operation: list_buckets}\n  a: {service: iam, operation: list_roles}\n"
+    assert wrong(tmp_path, text) == ["crawls.yaml:3: a: comes twice"]
+
+
+def test_an_empty_catalogue(tmp_path: Path) -> None:
+    assert wrong(tmp_path, "") == [
+        'crawls.yaml:1: the catalogue has one key at the top, "crawls", and under it a crawl for each name'
+    ]
+
+
+def test_a_time_stays_text(tmp_path: Path) -> None:
+    path = tmp_path / "crawls.yaml"
+    path.write_text(
+        "crawls: {c: {service: cloudtrail, operation: lookup_events, parameters: {StartTime: 2026-01-31T00:00:00Z}}}"
+    )
+    assert read_catalogue(path)["c"].parameters == {"StartTime": "2026-01-31T00:00:00Z"}
+
+
+def test_the_schema_has_every_key_and_its_default() -> None:
+    defaults = Crawl("c", "s3", "list_buckets").as_dict()
+    assert defaults.keys() == {"name", "service", "operation"}
+    assert list(KEYS) == [name for name in Crawl.__dataclass_fields__ if name != "name"]
+    for name, key in KEYS.items():
+        value = getattr(Crawl("c", "s", "o"), name)
+        default = list(value) if isinstance(value, tuple) else value
+        if name not in ("service", "operation"):
+            assert key.get("default") == default, name
+        assert key["description"].endswith("."), name
+        assert key["errorMessage"].startswith("must be"), name
+
+
+def test_the_schema_is_one_and_takes_its_own_examples_and_the_catalogue() -> None:
+    """With another validator than our own: what editors say is what we say."""
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    validator = jsonschema.Draft7Validator(SCHEMA)
+    for name, key in KEYS.items():
+        for example in key["examples"]:
+            jsonschema.Draft7Validator(key).validate(example)
+            assert json.dumps(example), name
+    validator.validate(yaml.safe_load((PROJECT / "crawls.yaml").read_text()))
+    assert not validator.is_valid({"crawls": {"adhoc-c": {"service": "s3", "operation": "list_buckets"}}})
+    assert not validator.is_valid({"crawls": {"c": {"service": "s3", "operation": "list_buckets", "regons": []}}})
+
+
+def test_the_reference_documents_every_key_as_the_schema_has_it() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+    assert text == with_keys(text), "python -m local.reference writes it anew"
+    assert all(f"### `{name}`" in text for name in KEYS)
+
+
+OBJECTS: dict[str, Any] = {"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "b"}}
+ROLES: dict[str, Any] = {"service": "iam", "operation": "list_roles"}
+# Crawls in which the examples of some keys can stand; the others can stand in OBJECTS.
+AROUND: dict[str, dict[str, Any]] = {
+    "organizational_units": {**OBJECTS, "accounts": "organization"},
+    "for_each": {"service": "s3", "operation": "list_objects_v2"},
+    **dict.fromkeys(("input_token", "output_token", "result_key", "limit_key", "more_results"), ROLES),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_every_example_is_right(name: str, tmp_path: Path) -> None:
+    for example in KEYS[name]["examples"]:
+        crawls = {"c": {**AROUND.get(name, OBJECTS), name: example}, "buckets": {**ROLES}}
+        path = tmp_path / "crawls.yaml"
+        path.write_text(yaml.safe_dump({"crawls": crawls}))
+        assert getattr(read_catalogue(path)["c"], name) in (example, tuple(example) if isinstance(example, list) else 0)
