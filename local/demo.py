@@ -56,6 +56,7 @@ def _demo(emulator: Emulator, *, keep: bool) -> int:
         objects, rows = seed(emulator)
         done(f"{objects:,} objects, {rows:,} rows")
     watch = Watch(emulator, outputs)
+    watch.dry_run(CRAWLS[0])
     succeeded = [watch.crawl({"crawl": name}) for name in CRAWLS]
     _say_what_is_next(emulator, outputs, keep=keep)
     if keep:
@@ -87,6 +88,23 @@ class Watch:
             return False
         self._tell(json.loads(state["output"]))
         return True
+
+    def dry_run(self, name: str) -> None:
+        """Ask what a crawl would do, and show the estimate with its arithmetic."""
+        asked = {"crawl": name, "dry_run": True}
+        print(f"\n▶ {json.dumps(asked)}")
+        execution = self._stepfunctions.start_execution(
+            stateMachineArn=self._outputs["CrawlMachineArn"], input=json.dumps(asked)
+        )["executionArn"]
+        while (state := self._stepfunctions.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            time.sleep(_POLL_SECONDS)
+        if state["status"] != "SUCCEEDED":
+            print(f"  ✗ {state['status']}  {state.get('error', '')}: {state.get('cause', '')}")
+            return
+        report = json.loads(state["output"])
+        print(f"  {report['message']}")
+        for line in (*report["estimate"]["arithmetic"], *report["estimate"]["cost_arithmetic"]):
+            print(f"    {line}")
 
     def _progress(self, execution: str) -> str:
         """How far the run is, from the checkpoints in the runs table."""
@@ -120,6 +138,7 @@ class Watch:
         print(f"    turned     {summary['pages']:,} pages, {summary['items']:,} items, {_size(summary['bytes'])}")
         print(f"    throttles  {summary['throttles']:,}")
         print(f"    took       {summary['seconds']:.1f} s")
+        print(f"    cost       about ${summary['estimated_cost']:.4f}, on AWS")
         print(f"    S3         {summary['items_prefix']}")
         print(f"    DynamoDB   {summary['items_table']}")
         print(f"    manifest   {summary['manifest']}")

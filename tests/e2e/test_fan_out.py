@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from infra.catalogue import read_catalogue
 from local.deployment import reader_template
-from local.emulator import ACCOUNT
+from local.emulator import ACCOUNT, PROJECT
+from local.seed import seed
+from pageturner.crawl import SCHEDULE_KEYS
 from tests.e2e.conftest import Deployed
 from tests.e2e.fault_proxy import Answer, Request, answering
 
@@ -188,12 +191,18 @@ def test_a_bucket_of_all_kinds_of_keys_split_twelve_ways(deployed: Deployed) -> 
     assert deployed.all_keys_in_dynamodb("names") == sorted(expected[1::2])
 
 
-def test_a_dry_run_says_what_the_run_then_does(deployed: Deployed, source: list[str]) -> None:
-    before = len(deployed.keys_of_bucket(deployed.outputs["ItemsBucket"]))
-    report = deployed.run({"crawl": "objects", "dry_run": True})
-    assert len(deployed.keys_of_bucket(deployed.outputs["ItemsBucket"])) == before
-    assert report["targets"]["count"] == 1
-    assert report["iam"] == {"actions": ["s3:ListBucket"], "denied": []}
-    summary = deployed.run({"crawl": "objects"})
-    assert summary["items"] == len(source)
-    assert report["estimate"]["pages"] == pytest.approx(summary["pages"], rel=0.2)
+def test_a_dry_run_of_the_demo_says_what_the_runs_then_do(deployed: Deployed) -> None:
+    seed(deployed.emulator)
+    crawls = read_catalogue(PROJECT / "crawls.yaml")
+    assert len(crawls) == 3
+    for crawl in crawls.values():
+        asked = {key: value for key, value in crawl.as_dict().items() if key not in ("name", *SCHEDULE_KEYS)}
+        before = deployed.keys_of_bucket(deployed.outputs["ItemsBucket"])
+        report = deployed.run({**asked, "dry_run": True})
+        assert deployed.keys_of_bucket(deployed.outputs["ItemsBucket"]) == before
+        assert report["targets"]["count"] == 1
+        assert report["iam"]["denied"] == []
+        summary = deployed.run(asked)
+        assert summary["pages"] > 0
+        assert report["estimate"]["pages"] == pytest.approx(summary["pages"], rel=0.2)
+        assert not report["estimate"]["at_least"]
