@@ -164,7 +164,8 @@ def finish() -> str:
         targets_key(run),
         (f"{'[' if not number else ','}\n{json.dumps(t.as_dict())}" for number, t in enumerate(targets)),
     )
-    summary = Finisher(pages, runs, "items", Console(OWNER[1])).finish(run, CRAWL, "e", datetime.now(UTC))
+    runs.begin(run, CRAWL.as_dict(), "e", TARGETS)
+    summary = Finisher(pages, runs, "items", Console(OWNER[1])).finish(run.run_id, "e", datetime.now(UTC))
     assert summary["targets"] == {"complete": TARGETS}, summary["targets"]
     return f"{summary['items']:,} items"
 

@@ -82,8 +82,7 @@ class CrawlMachine(Construct):
             lambda_function=functions.finish_run,
             payload=sfn.TaskInput.from_object(
                 {
-                    "run": sfn.JsonPath.object_at("$.run"),
-                    "crawl": sfn.JsonPath.object_at("$.crawl"),
+                    "run_id": sfn.JsonPath.string_at("$.run.run_id"),
                     "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
                 }
             ),

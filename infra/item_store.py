@@ -81,4 +81,11 @@ class ItemStore(Construct):
         """What FinishRun does: it reads the run's records, and writes what they come to."""
         self.bucket.grant_read(grantee, "runs/*")
         self.bucket.grant_put(grantee, "runs/*")
-        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
+        self.runs.grant(
+            grantee,
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+        )

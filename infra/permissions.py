@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_iam as iam
 
-from pageturner.crawl import ALL_REGIONS, ORGANIZATION, Crawl
-from pageturner.iam_actions import iam_action
+from pageturner.crawl import ORGANIZATION, Crawl
+from pageturner.iam_actions import read_actions
 
 # AWS Organizations, as PlanRun lists accounts.
 _ORGANIZATION = (
@@ -15,15 +15,6 @@ _ORGANIZATION = (
     "organizations:ListAccountsForParent",
     "organizations:ListOrganizationalUnitsForParent",
 )
-
-
-def read_actions(crawls: Iterable[Crawl]) -> list[str]:
-    """What the crawls read, in the accounts that they read."""
-    wanted = list(crawls)
-    actions = {iam_action(crawl) for crawl in wanted}
-    if any(crawl.regions == ALL_REGIONS for crawl in wanted):
-        actions.add("ec2:DescribeRegions")
-    return sorted(actions)
 
 
 def grant_reads(

@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, console, telemetry
-from pageturner.crawl import Crawl
 from pageturner.finishing import Finisher
-from pageturner.page_state import Run
 from pageturner.page_store import PageStore
 from pageturner.run_store import RunStore
 
@@ -20,15 +18,14 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Finish the run of `event["run"]` and `event["crawl"]`, in `event["execution"]`. Returns its summary."""
-    run, crawl = Run(**event["run"]), Crawl.from_dict(event["crawl"])
-    telemetry.logger.set_correlation_id(run.run_id)
+    """Finish the run `event["run_id"]`, in `event["execution"]`. Returns its summary."""
+    telemetry.logger.set_correlation_id(event["run_id"])
     finisher = Finisher(
         PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"]),
         RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"]),
         os.environ["ITEMS_TABLE"],
         console.Console(os.environ["AWS_REGION"]),
     )
-    summary = finisher.finish(run, crawl, event["execution"], datetime.now(UTC))
+    summary = finisher.finish(event["run_id"], event["execution"], datetime.now(UTC))
     telemetry.logger.info("run finished", extra={"summary": summary})
     return summary

@@ -147,7 +147,7 @@ class Machines:
     def finish(self, planned: Mapping[str, Any]) -> dict[str, Any]:
         import finish_run
 
-        event = {"run": planned["run"], "crawl": planned["crawl"], "execution": planned["execution"]}
+        event = {"run_id": planned["run"]["run_id"], "execution": planned["execution"]}
         return _through_json(finish_run.handler(event, self.context))
 
     def sweep(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import botocore.session
 from botocore import xform_name
-from botocore.exceptions import DataNotFoundError, UnknownServiceError
+from botocore.exceptions import DataNotFoundError, UnknownRegionError, UnknownServiceError
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
@@ -72,5 +72,8 @@ def regions_of(service: str, partition: str) -> list[str]:
 
 
 def partition_of(region: str) -> str:
-    """The partition of a region: "aws", "aws-cn" …"""
-    return _session().get_partition_for_region(region)
+    """The partition of a region: "aws", "aws-cn" … A region that botocore does not know yet is one of "aws"."""
+    try:
+        return _session().get_partition_for_region(region)
+    except UnknownRegionError:
+        return "aws"

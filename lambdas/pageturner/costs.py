@@ -39,21 +39,24 @@ def of_run(crawl: Crawl, totals: Mapping[str, int], targets: int) -> dict[str, A
 
 
 def estimate(crawl: Crawl, volume: Volume) -> dict[str, Any]:
-    """Return `estimated_cost` in dollars, and `cost_arithmetic`: a line for each service."""
+    """Return `estimated_cost` in dollars, and `cost_arithmetic`: a line for each service.
+
+    They count invocations and seconds; loops and seconds; transitions; puts; and writes of up to 1 KB.
+    """
     pages, seconds, gigabytes = volume.pages, volume.seconds, FETCH_PAGE_MEMORY_MB / 1024
     hand_overs = volume.targets + int(seconds / _LOOP_SECONDS)
     transitions = _TRANSITIONS_OF_RUN + _TRANSITIONS_OF_TARGET * volume.targets + _TRANSITIONS_OF_HAND_OVER * hand_overs
     writes = pages + (volume.items if "dynamodb" in crawl.sinks else 0)
     lines = {
-        f"Lambda: {pages:,} pages x $0.20/million + {seconds:,.1f} s x {gigabytes:g} GB x $0.0000133334": (
+        f"Lambda invocations: {pages:,} x $0.20/million + {seconds:,.1f} s x {gigabytes:g} GB x $0.0000133334": (
             pages * _LAMBDA_REQUEST + seconds * gigabytes * _LAMBDA_GB_SECOND
         ),
-        f"Step Functions Express: {hand_overs:,} loops x $1.00/million + {seconds:,.1f} s x 0.0625 GB x $0.00001667": (
+        f"Step Functions Express, loops: {hand_overs:,} x $1.00/million + {seconds:,.1f} s x 0.0625 GB x $0.00001667": (
             hand_overs * _EXPRESS_REQUEST + seconds * 0.0625 * _EXPRESS_GB_SECOND
         ),
         f"Step Functions Standard: {transitions:,} transitions x $0.025/thousand": transitions * _TRANSITION,
-        f"S3: {pages:,} puts x $0.005/thousand": pages * _S3_PUT,
-        f"DynamoDB: {writes:,} writes of up to 1 KB x $0.625/million": writes * _DYNAMODB_WRITE,
+        f"S3 puts: {pages:,} x $0.005/thousand": pages * _S3_PUT,
+        f"DynamoDB writes, of up to 1 KB: {writes:,} x $0.625/million": writes * _DYNAMODB_WRITE,
     }
     return {
         "estimated_cost": round(sum(lines.values()), 6),

@@ -27,6 +27,8 @@ ORGANIZATION = "organization"
 ALL_REGIONS = ("all",)
 # When a crawl runs is for the catalogue to say; all else can be said anew for one run.
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
+# What is in the targets when they are planned, and when they are.
+_PLAN_KEYS = ("parameters", "regions", "accounts", "organizational_units", "for_each", "split", *SCHEDULE_KEYS)
 # What a crawl lists; the other keys say when, how fast, where to, and what is to be made of it.
 _LISTING_KEYS = (
     *("service", "operation", "parameters", "pagination_config", "for_each", "search", "key"),
@@ -102,6 +104,10 @@ class Crawl:
             for f in fields(self)
             if (value := getattr(self, f.name)) != _default(f.name)
         }
+
+    def for_pages(self) -> dict[str, Any]:
+        """What travels in the state: not what only the plan needs, of which there can be more than a state takes."""
+        return {name: value for name, value in self.as_dict().items() if name not in _PLAN_KEYS}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Crawl:

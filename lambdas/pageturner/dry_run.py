@@ -12,10 +12,11 @@ from pageturner import api, costs, page_fetch, pagination
 from pageturner.crawl import Crawl
 from pageturner.errors import AccessDeniedError, PageturnerError
 from pageturner.expansion import Expansion
-from pageturner.iam_actions import iam_action
+from pageturner.iam_actions import iam_action, read_actions
 from pageturner.page_state import Target
 from pageturner.planning import paging_of
 from pageturner.run_store import RunStore
+from pageturner.summary import count_of
 
 _TARGETS_SHOWN = 5
 # Targets, evenly chosen, of which pages are fetched; how many pages in all; and for how long.
@@ -56,15 +57,14 @@ class DryRun:
         source = self.expansion.source_run(crawl)
         count, first, chosen = _evenly_chosen(self.expansion.targets(crawl))
         probes = self._probe(crawl, chosen)
-        action = iam_action(crawl)
         denied = [probe for probe in probes if isinstance(probe.error, AccessDeniedError)]
         estimate = self._estimate(crawl, count, probes)
-        pages = f"{'at least ' if estimate['at_least'] else 'about '}{estimate['pages']:,} pages"
+        pages = f"{'at least' if estimate['at_least'] else 'about'} {count_of(estimate['pages'], 'page')}"
         return {
             "dry_run": True,
             "crawl": crawl.name,
             "message": (
-                f"dry run of {crawl.name}: {count:,} targets, {pages}, ${estimate['estimated_cost']:.4f}; "
+                f"dry run of {crawl.name}: {count_of(count, 'target')}, {pages}, ${estimate['estimated_cost']:.4f}; "
                 f"nothing was written"
             ),
             "targets": {"count": count, "sample": [target.as_dict() for target in first]},
@@ -72,11 +72,15 @@ class DryRun:
             "paging": paging_of(crawl),
             "probes": [probe.as_dict() for probe in probes],
             "iam": {
-                "actions": sorted({action, *(["sts:AssumeRole"] if crawl.accounts or source else [])}),
-                "denied": [f"{action} in {p.target.account} {p.target.region}: {p.error}" for p in denied],
+                "actions": self._actions(crawl, chosen),
+                "denied": [f"{iam_action(crawl)} in {p.target.account} {p.target.region}: {p.error}" for p in denied],
             },
             "estimate": estimate,
         }
+
+    def _actions(self, crawl: Crawl, chosen: list[Target]) -> list[str]:
+        others = any(target.account != self.expansion.account for target in chosen)
+        return read_actions([crawl]) + (["sts:AssumeRole"] if others else [])
 
     def _probe(self, crawl: Crawl, chosen: list[Target]) -> list[Probe]:
         began, pages_left = time.monotonic(), _MOST_PAGES
@@ -119,10 +123,10 @@ class DryRun:
         latest = self._latest(crawl) if any(probe.more for probe in whole) else None
         if latest is not None:
             before = max(1, sum(latest["targets"].values()))
-            basis = f"{latest['pages']:,} pages of {before:,} targets in {latest['run_id']} x {count:,} targets"
+            of = f"{count_of(latest['pages'], 'page')} of {count_of(before, 'target')} in {latest['run_id']}"
             pages, items = (math.ceil(latest[name] * count / before) for name in ("pages", "items"))
         else:
-            basis = f"{pages:,} pages of {len(whole):,} targets that were probed x {count:,} targets"
+            of = f"{count_of(pages, 'page')} of {count_of(len(whole), 'probed target')}"
             pages, items = math.ceil(pages * count / n), math.ceil(items * count / n)
         at_least = latest is None and any(probe.more for probe in probes)
         side_by_side = max(1, min(count, crawl.max_concurrency))
@@ -135,8 +139,10 @@ class DryRun:
             "at_least": at_least,
             "seconds": seconds,
             "arithmetic": [
-                f"{basis} = {pages:,} pages" + (" at least: no probe came to the end" if at_least else ""),
-                f"{pages:,} pages x {pace:.3f} s / {side_by_side} side by side = {seconds:,} s; {page_arithmetic}",
+                f"{of} x {count_of(count, 'target')} = {count_of(pages, 'page')}"
+                + (" at least: no probe came to the end" if at_least else ""),
+                f"{count_of(pages, 'page')} x {pace:.3f} s / {side_by_side} side by side = {seconds:,} s",
+                page_arithmetic,
             ],
             **cost,
         }

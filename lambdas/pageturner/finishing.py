@@ -11,6 +11,7 @@ from typing import Any
 from pageturner import costs
 from pageturner.console import Console
 from pageturner.crawl import Crawl
+from pageturner.errors import SinkError
 from pageturner.page_state import Run, Target
 from pageturner.page_store import PageStore, array_text, manifest_key, page_prefix, targets_key
 from pageturner.run_store import RunStore, by_target
@@ -26,8 +27,12 @@ class Finisher:
     items_table: str
     console: Console
 
-    def finish(self, run: Run, crawl: Crawl, execution: str, ended: datetime) -> dict[str, Any]:
+    def finish(self, run_id: str, execution: str, ended: datetime) -> dict[str, Any]:
         """Write the manifest, record the end of the run and give back its lock. Returns its summary."""
+        found = self.runs.find(run_id)
+        if found is None:
+            raise SinkError(f"{run_id} is not in the runs table")
+        run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
         tally = Tally(crawl)
         self.pages.put_text(manifest_key(run), self._manifest(run, crawl, tally))
         ended_as = summary(run, tally, ended)

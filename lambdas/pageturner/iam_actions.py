@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pageturner import api
-from pageturner.crawl import Crawl
+from pageturner.crawl import ALL_REGIONS, Crawl
 
 # Where the action is not named like the operation (Service Authorization Reference).
 _ACTIONS = {
@@ -48,3 +50,12 @@ def iam_action(crawl: Crawl) -> str:
         return action
     model = api.service_model(crawl.service)
     return f"{_PREFIXES.get(crawl.service, model.signing_name)}:{operation}"
+
+
+def read_actions(crawls: Iterable[Crawl]) -> list[str]:
+    """What the crawls read, in the accounts that they read."""
+    wanted = list(crawls)
+    actions = {iam_action(crawl) for crawl in wanted}
+    if any(crawl.regions == ALL_REGIONS for crawl in wanted):
+        actions.add("ec2:DescribeRegions")
+    return sorted(actions)

@@ -89,4 +89,7 @@ def refused(error: ClientError, sentence: str) -> PageturnerError:
 
 def _active(pages: Any) -> Iterator[str]:
     for page in pages:
-        yield from (account["Id"] for account in page["Accounts"] if account["Status"] == "ACTIVE")
+        # State has taken the place of Status, which goes away (Organizations API Reference, Account).
+        yield from (
+            account["Id"] for account in page["Accounts"] if account.get("State", account.get("Status")) == "ACTIVE"
+        )

@@ -120,7 +120,7 @@ class Planner:
     def _state(self, run: Run, crawl: Crawl, key: str, count: int) -> dict[str, Any]:
         return {
             "run": asdict(run),
-            "crawl": crawl.as_dict(),
+            "crawl": crawl.for_pages(),
             "targets": {"bucket": self.pages.bucket, "key": key, "count": count},
             "max_concurrency": crawl.max_concurrency,
             "paging": paging_of(crawl),

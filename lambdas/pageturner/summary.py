@@ -172,8 +172,8 @@ def _is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
 
 
 def _sentence(run: Run, tally: Tally) -> str:
-    targets = _number(tally.verdicts.total(), "target")
-    written = f"{_number(tally.totals['items'], 'item')} on {_number(tally.totals['pages'], 'page')} of {targets}"
+    targets = count_of(tally.verdicts.total(), "target")
+    written = f"{count_of(tally.totals['items'], 'item')} on {count_of(tally.totals['pages'], 'page')} of {targets}"
     by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(tally.verdicts.items()))
     first = tally.first_short
     if first is None:
@@ -191,7 +191,8 @@ def _sentence(run: Run, tally: Tally) -> str:
     )
 
 
-def _number(count: int, noun: str) -> str:
+def count_of(count: int, noun: str) -> str:
+    """A number with its noun: "1 page", "2 pages"."""
     return f"{count:,} {noun if count == 1 else noun + 's'}"
 
 
