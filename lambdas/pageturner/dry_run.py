@@ -10,7 +10,7 @@ from typing import Any
 
 from pageturner import api, costs, page_fetch, pagination
 from pageturner.crawl import Crawl
-from pageturner.errors import AccessDeniedError, PageturnerError
+from pageturner.errors import AccessDeniedError, NotFoundError, PageturnerError
 from pageturner.expansion import Expansion
 from pageturner.iam_actions import iam_action, read_actions
 from pageturner.page_state import Target
@@ -116,19 +116,20 @@ class DryRun:
         Where every probe came to its listing's end, the others are taken to be like them; else the latest run that came
         to all that the crawl lists tells; else the number is a lower bound.
         """
-        whole = [probe for probe in probes if probe.error is None]
-        pages, items, n = sum(p.pages for p in whole), sum(p.items for p in whole), max(1, len(whole))
-        page_seconds = sum(p.milliseconds for p in whole) / 1000 / max(1, pages) + _WRITE_SECONDS
+        pages, items, n = sum(p.pages for p in probes), sum(p.items for p in probes), max(1, len(probes))
+        page_seconds = sum(p.milliseconds for p in probes) / 1000 / max(1, pages) + _WRITE_SECONDS
         page_arithmetic = f"{page_seconds:.3f} s a page (as measured, and {_WRITE_SECONDS:g} s to write)"
-        latest = self._latest(crawl) if any(probe.more for probe in whole) else None
+        # What is denied, or not there, will have no pages in a run either.
+        is_open = any(p.more and not isinstance(p.error, AccessDeniedError | NotFoundError) for p in probes)
+        latest = self._latest(crawl) if is_open else None
         if latest is not None:
             before = max(1, sum(latest["targets"].values()))
             of = f"{count_of(latest['pages'], 'page')} of {count_of(before, 'target')} in {latest['run_id']}"
             pages, items = (math.ceil(latest[name] * count / before) for name in ("pages", "items"))
         else:
-            of = f"{count_of(pages, 'page')} of {count_of(len(whole), 'probed target')}"
+            of = f"{count_of(pages, 'page')} of {count_of(len(probes), 'probed target')}"
             pages, items = math.ceil(pages * count / n), math.ceil(items * count / n)
-        at_least = latest is None and any(probe.more for probe in probes)
+        at_least = is_open and latest is None
         side_by_side = max(1, min(count, crawl.max_concurrency))
         pace = max(page_seconds, 1 / crawl.max_pages_per_second if crawl.max_pages_per_second else 0)
         seconds = round(pages * pace / side_by_side, 1)
@@ -140,7 +141,7 @@ class DryRun:
             "seconds": seconds,
             "arithmetic": [
                 f"{of} x {count_of(count, 'target')} = {count_of(pages, 'page')}"
-                + (" at least: no probe came to the end" if at_least else ""),
+                + (" at least: not every probe came to the end of its listing" if at_least else ""),
                 f"{count_of(pages, 'page')} x {pace:.3f} s / {side_by_side} side by side = {seconds:,} s",
                 page_arithmetic,
             ],

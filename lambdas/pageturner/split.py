@@ -85,12 +85,14 @@ def wrong(way: Way, parameters: Mapping[str, Any]) -> Iterator[str]:
         if missing:
             yield f"windows of time need the parameters {way.start} and {way.end}; give {' and '.join(missing)}"
             return
+        start, end = parameters[way.start], parameters[way.end]
         try:
-            begin, end = _time(parameters[way.start]), _time(parameters[way.end])
+            # logs takes milliseconds, which are no times to botocore.
+            is_empty = start >= end if _are_numbers(start, end) else _time(start) >= _time(end)
         except (ValueError, TypeError, OverflowError):
             yield f"{way.start} and {way.end} must be times, like 2026-01-31T00:00:00Z"
             return
-        if begin >= end:
+        if is_empty:
             yield f"{way.start} must be before {way.end}"
 
 
@@ -131,7 +133,12 @@ def cut(response: Mapping[str, Any], result_keys: Sequence[str], part: Part) -> 
             continue
         kept = []
         for item in items:
-            value = item[part.member]
+            value = item.get(part.member)
+            if value is None:
+                # Of another kind, which is not split (logs' searchedLogStreams): the first part has it.
+                if name == result_keys[0] or part.number == 1:
+                    kept.append(item)
+                continue
             above, up_to = _like(value, part.above), _like(value, part.up_to)
             if up_to is not None and value > up_to:
                 beyond = True
@@ -151,6 +158,10 @@ def _time(value: Any) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def _are_numbers(*values: Any) -> bool:
+    return all(isinstance(value, int) for value in values)
+
+
 def _later(bound: Bound) -> Bound:
     return bound + 1 if isinstance(bound, int) else _text(_time(bound) + timedelta(seconds=1))
 
@@ -161,7 +172,7 @@ def _text(time: datetime) -> str:
 
 def _time_boundaries(start: Any, end: Any, count: int) -> list[Bound]:
     """Where the windows meet: whole numbers where the parameters are (logs counts milliseconds), or whole seconds."""
-    if isinstance(start, int) and isinstance(end, int):
+    if _are_numbers(start, end):
         return sorted({start + (end - start) * number // count for number in range(1, count)} - {start, end})
     begin, seconds = _time(start), int((_time(end) - _time(start)).total_seconds())
     steps = sorted({seconds * number // count for number in range(1, count)} - {0})

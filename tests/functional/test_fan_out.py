@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -370,6 +371,46 @@ def test_a_scan_by_segments(aws: Aws, machines: Machines) -> None:
     assert sorted(keys(aws, summary)) == [f"{number:02}" for number in range(40)]
 
 
+def test_log_events_by_windows_of_time(aws: Aws, machines: Machines) -> None:
+    logs = boto3.client("logs")
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    begin = int(time.time() * 1000) - 3_600_000
+    events: list[Any] = [{"timestamp": begin + number * 1000, "message": f"{number:03}"} for number in range(61)]
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+    window: dict[str, Any] = {"logGroupName": "g", "startTime": begin + 5000, "endTime": begin + 55_000}
+    pages = logs.get_paginator("filter_log_events").paginate(**window)
+    expected = [event["message"] for page in pages for event in page["events"]]
+    asked = {"service": "logs", "operation": "filter_log_events", "parameters": window, "key": "message"}
+    summary = machines.run(aws, {**asked, "split": 5, "pagination_config": {"PageSize": 4}})
+    assert summary["targets"] == {"complete": 5}
+    streams = [key for key in keys(aws, summary) if key not in expected]
+    assert [key for key in keys(aws, summary) if key in expected] == expected
+    assert all(key.startswith("sha256:") for key in streams)
+    assert len(expected) == 51
+
+
+def test_versions_and_delete_markers_by_ranges_of_keys(aws: Aws, machines: Machines) -> None:
+    aws.s3.create_bucket(Bucket="source")
+    aws.s3.put_bucket_versioning(Bucket="source", VersioningConfiguration={"Status": "Enabled"})
+    for number in range(40):
+        for _ in range(1 + number % 3):
+            aws.s3.put_object(Bucket="source", Key=f"{number:02}", Body=b"x")
+        if number % 4 == 0:
+            aws.s3.delete_object(Bucket="source", Key=f"{number:02}")
+    pages: list[Any] = list(aws.s3.get_paginator("list_object_versions").paginate(Bucket="source"))
+    expected = [
+        f"{found['Key']} {found['VersionId']}"
+        for page in pages
+        for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    ]
+    asked = {"service": "s3", "operation": "list_object_versions", "parameters": {"Bucket": "source"}, "split": 6}
+    summary = machines.run(aws, {**asked, "key": "join(' ', [Key, VersionId])"})
+    assert summary["targets"] == {"complete": 6}
+    assert sorted(keys(aws, summary)) == sorted(expected)
+    assert len(expected) > 80
+
+
 def test_a_bucket_that_cannot_be_probed_is_one_part(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({**SPLIT, "parameters": {"Bucket": "not-there"}})
     (target,) = targets(aws, planned)
@@ -432,7 +473,9 @@ def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
     assert 10 <= len(report["probes"]) <= 16
     (denied,) = report["iam"]["denied"]
     assert denied.startswith(f"s3:ListBucket in {ACCOUNT} us-east-1: ")
-    assert report["estimate"]["pages"] == 40
+    # Each has one page, but for the one that is denied, which stands for others like it.
+    assert report["estimate"]["pages"] == pytest.approx(40, rel=0.1)
+    assert not report["estimate"]["at_least"]
     assert len(json.dumps(report)) < 100_000
 
 

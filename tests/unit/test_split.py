@@ -74,6 +74,15 @@ def test_a_range_ends_where_the_next_one_begins() -> None:
     assert not split.cut({"Versions": [{"Key": "a"}]}, ["Versions"], part)[1]
 
 
+def test_what_cannot_be_split_is_in_the_first_part_and_no_item_is_lost_for_want_of_a_time() -> None:
+    response = {"events": [{"message": "no time"}, {"timestamp": 5}], "searchedLogStreams": [{"logStreamName": "s"}]}
+    names = ["events", "searchedLogStreams"]
+    first, _ = split.cut(response, names, split.Part(1, 2, "timestamp", None, 5))
+    second, _ = split.cut(response, names, split.Part(2, 2, "timestamp", 5, None))
+    assert first == response
+    assert second == {"events": [{"message": "no time"}], "searchedLogStreams": []}
+
+
 def test_segments() -> None:
     way = split.way_of("dynamodb", "scan")
     assert way is not None
