@@ -245,6 +245,23 @@ class RunStore:
             with as_sink_error(f"the verdict of {target_id} was not removed"):
                 self._dynamodb.delete_item(TableName=self._table, Key=_key(run, f"verdict#{target_id}"))
 
+    def claim_sweep(self, run: Run, target: Target) -> bool:
+        """Whether it is this target that sweeps the items of its listing: the first that asks, and no other."""
+        item = {**_key(run, f"sweeper#{target.listing_id}"), "expires_at": _expires_at(run)}
+        with as_sink_error(f"the sweep of {target.listing_id} was not claimed"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item={**item, "target_id": {"S": target.target_id}},
+                    ConditionExpression="attribute_not_exists(pk) OR target_id = :mine",
+                    ExpressionAttributeValues={":mine": {"S": target.target_id}},
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                return False
+        return True
+
     def record_sweep(self, run: Run, listing_id: str, stale: int, kept_because: str) -> None:
         """Record that the items of a listing have been swept."""
         self._put(run, f"sweep#{listing_id}", stale=stale, kept_because=kept_because)

@@ -54,6 +54,9 @@ class Sweeper:
         if not all(is_swept(state.crawl, end.verdict) for end in parts.values()):
             # The last part of the listing to come to its end sweeps for all.
             return replace(sweep, next="end")
+        if state.target.part is not None and not self.runs.claim_sweep(state.run, state.target):
+            # Two came to their end at once, and the other one sweeps.
+            return replace(sweep, next="end")
         listed = sum(end.items for end in parts.values())
         if listed == 0 and not state.crawl.allow_empty and self.items.has_any(state.crawl.name, state.target):
             reason = "the listing came back empty, and the one before was not; allow_empty would remove them"

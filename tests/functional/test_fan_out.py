@@ -345,6 +345,20 @@ def test_the_last_part_sweeps_for_all(aws: Aws, machines: Machines, source: list
     assert items_in_dynamodb(aws) == sorted(set(source) - set(gone))
 
 
+def test_of_parts_that_end_at_once_one_sweeps(aws: Aws, machines: Machines, source: list[str]) -> None:
+    machines.run(aws, SPLIT)
+    aws.s3.delete_object(Bucket="source", Key=source[0])
+    machines.started_at = "2127-01-01T00:00:00.000Z"
+    planned = machines.plan(SPLIT, "execution-2")
+    ends = [(target, machines.turn_all(planned, target)[-1]) for target in targets(aws, planned)]
+    found = [machines.sweep(planned, target, place)["stale"] for target, place in ends]
+    assert found == [1, 0, 0, 0, 0, 0]
+    # The one that sweeps may be killed, and goes on.
+    assert machines.sweep(planned, *ends[0])["next"] == "end"
+    summary = machines.finish(planned)
+    assert (summary["targets"], items_in_dynamodb(aws)) == ({"complete": 6}, sorted(source[1:]))
+
+
 def test_parts_that_nobody_swept_are_not_complete(aws: Aws, machines: Machines, source: list[str]) -> None:
     planned = machines.plan(SPLIT)
     for target in targets(aws, planned):
