@@ -323,6 +323,18 @@ def test_the_parts_of_a_listing_are_the_listing(aws: Aws, machines: Machines, so
     assert len({row["pk"]["S"] for row in aws.rows(aws.items_table)}) == 1
 
 
+def test_more_keys_than_a_page_are_split_by_their_prefixes(aws: Aws, machines: Machines) -> None:
+    aws.s3.create_bucket(Bucket="source")
+    for number in range(1600):
+        aws.s3.put_object(Bucket="source", Key=f"logs/{number % 16:x}/{number:04} +%ü", Body=b"")
+    asked = {**OBJECTS, "parameters": {"Bucket": "source", "Prefix": "logs/"}, "split": 4}
+    planned = machines.plan(asked)
+    assert [target["part"]["above"] for target in targets(aws, planned)] == [None, "logs/4", "logs/8", "logs/c"]
+    summary = machines.run(aws, asked)
+    assert summary["targets"] == {"complete": 4}
+    assert keys(aws, summary) == aws.object_keys_of("source")
+
+
 def test_the_last_part_sweeps_for_all(aws: Aws, machines: Machines, source: list[str]) -> None:
     machines.run(aws, SPLIT)
     gone = [key for key in source if key.startswith("a")]
