@@ -16,8 +16,21 @@ _ACTIONS = {
     ("s3", "ListParts"): "s3:ListMultipartUploadParts",
     ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
     ("s3", "ListDirectoryBuckets"): "s3express:ListAllMyDirectoryBuckets",
-    ("keyspaces", "ListKeyspaces"): "cassandra:Select",
-    ("keyspaces", "ListTables"): "cassandra:Select",
+    ("s3", "ListBucketAnalyticsConfigurations"): "s3:GetAnalyticsConfiguration",
+    ("s3", "ListBucketIntelligentTieringConfigurations"): "s3:GetIntelligentTieringConfiguration",
+    ("s3", "ListBucketInventoryConfigurations"): "s3:GetInventoryConfiguration",
+    ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",
+    ("accessanalyzer", "GetFindingV2"): "access-analyzer:GetFinding",
+    ("accessanalyzer", "ListFindingsV2"): "access-analyzer:ListFindings",
+    ("dms", "DescribeDataProviders"): "dms:ListDataProviders",
+    ("dms", "DescribeExtensionPackAssociations"): "dms:ListExtensionPacks",
+    ("dms", "DescribeInstanceProfiles"): "dms:ListInstanceProfiles",
+    ("dms", "DescribeMetadataModelAssessments"): "dms:ListMetadataModelAssessments",
+    ("dms", "DescribeMetadataModelConversions"): "dms:ListMetadataModelConversions",
+    ("dms", "DescribeMetadataModelExportsAsScript"): "dms:ListMetadataModelExports",
+    ("dms", "DescribeMetadataModelExportsToTarget"): "dms:ListMetadataModelExports",
+    ("dms", "DescribeMigrationProjects"): "dms:ListMigrationProjects",
+    ("dynamodb", "ExecuteStatement"): "dynamodb:PartiQLSelect",
     ("timestream-query", "Query"): "timestream:Select",
 }
 # Where one action stands for all that reads.
@@ -25,15 +38,16 @@ _READS = {
     "apigateway": "apigateway:GET",
     "apigatewayv2": "apigateway:GET",
     "budgets": "budgets:ViewBudget",
+    "keyspaces": "cassandra:Select",
 }
 # Where the prefix is not the one by which requests are signed.
 _PREFIXES = {
     "resourcegroupstaggingapi": "tag",
-    "keyspaces": "cassandra",
     "mturk": "mechanicalturk",
-    "cloudwatch": "cloudwatch",
+    "cloudwatch": "cloudwatch",  # signed as monitoring
     "cloudcontrol": "cloudformation",
     "iot-data": "iot",
+    "iotsecuretunneling": "iot",
     "partnercentral-selling": "partnercentral",
     "partnercentral-account": "partnercentral",
     "partnercentral-benefits": "partnercentral",
