@@ -271,6 +271,7 @@ class CrawlMachine(Construct):
             error="Interrupted",
             cause=f"PageLoop was interrupted {MOST_INTERRUPTIONS} times in a row; its log group says by what",
         ).next(record_verdict)
+        given_up_with_error = self._verdict("GivenUpWithError", "unfinished").next(record_verdict)
 
         what_failed = sfn.Choice(self, "WhatFailed?")
         what_failed.when(_failed_with(ThrottledError), self._back_off(what_next))
@@ -284,7 +285,7 @@ class CrawlMachine(Construct):
             failed,
         )
         # All else cut the loop short: a time-out, a crash, a sink that is away. The checkpoint knows the place.
-        what_failed.otherwise(self._interrupted(what_next, given_up))
+        what_failed.otherwise(self._interrupted(what_next, given_up, given_up_with_error))
         return what_failed
 
     def _back_off(self, what_next: sfn.Choice) -> sfn.Wait:
@@ -305,11 +306,13 @@ class CrawlMachine(Construct):
         wait.next(longest)
         return wait
 
-    def _interrupted(self, what_next: sfn.Choice, given_up: sfn.Chain) -> sfn.Choice:
+    def _interrupted(self, what_next: sfn.Choice, given_up: sfn.Chain, with_error: sfn.Chain) -> sfn.Choice:
         too_often = sfn.Choice(self, "InterruptedTooOften?")
-        too_often.when(
-            sfn.Condition.number_greater_than_equals("$.patience.interruptions", MOST_INTERRUPTIONS - 1), given_up
-        )
+        is_last = sfn.Condition.number_greater_than_equals("$.patience.interruptions", MOST_INTERRUPTIONS - 1)
+        # One that was timed out or aborted has no error.
+        said = [sfn.Condition.is_present(f"$.page_loop.{name}") for name in ("Error", "Cause")]
+        too_often.when(sfn.Condition.and_(is_last, *said), with_error)
+        too_often.when(is_last, given_up)
         # An abandoned invocation may still be at work for as long as the function's timeout.
         wait = sfn.Wait(self, "OutliveAbandoned", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
         once_more = self._from_checkpoint(

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from pageturner import clients, telemetry
 from pageturner.crawl import Crawl, parse_dry_run, parse_input, parse_resume
 from pageturner.dry_run import DryRun
+from pageturner.errors import SERVICE_ERRORS, from_service_error
 from pageturner.expansion import Expansion
 from pageturner.page_store import PageStore
 from pageturner.planning import Execution, Planner
@@ -53,10 +54,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _is_running(execution: str) -> bool:
     try:
         found = clients.client("stepfunctions").describe_execution(executionArn=execution)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
+    except SERVICE_ERRORS as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in (
+            "ExecutionDoesNotExist",
+            "InvalidArn",
+        ):
             return False
-        raise
+        raise from_service_error(error) from error
     return bool(found["status"] in ("RUNNING", "PENDING_REDRIVE"))
 
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jmespath
-
 from pageturner.errors import InvalidCrawlError
+from pageturner.expressions import find
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,6 @@ def item_bindings(
     texts = {f"parameters.{name}": text for name, text in for_each["parameters"].items()}
     if "region" in for_each:
         texts["region"] = for_each["region"]
-    expressions = {place: jmespath.compile(text) for place, text in texts.items()}
     for record in records:
         about = {
             "item": json.loads(record["item"]),
@@ -51,7 +49,7 @@ def item_bindings(
             "region": record["region"],
             "parameters": parameters[record["target"]],
         }
-        found = {place: expression.search(about) for place, expression in expressions.items()}
+        found = {place: find(f"for_each.{place}", text, about) for place, text in texts.items()}
         for place, value in found.items():
             if value is None:
                 raise InvalidCrawlError(

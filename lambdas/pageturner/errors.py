@@ -26,7 +26,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own, which is not the built-in one
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.parsers import ResponseParserError
 
 
 class PageturnerError(Exception):
@@ -169,6 +176,17 @@ ACCESS_DENIED_CODES = frozenset(
     }
 )
 
+# What botocore raises for a request that got no answer, or not a whole one, or that could not be signed just now.
+CONNECTION_ERRORS = (
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseParserError,
+)
+
+SERVICE_ERRORS = (ClientError, *CONNECTION_ERRORS)
+
 # Expired *credentials*, in spite of the name: the next invocation has fresh ones.
 EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
@@ -196,9 +214,9 @@ def from_client_error(error: ClientError, *, token_sent: bool, declared_throttli
     return InvalidRequestError(message)
 
 
-def from_connection_error(error: HTTPClientError) -> TransientError:
-    """Return the Pageturner error for a request that got no answer."""
-    return TransientError(str(error))
+def from_service_error(error: Exception) -> PageturnerError:
+    """Return the Pageturner error for what a request raised that carried no token: one of `SERVICE_ERRORS`."""
+    return from_client_error(error, token_sent=False) if isinstance(error, ClientError) else TransientError(str(error))
 
 
 @contextmanager
@@ -206,5 +224,5 @@ def as_sink_error(what: str) -> Iterator[None]:
     """Have what goes wrong with our own bucket and tables raise `SinkError`; `what` says what was not done."""
     try:
         yield
-    except (ClientError, HTTPClientError) as error:
+    except SERVICE_ERRORS as error:
         raise SinkError(f"{what}: {error}") from error

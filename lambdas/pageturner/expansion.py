@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from pageturner import split, targets
 from pageturner.bindings import Binding, item_bindings, literal_bindings
 from pageturner.crawl import Crawl
-from pageturner.errors import InvalidCrawlError, ThrottledError, TransientError, from_client_error
+from pageturner.errors import SERVICE_ERRORS, InvalidCrawlError, ThrottledError, TransientError, from_service_error
 from pageturner.page_fetch import Client
 from pageturner.page_state import Run, Target
 from pageturner.page_store import PageStore, targets_key
@@ -84,8 +82,8 @@ class Expansion:
         method = getattr(self.client(crawl.service, listing.region, listing.account), crawl.operation)
         try:
             answer = method(**{**listing.parameters, **after, "MaxKeys": most})
-        except ClientError as error:
-            ours = from_client_error(error, token_sent=False)
+        except SERVICE_ERRORS as error:
+            ours = from_service_error(error)
             if isinstance(ours, ThrottledError | TransientError):
                 raise ours from error
             # The target's own verdict will say that it is denied, or not there.

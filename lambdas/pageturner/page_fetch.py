@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
-from botocore.exceptions import ClientError, HTTPClientError, PaginationError, ParamValidationError
+from botocore.exceptions import ClientError, PaginationError, ParamValidationError
 from botocore.model import OperationModel
 
 from pageturner import api, errors, pagination, split
@@ -38,8 +38,8 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
     except ClientError as error:
         throttling = _declares_throttling(model, error)
         raise errors.from_client_error(error, token_sent=token_sent, declared_throttling=throttling) from error
-    except HTTPClientError as error:
-        raise errors.from_connection_error(error) from error
+    except errors.CONNECTION_ERRORS as error:
+        raise errors.TransientError(str(error)) from error
     except (PaginationError, ParamValidationError) as error:
         raise errors.InvalidRequestError(str(error)) from error
     if target.part is None:

@@ -15,6 +15,8 @@ import jmespath
 from botocore.model import OperationModel
 from botocore.paginate import Paginator, TokenDecoder, TokenEncoder
 
+from pageturner.expressions import find
+
 # botocore's own member of a StartingToken: how many items of the page are already taken.
 _TRUNCATE = "boto_truncate_amount"
 
@@ -153,7 +155,7 @@ def items(
     under the name "search"; where it finds nothing on a page, there is no item.
     """
     if search is not None:
-        found = jmespath.compile(search).search(response)
+        found = find("search", search, response)
         if found is not None:
             yield from (("search", item) for item in (found if isinstance(found, list) else [found]))
         return

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from pageturner import api
 from pageturner.crawl import ALL_REGIONS, ORGANIZATION, Crawl
 from pageturner.errors import (
+    SERVICE_ERRORS,
     InvalidCrawlError,
     PageturnerError,
     ThrottledError,
     TransientError,
-    from_client_error,
+    from_service_error,
 )
 
 # EC2 API Reference, Region: what OptInStatus says of a region that the account may use.
@@ -48,7 +47,7 @@ class Places:
     def _enabled_regions(self, account: str) -> frozenset[str]:
         try:
             found = self.client("ec2", self.region, account).describe_regions(AllRegions=True)["Regions"]
-        except ClientError as error:
+        except SERVICE_ERRORS as error:
             if account == self.account:
                 raise refused(error, "regions: those that are enabled cannot be read; list them instead") from error
             # One account that cannot be read is not to end the run: its targets will say that they were denied.
@@ -73,7 +72,7 @@ class Places:
                 yield from _active(organizations.get_paginator("list_accounts_for_parent").paginate(ParentId=unit))
                 pages = organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=unit)
                 units += [below["Id"] for page in pages for below in page["OrganizationalUnits"]]
-        except ClientError as error:
+        except SERVICE_ERRORS as error:
             raise refused(
                 error,
                 f"accounts: the organization cannot be read from account {self.account}; deploy to its management "
@@ -81,9 +80,9 @@ class Places:
             ) from error
 
 
-def refused(error: ClientError, sentence: str) -> PageturnerError:
+def refused(error: Exception, sentence: str) -> PageturnerError:
     """The error for a request that the plan needs: one to be tried again, or else this sentence with the reason."""
-    ours = from_client_error(error, token_sent=False, declared_throttling=False)
+    ours = from_service_error(error)
     return ours if isinstance(ours, ThrottledError | TransientError) else InvalidCrawlError(f"{sentence} ({error})")
 
 

@@ -22,8 +22,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import jmespath
-
+from pageturner.expressions import find
 from pageturner.page_state import PageState, Place
 
 
@@ -79,7 +78,7 @@ def _without_nan(value: Any) -> Any:
 
 def item_key(item: Any, text: str, key: str | None) -> str:
     """An item's identity: what `key` (JMESPath) finds in it, or else a hash of its JSON text."""
-    found = jmespath.compile(key).search(item) if key else None
+    found = find("key", key, item) if key else None
     if found is None or found in ("", [], {}):
         return f"sha256:{_hash(text)}"
     return found if isinstance(found, str) else item_json(found)

@@ -270,6 +270,25 @@ def test_an_expression_that_finds_nothing_is_an_error(aws: Aws, machines: Machin
         machines.plan({"crawl": "objects"}, "execution-2")
 
 
+def test_an_expression_that_cannot_be_evaluated_is_an_error(aws: Aws, machines: Machines) -> None:
+    make_buckets(2)
+    machines.catalogue = {
+        "buckets": BUCKETS,
+        "objects": {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": {"Bucket": "join('', item.Nme)"}}},
+    }
+    machines.run(aws, {"crawl": "buckets"})
+    with pytest.raises(
+        InvalidCrawlError, match=r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'
+    ):
+        machines.plan({"crawl": "objects"}, "execution-2")
+    for key in ("key", "search"):
+        asked = {**OBJECTS, "parameters": {"Bucket": "source-01"}, key: "join('', Contents)"}
+        planned = machines.plan(asked, f"execution-{key}")
+        with pytest.raises(InvalidCrawlError, match=f"{key}: .* cannot be evaluated"):
+            machines.fetch(planned, targets(aws, planned)[0], FROM_CHECKPOINT)
+        machines.finish(planned)
+
+
 def test_what_items_give_is_validated(aws: Aws, machines: Machines) -> None:
     make_buckets(1)
     machines.catalogue = {

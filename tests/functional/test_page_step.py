@@ -7,7 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    IncompleteReadError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
 
 from pageturner import clients, item_table, page_store, run_store, telemetry
 from pageturner.errors import (
@@ -170,6 +177,10 @@ class FailingClient:
         (answer("NoSuchBucket", 404), NotFoundError),
         (answer("InvalidArgument", 400), InvalidRequestError),
         (ReadTimeoutError(endpoint_url="http://s3"), TransientError),
+        (ConnectTimeoutError(endpoint_url="http://s3"), TransientError),
+        (EndpointConnectionError(endpoint_url="http://s3"), TransientError),
+        (IncompleteReadError(actual_bytes=1, expected_bytes=2), TransientError),
+        (ResponseParserError("not XML"), TransientError),
     ],
 )
 def test_what_the_service_answers_has_its_name(

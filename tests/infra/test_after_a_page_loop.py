@@ -64,6 +64,10 @@ def test_the_fifth_loop_in_a_row_that_was_ended_is_the_last(child: dict[str, Any
     found = after(child, {"Status": "TIMED_OUT"}, interruptions=4)
     assert (found["came_to"], found["with"]["verdict"]) == ("RecordVerdict", "unfinished")
     assert found["with"]["cause"].startswith("PageLoop was interrupted 5 times in a row")
+    broken = {"Status": "FAILED", "Error": "SinkError", "Cause": "the bucket is gone"}
+    found = after(child, broken, interruptions=4)
+    assert (found["came_to"], found["with"]["verdict"]) == ("RecordVerdict", "unfinished")
+    assert (found["with"]["error"], found["with"]["cause"]) == ("SinkError", "the bucket is gone")
 
 
 @pytest.mark.parametrize("error", sorted(kind.__name__ for kind in PageturnerError.__subclasses__()))
