@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pageturner import clients, telemetry
-from pageturner.crawl import Crawl, parse_dry_run, parse_input, parse_resume
+from pageturner.catalogue import parse_dry_run, parse_input, parse_resume
+from pageturner.crawl import Crawl
 from pageturner.dry_run import DryRun
 from pageturner.errors import SERVICE_ERRORS, from_service_error
 from pageturner.expansion import Expansion

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pageturner.crawl import Crawl, parse_catalogue, parse_dry_run, parse_input, parse_resume
+from pageturner.catalogue import parse_catalogue, parse_dry_run, parse_input, parse_resume
+from pageturner.crawl import Crawl
 from pageturner.crawl_checks import KEYS
 from pageturner.errors import InvalidCrawlError
 

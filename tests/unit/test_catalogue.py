@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pageturner.crawl import Crawl, parse_catalogue, parse_input
+from pageturner.catalogue import parse_catalogue, parse_input
+from pageturner.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 
 OBJECTS = {
