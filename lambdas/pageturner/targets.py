@@ -58,7 +58,8 @@ def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable
         where = everywhere if binding.account is None else [(binding.account, str(binding.region))]
         # A listing is the same in every run, so that its items are the same items.
         identity = json.dumps([crawl.service, crawl.operation, parameters], sort_keys=True)
-        digest = hashlib.sha256(identity.encode()).hexdigest()[:10]
+        # 64 bits: at 40, one in 200 runs of 100,000 targets would take two of them for one.
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         for account, region in where:
             target_id = f"{account}-{region}-{digest}"
             if target_id not in seen:
