@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from pageturner import api
@@ -18,9 +17,6 @@ from pageturner.errors import (
     from_service_error,
 )
 
-# EC2 API Reference, Region: what OptInStatus says of a region that the account may use.
-_ENABLED = ("opt-in-not-required", "opted-in")
-
 
 @dataclass(frozen=True)
 class Places:
@@ -32,27 +28,30 @@ class Places:
 
     def of(self, crawl: Crawl) -> Iterator[tuple[str, str]]:
         """Yield each place of `crawl`. Raises `InvalidCrawlError` where the organization cannot be read."""
-        regions = cache(self._enabled_regions)
+        existing = api.regions_of(crawl.service, api.partition_of(self.region))
         for account in self._accounts(crawl):
-            if crawl.regions == ALL_REGIONS:
-                yield from ((account, region) for region in self._existing(crawl.service, account, regions))
+            if crawl.regions != ALL_REGIONS:
+                regions: Iterable[str] = crawl.regions or (self.region,)
+            elif existing:
+                regions = self._enabled(account, existing)
             else:
-                yield from ((account, region) for region in crawl.regions or (self.region,))
+                # A global service has one listing, whichever region it is asked in.
+                regions = (self.region,)
+            yield from ((account, region) for region in regions)
 
-    def _existing(self, service: str, account: str, enabled: Callable[[str], frozenset[str]]) -> list[str]:
-        known = api.regions_of(service, api.partition_of(self.region))
-        # A global service has one listing, whichever region it is asked in.
-        return [region for region in known if region in enabled(account)] if known else [self.region]
-
-    def _enabled_regions(self, account: str) -> frozenset[str]:
+    def _enabled(self, account: str, regions: list[str]) -> list[str]:
+        """Those of `regions` that an account has not left disabled."""
         try:
             found = self.client("ec2", self.region, account).describe_regions(AllRegions=True)["Regions"]
         except SERVICE_ERRORS as error:
-            if account == self.account:
-                raise refused(error, "regions: those that are enabled cannot be read; list them instead") from error
-            # One account that cannot be read is not to end the run: its targets will say that they were denied.
-            return self._enabled_regions(self.account)
-        return frozenset(region["RegionName"] for region in found if region.get("OptInStatus") in (*_ENABLED, None))
+            reason = refused(error, "regions: those that are enabled cannot be read; list them instead")
+            if account == self.account or not isinstance(reason, InvalidCrawlError):
+                raise reason from error
+            # One account that does not tell is not to end the run, nor to have fewer regions than it may have: the
+            # targets in regions that it has not enabled will be denied.
+            return regions
+        disabled = {region["RegionName"] for region in found if region.get("OptInStatus") == "not-opted-in"}
+        return [region for region in regions if region not in disabled]
 
     def _accounts(self, crawl: Crawl) -> Iterator[str]:
         if crawl.accounts != ORGANIZATION:

@@ -13,7 +13,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from pageturner import clients
-from pageturner.errors import AccessDeniedError, InvalidCrawlError
+from pageturner.errors import AccessDeniedError, InvalidCrawlError, ThrottledError
 from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import ACCOUNT, Aws, Machines
 
@@ -76,7 +76,34 @@ def test_a_region_that_is_not_enabled_is_left_out(
     ]
     monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
     planned = machines.plan({**VPCS, "regions": ["all"]})
-    assert sorted(places(aws, planned)) == [(ACCOUNT, "ap-east-1"), (ACCOUNT, "us-east-1")]
+    regions = {region for _, region in places(aws, planned)}
+    # Those that botocore knows, less the one that the account has left disabled.
+    assert regions == set(boto3.Session().get_available_regions("ec2")) - {"af-south-1"}
+
+
+def test_an_account_that_does_not_tell_its_regions_has_all_of_them(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer would be a listing that looks whole; in those that it has not enabled it will be denied."""
+
+    def answers(code: str) -> Any:
+        def describe_regions(**_: Any) -> Any:
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeRegions")
+
+        return describe_regions
+
+    asked = {**VPCS, "accounts": ["222222222222"], "regions": ["all"]}
+    others = clients.client("ec2", "us-east-1", "222222222222")
+    monkeypatch.setattr(others, "describe_regions", answers("UnauthorizedOperation"))
+    regions = [region for _, region in places(aws, machines.plan(asked))]
+    assert regions == boto3.Session().get_available_regions("ec2")
+    monkeypatch.setattr(others, "describe_regions", answers("RequestLimitExceeded"))
+    with pytest.raises(ThrottledError):
+        machines.plan(asked, "execution-2")
+    own = clients.client("ec2", "us-east-1")
+    monkeypatch.setattr(own, "describe_regions", answers("UnauthorizedOperation"))
+    with pytest.raises(InvalidCrawlError, match="regions: those that are enabled cannot be read; list them instead"):
+        machines.plan({**VPCS, "regions": ["all"]}, "execution-3")
 
 
 def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
