@@ -153,6 +153,13 @@ class Deployed:
                     killed += 1
         return killed
 
+    def running(self) -> list[str]:
+        """The executions of the Crawl machine that run."""
+        found = self.stepfunctions.list_executions(
+            stateMachineArn=self.outputs["CrawlMachineArn"], statusFilter="RUNNING"
+        )["executions"]
+        return [execution["executionArn"] for execution in found]
+
     def children(self, execution: str) -> list[str]:
         """The child executions of the Distributed Map of an execution."""
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,6 +67,22 @@ def test_tables_that_are_throttled_delay_a_crawl_and_lose_nothing(deployed: Depl
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
 
 
+@pytest.fixture
+def every_minute(deployed: Deployed) -> Iterator[None]:
+    """The schedule of `every-minute`, enabled: at other times it would run beside the other tests, at any moment."""
+    scheduler = deployed.emulator.client("scheduler")
+    (listed,) = scheduler.list_schedules()["Schedules"]
+    name = {"Name": listed["Name"], "GroupName": listed["GroupName"]}
+    found = scheduler.get_schedule(**name)
+    assert found["State"] == "DISABLED"
+    kept = {key: found[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")}
+    scheduler.update_schedule(**name, **kept, State="ENABLED")
+    yield
+    scheduler.update_schedule(**name, **kept, State="DISABLED")
+    deployed.wait_for(lambda: not deployed.running())
+
+
+@pytest.mark.usefixtures("every_minute")
 def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
     deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
