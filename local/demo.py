@@ -115,6 +115,8 @@ class Watch:
         for answer in self._dynamodb.get_paginator("query").paginate(
             TableName=self._outputs["RunsTable"],
             KeyConditionExpression="pk = :run AND begins_with(sk, :pages)",
+            # The beginning of a pass is recorded as a page that was not fetched.
+            FilterExpression="attribute_exists(fetched_at)",
             ExpressionAttributeValues={":run": {"S": run}, ":pages": {"S": "page#"}},
         ):
             pages += answer["Count"]

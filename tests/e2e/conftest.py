@@ -17,7 +17,7 @@ from local.deployment import deploy
 from local.emulator import REGION, Emulator
 from tests.e2e.fault_proxy import FaultProxy, Request
 
-RUN_SECONDS = 120
+RUN_SECONDS = 300
 OBJECTS = 1200
 PAGE_SIZE = 20
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import OBJECTS, PAGE_SIZE, Deployed, lists_source
+from tests.e2e.conftest import OBJECTS, PAGE_SIZE, RUN_SECONDS, Deployed, lists_source
 from tests.e2e.fault_proxy import answering, json_error, s3_error
 
 
@@ -84,7 +84,7 @@ def every_minute(deployed: Deployed) -> Iterator[None]:
 
 @pytest.mark.usefixtures("every_minute")
 def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
         executions = deployed.stepfunctions.list_executions(
             stateMachineArn=deployed.outputs["CrawlMachineArn"], statusFilter="SUCCEEDED"
@@ -99,7 +99,7 @@ def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
                 assert deployed.keys_in_s3(summary) == listed
                 return
         time.sleep(1)
-    pytest.fail("no scheduled execution succeeded within 150 s")
+    pytest.fail(f"no scheduled execution succeeded within {RUN_SECONDS} s")
 
 
 @pytest.mark.parametrize(

@@ -191,8 +191,8 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
 ) -> None:
     fault, said = INCOMPLETE[name]
     deployed.proxy.add(fault())
-    # Of a quarter of a minute, which is also enough for what is left after it.
-    deadline = {"deadline_hours": 0.004} if name == "a deadline that passes" else {}
+    # Of half a minute, which is also enough for what is left after it.
+    deadline = {"deadline_hours": 0.008} if name == "a deadline that passes" else {}
     cause, run_id = failed(deployed, {"crawl": "objects", **deadline})
     assert cause.startswith("1 of 1 target not complete")
     assert said in cause
