@@ -48,13 +48,15 @@ class Way:
     refused: tuple[str, ...] = ()  # parameters that do not go with it
 
 
+# One folds keys into prefixes; the other has botocore hand them over encoded, in another order than S3 lists them.
+_NOT_THE_KEYS = ("Delimiter", "EncodingType")
 _EVENTS = Way("times", "StartTime", "EndTime", "Date")
 _WAYS: Mapping[tuple[str, str], Way] = {
     ("dynamodb", "scan"): Way("segments", refused=("Segment", "TotalSegments")),
-    ("s3", "list_objects_v2"): Way("keys", "StartAfter", member="Key", refused=("Delimiter", "StartAfter")),
-    ("s3", "list_objects"): Way("keys", "Marker", member="Key", refused=("Delimiter", "Marker")),
+    ("s3", "list_objects_v2"): Way("keys", "StartAfter", member="Key", refused=(*_NOT_THE_KEYS, "StartAfter")),
+    ("s3", "list_objects"): Way("keys", "Marker", member="Key", refused=(*_NOT_THE_KEYS, "Marker")),
     ("s3", "list_object_versions"): Way(
-        "keys", "KeyMarker", member="Key", refused=("Delimiter", "KeyMarker", "VersionIdMarker")
+        "keys", "KeyMarker", member="Key", refused=(*_NOT_THE_KEYS, "KeyMarker", "VersionIdMarker")
     ),
     ("cloudtrail", "lookup_events"): Way("times", "StartTime", "EndTime", "EventTime"),
     ("cloudwatch", "describe_alarm_history"): Way("times", "StartDate", "EndDate", "Timestamp"),

@@ -146,6 +146,10 @@ def test_input_needs_no_catalogue() -> None:
             "split: it does not go with the parameter Delimiter; leave out one of them",
         ),
         (
+            {"split": 4, "parameters": {"Bucket": "b", "EncodingType": "url"}},
+            "split: it does not go with the parameter EncodingType; leave out one of them",
+        ),
+        (
             {"split": 4, "parameters": {"Bucket": "b--use1-az4--x-s3"}},
             "the keys of a directory bucket come in no order",
         ),
