@@ -12,8 +12,9 @@ from dataclasses import fields
 from typing import Any
 
 from pageturner.crawl import SCHEDULE_KEYS, Crawl
-from pageturner.crawl_checks import listed, nearest, problems, shown
+from pageturner.crawl_checks import problems
 from pageturner.errors import InvalidCrawlError
+from pageturner.messages import listed, nearest, shown
 
 # Part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")

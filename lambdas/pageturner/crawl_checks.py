@@ -6,7 +6,6 @@ models: whether there is such a service, operation or parameter, and whether the
 
 from __future__ import annotations
 
-import difflib
 import json
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import fastjsonschema
-import jmespath
 from botocore import xform_name
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
@@ -24,6 +22,8 @@ from jmespath.exceptions import JMESPathError
 
 from pageturner import api, pagination, split
 from pageturner.bindings import literal_bindings
+from pageturner.expression_shapes import FindsNothingError, shape_found
+from pageturner.messages import listed, nearest, shown
 from pageturner.paginators import NEEDED, NEVER_ENDING, STATED, as_lists, paginator_of
 
 SCHEMA = json.loads(Path(__file__).with_name("crawls.schema.json").read_text(encoding="utf-8"))
@@ -210,7 +210,7 @@ def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) 
                 yield f"{place}.{name}: {shown(each)} is not a parameter of the operation{near}"
         else:
             for each in values:
-                yield from _check_expression(each, f"{place}.{name}")
+                yield from _check_expression(each, f"{place}.{name}", model.output_shape)
     tokens = [stated.get(name) for name in ("input_token", "output_token")]
     if all(tokens) and len({len(t) if isinstance(t, list) else 1 for t in tokens}) > 1:
         yield f"{place}.output_token: there must be one for each input_token, in the same order"
@@ -234,18 +234,43 @@ def _check_pagination_config(entry: Mapping[str, Any], place: str) -> Iterable[s
 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    for key in ("search", "key"):
-        if key in entry:
-            yield from _check_expression(entry[key], f"{place}.{key}")
+    """`search`, which goes over a page, and `key`, which goes over an item."""
+    if "search" in entry:
+        output = api.operation_model(entry["service"], entry["operation"]).output_shape if _is_known(entry) else None
+        yield from _check_expression(entry["search"], f"{place}.search", output)
+    if "key" in entry:
+        yield from _check_expression(entry["key"], f"{place}.key", _item_shape(entry))
 
 
-def _check_expression(expression: str, place: str) -> Iterable[str]:
+def _item_shape(entry: Mapping[str, Any]) -> Any:
+    """The shape of the items that a crawl is about; None where that is not known, or not right."""
+    if not _is_known(entry):
+        return None
+    service, operation = entry["service"], entry["operation"]
+    stated = {name: entry[name] for name in STATED if name in entry}
+    definition = paginator_of(service, operation, as_lists(stated)).definition
+    primary = pagination.result_keys(definition)[0] if "result_key" in definition else None
+    expression = entry.get("search", primary)
     try:
-        jmespath.compile(expression)
+        found = shape_found(expression, api.operation_model(service, operation).output_shape) if expression else None
+    except (JMESPathError, FindsNothingError):
+        return None
+    if found is not None and found.type_name == "list":
+        return found.member
+    # An entry of a map is an item of our own making.
+    return None if found is not None and found.type_name == "map" else found
+
+
+def _check_expression(expression: str, place: str, shape: Any = None) -> Iterable[str]:
+    """What is wrong with an expression that goes over values of a botocore `shape` (None: not known)."""
+    try:
+        shape_found(expression, shape)
     except JMESPathError as error:
         at = getattr(error, "lex_position", None)
         where = "" if at is None else f" at character {at + 1}"
         yield f"{place}: {shown(expression)} is not JMESPath{where}: {str(error).splitlines()[0]}"
+    except FindsNothingError as error:
+        yield f"{place}: {shown(expression)} finds nothing: {error}"
 
 
 def _check_timezone(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -265,25 +290,3 @@ _CHECKS = (
     _check_expressions,
     _check_timezone,
 )
-
-
-def shown(value: object) -> str:
-    """A value as a message shows it: as JSON where it has that form, and not too long."""
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except TypeError:
-        text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names as a message lists them."""
-    known = sorted(names)
-    return ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "") or "it is empty"
-
-
-def nearest(name: object, names: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the one that was probably meant, or those that there are."""
-    known = list(names)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    return f'; did you mean "{near[0]}"?' if near else f"; it can be: {listed(known)}"

@@ -14,8 +14,9 @@ from typing import Any
 from pageturner import split
 from pageturner.bindings import Binding
 from pageturner.crawl import Crawl
-from pageturner.crawl_checks import check_parameters, shown
+from pageturner.crawl_checks import check_parameters
 from pageturner.errors import InvalidCrawlError
+from pageturner.messages import shown
 from pageturner.page_state import Run, Target, part_id
 
 # For as long as someone may still ask about a run.

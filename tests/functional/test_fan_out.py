@@ -308,8 +308,8 @@ def test_an_expression_that_cannot_be_evaluated_is_an_error(aws: Aws, machines: 
         InvalidCrawlError, match=r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'
     ):
         machines.plan({"crawl": "objects"}, "execution-2")
-    for key in ("key", "search"):
-        asked = {**OBJECTS, "parameters": {"Bucket": "source-01"}, key: "join('', Contents)"}
+    for key, expression in {"key": "join('', Size)", "search": "join('', Contents)"}.items():
+        asked = {**OBJECTS, "parameters": {"Bucket": "source-01"}, key: expression}
         planned = machines.plan(asked, f"execution-{key}")
         with pytest.raises(InvalidCrawlError, match=f"{key}: .* cannot be evaluated"):
             machines.fetch(planned, targets(aws, planned)[0], FROM_CHECKPOINT)

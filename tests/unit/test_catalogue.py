@@ -30,7 +30,7 @@ def test_only_service_and_operation_are_needed() -> None:
 
 
 def test_a_crawl_survives_its_way_through_the_state() -> None:
-    entry = {**OBJECTS, "regions": ["eu-west-1"], "sinks": [], "search": "Contents[].Key", "enabled": False}
+    entry = {**OBJECTS, "regions": ["eu-west-1"], "sinks": [], "search": "Contents[]", "enabled": False}
     crawl = parse_catalogue({"crawls": {"c": entry}})["c"]
     assert Crawl.from_dict(json.loads(json.dumps(crawl.as_dict()))) == crawl
 
@@ -78,6 +78,12 @@ def test_input_needs_no_catalogue() -> None:
         ({"input_token": []}, "crawls.c.input_token: [] must be a name or a list of names"),
         ({"limit_key": ["a"]}, 'crawls.c.limit_key: ["a"] must be a name'),
         ({"result_key": "Contents["}, 'crawls.c.result_key: "Contents[" is not JMESPath'),
+        (
+            {"output_token": "NextToken"},
+            'crawls.c.output_token: "NextToken" finds nothing: there is no NextToken; did you mean "NextContinuation',
+        ),
+        ({"result_key": "Contents.Key"}, "Key; [].Key is that of each of its elements"),
+        ({"more_results": "Truncated"}, 'crawls.c.more_results: "Truncated" finds nothing: there is no Truncated; did'),
         ({"output_token": ["A", "B"], "input_token": "Prefix"}, "there must be one for each input_token"),
         ({"max_pages_per_second": 0}, "max_pages_per_second: 0 must be a number from 0.05 to 1000"),
         ({"max_concurrency": 0}, "max_concurrency: 0 must be a whole number from 1 to 10000"),
@@ -114,6 +120,11 @@ def test_input_needs_no_catalogue() -> None:
         ({"pagination_config": {"MaxItems": True}}, "MaxItems: true must be a whole number from 1"),
         ({"pagination_config": {"StartingToken": ""}}, 'StartingToken: "" must be a token'),
         ({"search": "Contents[?"}, 'crawls.c.search: "Contents[?" is not JMESPath at character 11'),
+        ({"search": "Contenst[]"}, 'crawls.c.search: "Contenst[]" finds nothing: there is no Contenst; did you mean'),
+        ({"search": "Contents[?Sise > `5`]"}, 'there is no Sise; did you mean "Size"?'),
+        ({"key": "Kye"}, 'crawls.c.key: "Kye" finds nothing: there is no Kye; did you mean "Key"?'),
+        ({"key": "Key", "search": "Contents[].Owner"}, 'crawls.c.key: "Key" finds nothing: there is no Key; it can be'),
+        ({"key": "Contents[].Key"}, 'crawls.c.key: "Contents[].Key" finds nothing: there is no Contents; it can be'),
         ({"key": ["Key"]}, 'crawls.c.key: ["Key"] must be a JMESPath expression'),
         ({"regions": "us-east-1"}, 'crawls.c.regions: "us-east-1" must be a list of regions'),
         ({"regions": ["us-east"]}, 'crawls.c.regions: ["us-east"] must be a list of regions'),

@@ -1,0 +1,29 @@
+"""What messages about a wrong crawl have in common: how they show values and names."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: as JSON where it has that form, and not too long."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a message lists them."""
+    known = sorted(names)
+    return ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "") or "it is empty"
+
+
+def nearest(name: object, names: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the one that was probably meant, or those that there are."""
+    known = list(names)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    return f'; did you mean "{near[0]}"?' if near else f"; it can be: {listed(known)}"
