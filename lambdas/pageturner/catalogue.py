@@ -15,11 +15,14 @@ from pageturner.crawl import SCHEDULE_KEYS, Crawl
 from pageturner.crawl_checks import problems
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import listed, nearest, shown
+from pageturner.paginators import STATED
 
 # Part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
 # Crawls that are typed into the console get a name of their own, so that they never mix with the catalogue's.
 ADHOC_PREFIX = "adhoc-"
+# What decides what of a page is an item, and which item it is.
+_ITEM_KEYS = {"search", "key", *STATED}
 _KEYS = tuple(f.name for f in fields(Crawl) if f.name != "name")
 
 
@@ -94,6 +97,9 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     for key, value in asked.items():
         merged = key in ("parameters", "pagination_config") and isinstance(value, Mapping)
         entry[key] = {**entry.get(key, {}), **value} if merged else value
+    if name in catalogue and asked.keys() & _ITEM_KEYS and "stale_items" not in asked:
+        # Other items than the catalogue's crawl has do not make those stale.
+        entry["stale_items"] = "keep"
     crawl = _parse_crawl(name, entry, "input")
     if wrong := _check_chain(crawl, {**catalogue, name: crawl}, "input"):
         raise InvalidCrawlError("\n".join(wrong))

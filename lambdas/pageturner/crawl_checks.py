@@ -231,6 +231,10 @@ def _check_pagination_config(entry: Mapping[str, Any], place: str) -> Iterable[s
         wrong = pagination.wrong_starting_token(config["StartingToken"], definition)
         if wrong:
             yield f"{place}.StartingToken: {wrong}"
+        for key in ("accounts", "regions", "for_each"):
+            # One account, and one region, are a list of one.
+            if key in entry and (entry[key] == ["all"] or not isinstance(entry[key], list) or len(entry[key]) > 1):
+                yield f"{place}.StartingToken: it goes on with one listing, and {key} makes several; leave out one"
 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:

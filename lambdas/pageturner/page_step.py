@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pageturner import api, errors, page_fetch, pagination
+from pageturner.crawl import Crawl
 from pageturner.identity import keys_of
 from pageturner.item_table import ItemTable, is_large
 from pageturner.page_state import PageState, Place
@@ -108,7 +109,7 @@ class PageStep:
         )
         facts = Facts(
             next_token=page.next_token or page.resume_token,
-            end=_end(page, is_last_allowed=place.page >= crawl.max_pages),
+            end=_end(page, crawl, place),
             taken=page.taken,
             shared_keys=shared_keys,
             sums=pagination.sums(page.response, definition),
@@ -135,14 +136,15 @@ def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
     return Place(pass_number=place.pass_number + 1, interval=place.interval, next="begin_pass")
 
 
-def _end(page: pagination.Page, *, is_last_allowed: bool) -> End | None:
+def _end(page: pagination.Page, crawl: Crawl, place: Place) -> End | None:
     if page.resume_token is not None:
         return "limited"
     if page.next_token is None:
-        return "complete"
+        # What lies before a StartingToken was not listed.
+        return "limited" if "StartingToken" in crawl.pagination_config else "complete"
     if page.repeated_token:
         return "repeated"
-    return "endless" if is_last_allowed else None
+    return "endless" if place.page >= crawl.max_pages else None
 
 
 def _interval(interval: float, state: PageState) -> float:

@@ -41,9 +41,9 @@ class Facts:
     """What is known of a page besides its items, and put with them.
 
     `next_token` fetches the next page. At the listing's end, `end` says why it ended: "complete"; "limited" by
-    `MaxItems` (then `next_token` is boto3's resume token); "repeated", the token being the one that fetched this page;
-    "endless", there being more pages than the crawl allows. `taken` counts what `MaxItems` counts, `shared_keys` the
-    items that share their key with another, `sums` has the numbers among the result keys.
+    `MaxItems` (then `next_token` is boto3's resume token) or by a `StartingToken`; "repeated", the token being the one
+    that fetched this page; "endless", there being more pages than the crawl allows. `taken` counts what `MaxItems`
+    counts, `shared_keys` the items that share their key with another, `sums` has the numbers among the result keys.
     """
 
     next_token: str | None

@@ -163,9 +163,8 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
 
 def _is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
     verdict = target["verdict"]
-    if verdict == "complete" or verdict in crawl.tolerate:
-        return True
-    if verdict == "limited" and "MaxItems" in crawl.pagination_config:
+    # A listing is limited only by what pagination_config asks for.
+    if verdict in ENDED or verdict in crawl.tolerate:
         return True
     cause = str(target.get("cause", ""))
     return any(code == target.get("error") or f"({code})" in cause for code in crawl.ignore_errors)

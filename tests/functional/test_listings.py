@@ -154,3 +154,5 @@ def test_max_items_stops_the_listing_where_boto3_stops(aws: Aws, machines: Machi
         aws, {"crawl": "c", "pagination_config": {"StartingToken": target["resume_token"]}}, "execution-2"
     )
     assert summary["items"] + rest["items"] == 33
+    # It does not have what came before.
+    assert (rest["outcome"], rest["verdict"], rest["targets"]) == ("succeeded", "limited", {"limited": 1})

@@ -277,6 +277,33 @@ def test_a_listing_that_is_not_complete_removes_nothing(aws: Aws, machines: Mach
 
 
 @pytest.mark.usefixtures("source")
+def test_a_listing_that_began_at_a_token_removes_nothing_of_what_lies_before(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    config: Any = {"PageSize": 10, "MaxItems": 30}
+    pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket="source", PaginationConfig=config)
+    assert len(list(pages)) == 3
+    machines.started_at = LATER
+    asked = {"crawl": "c", "pagination_config": {"StartingToken": pages.resume_token}}
+    summary = machines.run(aws, asked, "execution-2")
+    assert (summary["targets"], summary["items"]) == ({"limited": 1}, len(KEYS) - 30)
+    assert keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("stale_items", "left"), [({}, KEYS), ({"stale_items": "remove"}, [KEYS[0], KEYS[10], KEYS[20], KEYS[30]])]
+)
+def test_a_run_of_other_items_than_the_catalogue_s_removes_none_of_those_unless_it_says_so(
+    stale_items: dict[str, str], left: list[str], aws: Aws, machines: Machines
+) -> None:
+    machines.run(aws, {"crawl": "c"})
+    machines.started_at = LATER
+    summary = machines.run(aws, {"crawl": "c", "search": "Contents[:1]", **stale_items}, "execution-2")
+    assert (summary["targets"], summary["items"]) == ({"complete": 1}, 4)
+    assert keys_in_dynamodb(aws) == left
+
+
+@pytest.mark.usefixtures("source")
 @pytest.mark.parametrize("allow_empty", [False, True])
 def test_an_empty_listing_removes_everything_only_where_the_crawl_says_so(
     allow_empty: bool, aws: Aws, machines: Machines

@@ -99,6 +99,18 @@ def test_input_needs_no_catalogue() -> None:
             "StartingToken: it belongs to another operation; a token of this one holds ContinuationToken",
         ),
         (
+            {"pagination_config": {"StartingToken": "x"}, "regions": ["us-east-1", "us-east-2"]},
+            "pagination_config.StartingToken: it goes on with one listing, and regions makes several; leave out one",
+        ),
+        (
+            {"pagination_config": {"StartingToken": "x"}, "accounts": "organization"},
+            "StartingToken: it goes on with one listing, and accounts makes several",
+        ),
+        (
+            {"pagination_config": {"StartingToken": "x"}, "for_each": {"list": [{"Prefix": "a"}]}},
+            "StartingToken: it goes on with one listing, and for_each makes several",
+        ),
+        (
             {"service": "apigateway", "operation": "get_usage", "pagination_config": {"MaxItems": 5}}
             | {"parameters": {"usagePlanId": "u", "startDate": "2026-01-01", "endDate": "2026-01-02"}},
             "MaxItems: it counts the elements of a list, and items is a map; leave it out",
