@@ -132,8 +132,10 @@ def _item(record: Mapping[str, Any], target: Target, primary: str, page_object: 
         "page_object": {"S": page_object},
         "line": {"N": str(line)},
     }
-    for name in ("crawl", "run_id", "account", "region", "target", "result_key", "key", "fetched_at"):
+    for name in ("crawl", "run_id", "account", "region", "target", "result_key", "fetched_at"):
         item[name] = {"S": record[name]}
+    # A text that is its own key can be as large as a page.
+    item["key"] = {"S": sort_key(record["key"])}
     if not is_large(record):
         item["item"] = {"S": record["item"]}
     return item

@@ -124,6 +124,19 @@ def test_an_item_that_dynamodb_cannot_hold_is_a_reference_to_its_line(
     assert len(json.loads(line["item"])["Text"]) == 410_000
 
 
+def test_an_item_that_is_its_own_key_can_be_of_any_size(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "line\n" * 200_000
+    answers(monkeypatch, "rds", "download_db_log_file_portion", [{"LogFileData": text}])
+    asked = {"DBInstanceIdentifier": "d", "LogFileName": "f"}
+    summary = machines.run(aws, {"service": "rds", "operation": "download_db_log_file_portion", "parameters": asked})
+    assert (summary["targets"], summary["large_items"]) == ({"complete": 1}, 1)
+    (row,) = aws.rows(aws.items_table)
+    assert row["key"] == row["sk"] == {"S": sort_key(text)}
+    assert json.loads(stored(aws, summary)[0]["item"]) == text
+
+
 @pytest.mark.parametrize("key", ["k" * 1025, "ü" * 513, "\ud800", ""])
 def test_a_key_that_dynamodb_does_not_take_is_hashed(key: str) -> None:
     assert sort_key(key).startswith("sha256:")
