@@ -17,10 +17,10 @@ ALL_REGIONS = ("all",)
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
 # What is in the targets when they are planned, and when they are.
 _PLAN_KEYS = ("parameters", "regions", "accounts", "organizational_units", "for_each", "split", *SCHEDULE_KEYS)
-# What a crawl lists; the other keys say when, how fast, where to, and what is to be made of it.
+# What a crawl lists, and what of it may be missing; the other keys say when, how fast, and what becomes of it.
 _LISTING_KEYS = (
     *("service", "operation", "parameters", "pagination_config", "for_each", "search", "key"),
-    *("regions", "accounts", "organizational_units"),
+    *("regions", "accounts", "organizational_units", "tolerate", "ignore_errors"),
     *STATED,
 )
 

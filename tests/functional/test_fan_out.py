@@ -234,6 +234,11 @@ def test_a_run_of_less_is_not_a_run_to_go_by(aws: Aws, machines: Machines) -> No
     machines.plan({"crawl": "buckets"}, "execution-3")
     with pytest.raises(InvalidCrawlError, match=message):
         machines.plan({"crawl": "objects"}, "execution-4")
+    # Nor one that was to succeed with less than the catalogue wants.
+    planned = machines.plan({"crawl": "buckets", "tolerate": ["unfinished"], "overlap": "allow"}, "execution-5")
+    assert machines.finish(planned)["outcome"] == "succeeded"
+    with pytest.raises(InvalidCrawlError, match=message):
+        machines.plan({"crawl": "objects"}, "execution-6")
 
 
 def test_the_latest_run_counts_and_a_late_one_of_before_does_not(aws: Aws, machines: Machines) -> None:
