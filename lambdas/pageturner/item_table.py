@@ -64,11 +64,12 @@ class ItemTable:
         start_key: Mapping[str, Any] | None,
         *,
         mark: bool,
-    ) -> tuple[Mapping[str, Any] | None, int]:
+    ) -> tuple[Mapping[str, Any] | None, int, int]:
         """Remove, or mark, the stale items among the next ones of a target's listing.
 
         Stale are those of abandoned passes of this run (`passes` has the last one of each target of the listing), and
-        those that were last seen before it. Returns where to go on (None at the end) and how many were stale.
+        those that were last seen before it. Returns where to go on (None at the end), how many were stale, and how many
+        were not.
         Raises `SinkError`.
         """
         more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
@@ -82,7 +83,7 @@ class ItemTable:
         stale = [item for item in answer["Items"] if _is_stale(item, run, passes)]
         for item in stale:
             self._retire(item, run, mark=mark)
-        return answer.get("LastEvaluatedKey"), len(stale)
+        return answer.get("LastEvaluatedKey"), len(stale), len(answer["Items"]) - len(stale)
 
     def _query(self, crawl_name: str, target: Target, **more: Any) -> Any:
         values = {":pk": {"S": partition_key(crawl_name, target)}}

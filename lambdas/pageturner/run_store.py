@@ -66,6 +66,19 @@ class Owner:
     execution: str
 
 
+@dataclass(frozen=True)
+class SweepRecord:
+    """What a sweep came to: how many items were `stale`, and in the place of how many listed ones there is another.
+
+    `merged` ones were listed more than once, or on different pages under a key that is not theirs alone.
+    `kept_because` says why stale items were left alone, where they were.
+    """
+
+    stale: int = 0
+    merged: int = 0
+    kept_because: str = ""
+
+
 @dataclass
 class Listing:
     """The pages of the last pass of a target, of which alone its listing consists."""
@@ -262,14 +275,16 @@ class RunStore:
                 return False
         return True
 
-    def record_sweep(self, run: Run, listing_id: str, stale: int, kept_because: str) -> None:
+    def record_sweep(self, run: Run, listing_id: str, record: SweepRecord) -> None:
         """Record that the items of a listing have been swept."""
-        self._put(run, f"sweep#{listing_id}", stale=stale, kept_because=kept_because)
+        self._put(run, f"sweep#{listing_id}", **asdict(record))
 
-    def sweeps(self, run: Run) -> dict[str, tuple[int, str]]:
-        """How many stale items each listing had that was swept, and why they were left alone, where they were."""
+    def sweeps(self, run: Run) -> dict[str, SweepRecord]:
+        """What the sweep of each listing that was swept came to."""
         return {
-            sk.removeprefix("sweep#"): (int(item["stale"]["N"]), item["kept_because"]["S"])
+            sk.removeprefix("sweep#"): SweepRecord(
+                int(item["stale"]["N"]), int(item["merged"]["N"]), item["kept_because"]["S"]
+            )
             for sk, item in self._records(run, "sweep#")
         }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pageturner.crawl import Crawl
 from pageturner.page_state import Place, Run, Target
-from pageturner.run_store import Listing
+from pageturner.run_store import Listing, SweepRecord
 from pageturner.sweep import is_swept
 
 # The verdicts of targets whose listing has come to its end, so that there is nothing to resume.
@@ -57,7 +57,7 @@ class Ends:
 
     counted: Mapping[str, Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, str]]
-    sweeps: Mapping[str, tuple[int, str]]
+    sweeps: Mapping[str, SweepRecord]
     throttles: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -73,7 +73,7 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
     )
     for target in targets:
         listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
-        stale, kept_because = ends.sweeps.get(listing_id, (0, ""))
+        sweep = ends.sweeps.get(listing_id, SweepRecord())
         whole = target.part is None or complete_parts[listing_id] == target.part.count
         is_first = target.part is None or target.part.number == 1
         yield {
@@ -83,9 +83,10 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
             ),
             **{name: value for name, value in counted.items() if name not in ("end", "resume_token")},
             "throttles": ends.throttles.get(target.target_id, 0),
-            # The parts of a listing have their stale items together.
-            "stale_items": stale if is_first else 0,
-            "stale_items_kept_because": kept_because,
+            # The parts of a listing are swept together.
+            "stale_items": sweep.stale if is_first else 0,
+            "merged_items": sweep.merged if is_first else 0,
+            "stale_items_kept_because": sweep.kept_because,
         }
 
 
@@ -114,6 +115,7 @@ _SUMMED = (
     "large_items",
     "throttles",
     "stale_items",
+    "merged_items",
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pageturner.crawl import Crawl
 from pageturner.item_table import ItemTable
 from pageturner.page_state import PageState, Place
-from pageturner.run_store import RunStore
+from pageturner.run_store import RunStore, SweepRecord
 
 # A sweep goes on in the next invocation, from where this one ended.
 _SECONDS = 20
@@ -22,15 +22,15 @@ _SECONDS = 20
 
 @dataclass(frozen=True)
 class Sweep:
-    """How far a sweep is: `start_key` (DynamoDB's) where it goes on, and how many stale items there were so far.
+    """How far a sweep is: `start_key` (DynamoDB's) where it goes on, and how many `stale` items and others so far.
 
-    `next` is "sweep" or "end". `kept_because` says why stale items were left alone, where they were.
+    `next` is "sweep" or "end".
     """
 
     next: str = "sweep"
     start_key: Mapping[str, Any] | None = None
     stale: int = 0
-    kept_because: str = ""
+    others: int = 0
 
 
 def is_swept(crawl: Crawl, verdict: str | None) -> bool:
@@ -60,10 +60,10 @@ class Sweeper:
         listed = sum(end.items for end in parts.values())
         if listed == 0 and not state.crawl.allow_empty and self.items.has_any(state.crawl.name, state.target):
             reason = "the listing came back empty, and the one before was not; allow_empty would remove them"
-            return self._end(state, replace(sweep, kept_because=reason))
+            return self._end(state, sweep, SweepRecord(kept_because=reason))
         began = time.monotonic()
         while time.monotonic() - began < _SECONDS:
-            start_key, stale = self.items.sweep(
+            start_key, stale, others = self.items.sweep(
                 state.crawl.name,
                 state.target,
                 state.run,
@@ -71,9 +71,9 @@ class Sweeper:
                 sweep.start_key,
                 mark=state.crawl.stale_items == "mark",
             )
-            sweep = replace(sweep, start_key=start_key, stale=sweep.stale + stale)
+            sweep = replace(sweep, start_key=start_key, stale=sweep.stale + stale, others=sweep.others + others)
             if start_key is None:
-                return self._end(state, sweep)
+                return self._end(state, sweep, SweepRecord(sweep.stale, max(0, listed - sweep.others)))
         return sweep
 
     def _ends_of_parts(self, state: PageState, place: Place) -> dict[str, Place]:
@@ -86,6 +86,6 @@ class Sweeper:
                     break
         return ends
 
-    def _end(self, state: PageState, sweep: Sweep) -> Sweep:
-        self.runs.record_sweep(state.run, state.target.listing_id, sweep.stale, sweep.kept_because)
+    def _end(self, state: PageState, sweep: Sweep, record: SweepRecord) -> Sweep:
+        self.runs.record_sweep(state.run, state.target.listing_id, record)
         return replace(sweep, next="end", start_key=None)

@@ -76,7 +76,7 @@ def test_sweeps(clients: tuple[Any, Any]) -> None:
     ]
     items.project(store.commit(RUN, "c", TARGET, Place(), rows, FACTS), TARGET, "Contents")
     assert items.has_any("c", TARGET)
-    assert items.sweep("c", TARGET, RUN, {TARGET.target_id: 2}, None, mark=False) == (None, 2)
+    assert items.sweep("c", TARGET, RUN, {TARGET.target_id: 2}, None, mark=False) == (None, 2, 2)
     left = clients[1].query(
         TableName="items",
         KeyConditionExpression="pk = :pk",

@@ -248,6 +248,19 @@ def test_items_that_a_complete_listing_no_longer_has_are_removed(aws: Aws, machi
 
 
 @pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(("page_size", "shared", "merged"), [(1, 0, 34), (10, 35, 0)])
+def test_items_under_a_key_that_is_not_unique_are_never_silently_one(
+    page_size: int, shared: int, merged: int, aws: Aws, machines: Machines
+) -> None:
+    changes = {"key": "StorageClass", "pagination_config": {"PageSize": page_size}}
+    machines.catalogue = {"c": {**CRAWL, **changes}}
+    summary = machines.run(aws, {"crawl": "c"})
+    assert (summary["items"], summary["shared_keys"], summary["merged_items"]) == (35, shared, merged)
+    assert len(keys_in_dynamodb(aws)) == 35 - merged
+    assert entry(aws, summary)["merged_items"] == merged
+
+
+@pytest.mark.usefixtures("source")
 def test_stale_items_can_be_marked_and_lose_the_mark_when_they_are_seen(aws: Aws, machines: Machines) -> None:
     machines.run(aws, {"crawl": "c"})
     aws.s3.delete_object(Bucket="source", Key=KEYS[7])
