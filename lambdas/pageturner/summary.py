@@ -27,6 +27,7 @@ def counts(listing: Listing) -> dict[str, Any]:
     tokens = [record.place.token for record in records if record.place.token]
     return {
         "end": end.verdict,
+        "pages_missing": end.pages - len(records),
         "resume_token": end.token if end.verdict else None,
         "pages": len(records),
         "items": sum(record.items for record in records),
@@ -43,6 +44,10 @@ def counts(listing: Listing) -> dict[str, Any]:
         "first_token_hash": _hash(tokens[0]) if tokens else None,
         "last_token_hash": _hash(tokens[-1]) if tokens else None,
     }
+
+
+# What of the counts makes the verdict, and is not beside it.
+_JUDGED = ("end", "pages_missing", "resume_token")
 
 
 def files(listing: Listing) -> Iterator[dict[str, Any]]:
@@ -81,7 +86,7 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
             **_verdict(
                 crawl, counted, ends.verdicts.get(target.target_id, {}), swept=listing_id in ends.sweeps or not whole
             ),
-            **{name: value for name, value in counted.items() if name not in ("end", "resume_token")},
+            **{name: value for name, value in counted.items() if name not in _JUDGED},
             "throttles": ends.throttles.get(target.target_id, 0),
             # The parts of a listing are swept together.
             "stale_items": sweep.stale if is_first else 0,
@@ -95,6 +100,12 @@ def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, st
     if end not in (*ENDED, "endless"):
         found = {"verdict": "unfinished", **recorded}
         return {**found, "cause": _message(found["cause"])} if "cause" in found else found
+    if counted["pages_missing"]:
+        # The manifest is made of these records, and would be short of them.
+        cause = (
+            f"the records of {count_of(counted['pages_missing'], 'page')} have gone from the runs table; run it anew"
+        )
+        return {"verdict": "unfinished", "error": "PagesMissing", "cause": cause}
     if is_swept(crawl, end) and not swept:
         cause = "the listing is complete, but its stale items have not all been dealt with"
         return {"verdict": "unfinished", "error": "NotSwept", "cause": cause}

@@ -248,6 +248,18 @@ def test_items_that_a_complete_listing_no_longer_has_are_removed(aws: Aws, machi
 
 
 @pytest.mark.usefixtures("source")
+def test_a_listing_of_which_a_page_is_not_on_record_is_not_complete(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    (second,) = [row for row in aws.rows(aws.runs_table) if row["sk"]["S"].endswith("#0001#00000002")]
+    aws.dynamodb.delete_item(TableName=aws.runs_table, Key={"pk": second["pk"], "sk": second["sk"]})
+    summary = machines.finish(planned)
+    assert (summary["outcome"], summary["targets"], summary["pages"]) == ("failed", {"unfinished": 1}, 3)
+    assert "PagesMissing: the records of 1 page have gone from the runs table" in summary["message"]
+
+
+@pytest.mark.usefixtures("source")
 @pytest.mark.parametrize(("page_size", "shared", "merged"), [(1, 0, 34), (10, 35, 0)])
 def test_items_under_a_key_that_is_not_unique_are_never_silently_one(
     page_size: int, shared: int, merged: int, aws: Aws, machines: Machines
