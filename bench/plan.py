@@ -112,7 +112,7 @@ def page_record(target_id: str, page: int, items: int) -> dict[str, Any]:
 
 def plan() -> str:
     """A target for each of 100,000 items of another crawl's run."""
-    source_run = plan_run(SOURCE, "source", STARTED_AT)
+    source_run = plan_run(SOURCE, "source", STARTED_AT, STARTED_AT)
     target = Target("source", *OWNER, {})
     s3, dynamodb = Files(), Records(TARGETS // PAGE, lambda number: page_record("source", number + 1, PAGE))
     pages, runs = PageStore(s3, "b"), RunStore(dynamodb, "runs")  # type: ignore[arg-type]
@@ -131,7 +131,7 @@ def plan() -> str:
     runs.record_latest(source_run, SOURCE)
     expansion = Expansion(lambda *_: None, pages, runs, {"buckets": SOURCE}, *OWNER)
     planned = Planner(pages, runs, lambda _: False).begin(
-        Crawl.from_dict({**CRAWL.as_dict(), "overlap": "allow"}), Execution("e", STARTED_AT), expansion
+        Crawl.from_dict({**CRAWL.as_dict(), "overlap": "allow"}), Execution("e", STARTED_AT, STARTED_AT), expansion
     )
     assert planned["targets"]["count"] == TARGETS
     assert len(json.dumps(planned)) < 5000

@@ -69,6 +69,7 @@ class CrawlMachine(Construct):
                     "execution": {
                         "id": sfn.JsonPath.string_at("$$.Execution.Id"),
                         "started_at": sfn.JsonPath.string_at("$$.Execution.StartTime"),
+                        "entered_at": sfn.JsonPath.string_at("$$.State.EnteredTime"),
                     },
                 }
             ),
@@ -130,7 +131,7 @@ class CrawlMachine(Construct):
         run_complete = sfn.Choice(self, "RunComplete?")
         run_complete.when(sfn.Condition.string_equals("$.outcome", "succeeded"), sfn.Succeed(self, "RunSucceeded"))
         run_complete.when(sfn.Condition.string_equals("$.outcome", "continues"), self._continue_run())
-        run_complete.otherwise(sfn.Fail(self, "RunFailed", error="RunIncomplete", cause_path="$.message"))
+        run_complete.otherwise(self._fail_run(functions).next(plan_run))
         finish_run.next(run_complete)
         self.state_machine = sfn.StateMachine(
             self,
@@ -146,6 +147,27 @@ class CrawlMachine(Construct):
         )
         store.bucket.grant_read(self.state_machine, "runs/*")
         store.runs.grant(self.state_machine, "dynamodb:PutItem")
+
+    def _fail_run(self, functions: Functions) -> tasks.LambdaInvoke:
+        """Fails the execution, by its token so that the cause is a plain sentence, but not when it is redriven."""
+        fail_run = tasks.LambdaInvoke(
+            self,
+            "FailRun",
+            lambda_function=functions.fail_run,
+            integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
+            payload=sfn.TaskInput.from_object(
+                {
+                    "run_id": sfn.JsonPath.string_at("$.run_id"),
+                    "message": sfn.JsonPath.string_at("$.message"),
+                    "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                    "token": sfn.JsonPath.task_token,
+                }
+            ),
+            task_timeout=sfn.Timeout.duration(Duration.minutes(2)),
+            retry_on_service_exceptions=False,
+        )
+        _retry(fail_run, [SinkError.__name__, FUNCTION_TIMEOUT, *LAMBDA_ERRORS])
+        return fail_run
 
     def _refused(self) -> sfn.Chain:
         """Ends the execution with the sentence that says what is wrong, without the JSON that Lambda puts around it."""

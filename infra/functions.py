@@ -1,4 +1,4 @@
-"""The four functions, and the asset that they share."""
+"""The five functions, and the asset that they share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PLAN_RUN_TIMEOUT = Duration.minutes(14)
 
 
 class Functions(Construct):
-    """`plan_run`, `fetch_page`, `sweep_items` and `finish_run`: one file of ``lambdas/`` each."""
+    """`plan_run`, `fetch_page`, `sweep_items`, `finish_run` and `fail_run`: one file of ``lambdas/`` each."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: Settings, crawls: Mapping[str, Crawl], store: ItemStore
@@ -63,26 +63,27 @@ class Functions(Construct):
         self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
         # Its own budget is 20 s, and a page of a query with its deletes may come on top.
         self.sweep_items = self._function("SweepItems", "sweep_items", memory_size=512, timeout=Duration.minutes(3))
+        self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
         for function in (self.plan_run, self.fetch_page):
             if function.role is not None:
                 grant_reads(function.role, crawls, settings.read_policies, other_accounts=_reader_role("*", settings))
         if self.plan_run.role is not None:
             grant_organization(self.plan_run.role, crawls)
-        self.plan_run.add_to_role_policy(self._may_look_at_executions())
+        self.plan_run.add_to_role_policy(self._may("states:DescribeExecution", "execution", "*CrawlStateMachine*:*"))
+        for action in ("states:SendTaskFailure", "states:SendTaskSuccess"):
+            self.fail_run.add_to_role_policy(self._may(action, "stateMachine", "*CrawlStateMachine*"))
         store.grant_sweep(self.sweep_items)
         store.grant_plan(self.plan_run)
         store.grant_turn_pages(self.fetch_page)
         store.grant_finish(self.finish_run)
+        store.grant_fail(self.fail_run)
 
-    def _may_look_at_executions(self) -> iam.PolicyStatement:
-        """Is the execution that has a lock still going? By name, because the machine depends on the function."""
-        executions = Stack.of(self).format_arn(
-            service="states",
-            resource="execution",
-            resource_name="*CrawlStateMachine*:*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    def _may(self, action: str, resource: str, name: str) -> iam.PolicyStatement:
+        """What a function does to the Crawl machine and its executions. By name, for the machine depends on it."""
+        arn = Stack.of(self).format_arn(
+            service="states", resource=resource, resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
-        return iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions])
+        return iam.PolicyStatement(actions=[action], resources=[arn])
 
     def _function(
         self,

@@ -89,3 +89,7 @@ class ItemStore(Construct):
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
         )
+
+    def grant_fail(self, grantee: iam.IGrantable) -> None:
+        """What FailRun does: it records that the execution failed."""
+        self.runs.grant(grantee, "dynamodb:UpdateItem")

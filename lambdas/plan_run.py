@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Plan the run that `event["input"]` asks for, in `event["execution"]` (`id` and `started_at`).
+    """Plan the run that `event["input"]` asks for, in `event["execution"]` (`id`, `started_at`, and
+    `entered_at`, when it came to planning).
 
     Returns `run`, `crawl`, where the `targets` lie, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`,
     the report of a dry run or the summary of a run that has come to its end.

@@ -115,6 +115,7 @@ class Machines:
     catalogue: Mapping[str, Any] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)  # executions
     started_at: str = STARTED_AT
+    entered_at: str = ""
     context: Any = field(default_factory=LambdaContext)
 
     def plan(self, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
@@ -124,7 +125,8 @@ class Machines:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plan_run, "_catalogue", lambda: parse_catalogue({"crawls": self.catalogue}))
             patch.setattr(plan_run, "_is_running", lambda execution: execution in self.running)
-            event = {"input": execution_input, "execution": {"id": execution, "started_at": self.started_at}}
+            times = {"started_at": self.started_at, "entered_at": self.entered_at or self.started_at}
+            event = {"input": execution_input, "execution": {"id": execution, **times}}
             return {**_through_json(plan_run.handler(event, self.context)), "execution": execution}
 
     def fetch(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,6 +151,21 @@ class Machines:
 
         event = {"run_id": planned["run"]["run_id"], "execution": planned["execution"]}
         return _through_json(finish_run.handler(event, self.context))
+
+    def fail(self, summary: Mapping[str, Any], execution: str = "execution-1") -> dict[str, Any]:
+        """What FailRun tells Step Functions of its task: `error` and `cause`, or `output`."""
+        import fail_run
+        from pageturner import clients
+
+        told: list[dict[str, Any]] = []
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("send_task_failure", "send_task_success"):
+                patch.setattr(clients.client("stepfunctions"), name, lambda **arguments: told.append(arguments))
+            event = {"run_id": summary["run_id"], "message": summary["message"], "execution": execution, "token": "t"}
+            fail_run.handler(_through_json(event), self.context)
+        (only,) = told
+        assert only.pop("taskToken") == "t"
+        return only
 
     def sweep(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
         import sweep_items

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import datetime
 from typing import Any
 
 from pageturner import targets
@@ -23,10 +22,14 @@ _TARGET = tuple(field.name for field in fields(Target))
 
 @dataclass(frozen=True)
 class Execution:
-    """The Step Functions execution that plans: its ARN, and when it began (ISO 8601)."""
+    """The Step Functions execution that plans: its ARN, and when it began and came to planning (ISO 8601).
+
+    One that is redriven plans long after it began.
+    """
 
     id: str
     started_at: str
+    entered_at: str
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Planner:
 
     def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion) -> dict[str, Any]:
         """Begin a run. Raises `OverlapError` where one of this crawl is going and the crawl does not allow two."""
-        run = targets.plan_run(crawl, execution.id, execution.started_at)
+        run = targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at)
         self._lock(crawl, run, execution)
         try:
             source = expansion.source_run(crawl)
@@ -71,8 +74,7 @@ class Planner:
                 f"{run_id} is still going, in {found.execution}; stop that first, or let it come to its end"
             )
         crawl = Crawl.from_dict(found.crawl)
-        resumed_at = datetime.fromisoformat(execution.started_at)
-        run = replace(Run(**found.run), deadline=targets.deadline(crawl, resumed_at))
+        run = replace(Run(**found.run), deadline=targets.deadline(crawl, execution.entered_at))
         self._lock(crawl, run, execution)
         key = f"runs/{run_id}/targets-{hashlib.sha256(execution.id.encode()).hexdigest()[:8]}.json"
         count = self._put_targets(key, self._unfinished(run, crawl))

@@ -133,8 +133,10 @@ class RunStore:
         )
 
     def resume(self, run: Run, execution_id: str) -> None:
-        """Record that a run goes on in another execution."""
-        self._update(run, "run", "SET execution = :execution REMOVE summary", {":execution": {"S": execution_id}})
+        """Record that a run goes on, in another execution or in one that was redriven."""
+        expression = "SET execution = :execution REMOVE summary DELETE failed_in :executions"
+        values = {":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}}
+        self._update(run, "run", expression, values)
 
     def lock(self, crawl_name: str, run: Run, execution_id: str, instead_of: Owner | None = None) -> Owner | None:
         """Take the lock of a crawl for a run; return who has it, where another execution does.
@@ -190,6 +192,26 @@ class RunStore:
         """Record how a run has ended, and that its execution has nothing more to do with it."""
         values = {":summary": {"S": json.dumps(summary)}, ":none": {"S": ""}}
         self._update(run, "run", "SET summary = :summary, execution = :none", values)
+
+    def record_failure(self, run_id: str, execution_id: str) -> bool:
+        """Record that an execution fails of its run. Returns False where it has, and has not resumed the run since."""
+        with as_sink_error(f"the failure of {run_id} was not recorded"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}},
+                    UpdateExpression="ADD failed_in :executions",
+                    ConditionExpression="NOT contains(failed_in, :execution)",
+                    ExpressionAttributeValues={
+                        ":execution": {"S": execution_id},
+                        ":executions": {"SS": [execution_id]},
+                    },
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                return False
+        return True
 
     def record_latest(self, run: Run, crawl: Crawl) -> None:
         """Record that the latest run that came to all that `crawl` lists is this one, unless there is a later one."""

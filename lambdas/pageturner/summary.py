@@ -199,7 +199,7 @@ def _sentence(run: Run, tally: Tally) -> str:
         why = f"{first['error']}: {first['cause']}"
     return (
         f"{tally.short:,} of {targets} not complete ({by_verdict}); {first['target_id']}: {why}. "
-        f'To go on where it ended: {{"resume": "{run.run_id}"}}'
+        f'To go on where it ended, redrive the execution, or start {{"resume": "{run.run_id}"}}'
     )
 
 

@@ -24,25 +24,29 @@ _KEPT = timedelta(days=400)
 _WRONG_SHOWN = 5
 
 
-def plan_run(crawl: Crawl, execution_id: str, started_at: str) -> Run:
+def plan_run(crawl: Crawl, execution_id: str, started_at: str, entered_at: str) -> Run:
     """Name the run that an execution begins: the same execution always gets the same name, so a retry is harmless.
 
-    `started_at` is Step Functions' ISO 8601 time of the execution.
+    `started_at` is Step Functions' ISO 8601 time of the execution, and `entered_at` that of its planning.
     """
     began = datetime.fromisoformat(started_at).astimezone(UTC)
     unique = hashlib.sha256(execution_id.encode()).hexdigest()[:8]
     return Run(
         run_id=f"{crawl.name}-{began:%Y%m%dT%H%M%SZ}-{unique}",
         date=f"{began:%Y-%m-%d}",
-        started_at=began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        deadline=deadline(crawl, began),
+        started_at=_text(began),
+        deadline=deadline(crawl, entered_at),
         expires_at=int((began + _KEPT).timestamp()),
     )
 
 
-def deadline(crawl: Crawl, began: datetime) -> str:
-    """By when a run that began, or was resumed, at this time is to have come to its end."""
-    return (began + timedelta(hours=crawl.deadline_hours)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def deadline(crawl: Crawl, entered_at: str) -> str:
+    """By when a run that was planned, or resumed, at this time is to have come to its end."""
+    return _text(datetime.fromisoformat(entered_at).astimezone(UTC) + timedelta(hours=crawl.deadline_hours))
+
+
+def _text(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable[Binding]) -> Iterator[Target]:

@@ -199,6 +199,35 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
     resumed_whole(deployed, run_id, source)
 
 
+def test_a_redriven_execution_resumes_its_run(deployed: Deployed, source: list[str]) -> None:
+    """The emulator has no RedriveExecution. On AWS it goes on with the state that failed, in the same execution."""
+    deployed.proxy.add(answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 8))
+    cause, run_id = failed(deployed, {"crawl": "objects"})
+    deployed.proxy.clear()
+    crawl = deployed.stepfunctions.describe_state_machine(stateMachineArn=deployed.outputs["CrawlMachineArn"])
+    machine = deployed.stepfunctions.create_state_machine(
+        name="redriven",
+        definition=json.dumps({**json.loads(crawl["definition"]), "StartAt": "FailRun"}),
+        roleArn=crawl["roleArn"],
+    )["stateMachineArn"]
+    execution = machine.replace(":stateMachine:", ":execution:") + ":same"
+    deployed.dynamodb.update_item(
+        TableName=deployed.outputs["RunsTable"],
+        Key={"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}},
+        UpdateExpression="SET failed_in = :executions",
+        ExpressionAttributeValues={":executions": {"SS": [execution]}},
+    )
+    state = json.dumps({"run_id": run_id, "message": cause, "outcome": "failed"})
+    started = deployed.stepfunctions.start_execution(stateMachineArn=machine, name="same", input=state)
+    assert started["executionArn"] == execution
+    ended = deployed.wait(execution)
+    assert ended["status"] == "SUCCEEDED", ended
+    summary = json.loads(ended["output"])
+    assert (summary["run_id"], summary["targets"]) == (run_id, {"complete": 1})
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == sorted(source)
+
+
 def test_the_same_token_twice_fails_the_target_and_keeps_its_page(deployed: Deployed, source: list[str]) -> None:
     def same_token(request: Request, content: bytes) -> Answer:
         sent = parse_qs(urlsplit(request.path).query)["continuation-token"][0]

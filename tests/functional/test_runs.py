@@ -143,7 +143,7 @@ def test_a_run_is_resumed_from_its_checkpoints(aws: Aws, machines: Machines) -> 
     machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
     first = machines.finish(planned)
     assert (first["outcome"], first["targets"]) == ("failed", {"unfinished": 1})
-    assert first["message"].endswith(f'To go on where it ended: {{"resume": "{first["run_id"]}"}}')
+    assert first["message"].endswith(f'redrive the execution, or start {{"resume": "{first["run_id"]}"}}')
 
     resumed = machines.run(aws, {"resume": first["run_id"]}, "execution-2")
     assert (resumed["run_id"], resumed["outcome"], resumed["pages"]) == (first["run_id"], "succeeded", 4)
@@ -153,6 +153,31 @@ def test_a_run_is_resumed_from_its_checkpoints(aws: Aws, machines: Machines) -> 
     again = machines.run(aws, {"resume": first["run_id"]}, "execution-3")
     assert "came to its end before, and nothing is left to resume" in again["message"]
     assert len(aws.object_keys("items/")) == 4
+
+
+@pytest.mark.usefixtures("source")
+def test_a_failed_execution_that_is_redriven_resumes_its_run(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+    summary = machines.finish(planned)
+    assert machines.fail(summary) == {"error": "RunIncomplete", "cause": summary["message"]}
+
+    # Days later, in the same execution: it is not late already.
+    machines.entered_at = LATER
+    resumes = json.loads(machines.fail(summary)["output"])
+    assert resumes == {"resume": summary["run_id"]}
+    resumed = machines.plan(resumes)
+    assert resumed["run"]["deadline"] == "2127-01-02T00:00:00.000Z"
+    # When it fails of it again, it does so, and does not go round.
+    summary = machines.finish(resumed)
+    assert machines.fail(summary) == {"error": "RunIncomplete", "cause": summary["message"]}
+
+    whole = machines.run(aws, resumes, "execution-2")
+    assert (whole["run_id"], whole["outcome"]) == (summary["run_id"], "succeeded")
+    assert keys_by_manifest(aws, whole) == keys_in_dynamodb(aws) == KEYS
+    # Its run was resumed elsewhere meanwhile.
+    assert json.loads(machines.fail(summary)["output"]) == resumes
+    assert "nothing is left to resume" in machines.run(aws, resumes)["message"]
 
 
 @pytest.mark.usefixtures("source")

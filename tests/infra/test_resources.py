@@ -68,8 +68,8 @@ def test_the_standard_machine_may_start_only_the_page_loop(resources: dict[str, 
 
 
 def test_functions(template: Template) -> None:
-    template.resource_count_is("AWS::Lambda::Function", 4)
-    timeouts = {"plan_run": 840, "fetch_page": 60, "sweep_items": 180, "finish_run": 900}
+    template.resource_count_is("AWS::Lambda::Function", 5)
+    timeouts = {"plan_run": 840, "fetch_page": 60, "sweep_items": 180, "finish_run": 900, "fail_run": 30}
     for handler, timeout in timeouts.items():
         template.has_resource_properties(
             "AWS::Lambda::Function",
@@ -86,7 +86,7 @@ def test_functions(template: Template) -> None:
 
 def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 6
+    assert len(groups) == 7
     assert {group["RetentionInDays"] for group in groups} == {30}
 
 

@@ -124,7 +124,7 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
         for name, state in itertools.chain(states(page_loop), states(crawl_machine))
         if state["Type"] == "Task"
     ]
-    names = {"FetchPage", "PlanRun", "FinishRun", "TurnPages", "RecordVerdict", "SweepItems", "ContinueRun"}
+    names = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "TurnPages", "RecordVerdict", "SweepItems", "ContinueRun"}
     assert {name for name, _ in tasks} == names
     assert all(0 < state["TimeoutSeconds"] <= 960 for _, state in tasks)
     assert all(state["Retry"] for _, state in tasks)
@@ -227,8 +227,19 @@ def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[
         {"Variable": "$.outcome", "StringEquals": "succeeded", "Next": "RunSucceeded"},
         {"Variable": "$.outcome", "StringEquals": "continues", "Next": "ContinueRun"},
     ]
-    failed = crawl_machine["States"][question["Default"]]
-    assert failed == {"Type": "Fail", "Error": "RunIncomplete", "CausePath": "$.message"}
+    assert question["Default"] == "FailRun"
+    fail_run = crawl_machine["States"]["FailRun"]
+    # By its token, so that the cause is the sentence alone.
+    assert fail_run["Resource"].endswith(":states:::lambda:invoke.waitForTaskToken")
+    assert fail_run["Parameters"]["Payload"] == {
+        "run_id.$": "$.run_id",
+        "message.$": "$.message",
+        "execution.$": "$$.Execution.Id",
+        "token.$": "$$.Task.Token",
+    }
+    # A Fail state would fail again when it is redriven; this one answers with an input that resumes the run.
+    assert fail_run["Next"] == "PlanRun"
+    assert not [name for name, state in states(crawl_machine) if state["Type"] == "Fail" and name != "CrawlRefused"]
 
 
 def test_an_execution_that_goes_on_elsewhere_still_has_its_summary_for_output(crawl_machine: dict[str, Any]) -> None:

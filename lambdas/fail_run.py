@@ -1,0 +1,40 @@
+"""FailRun: fails the execution of a run that is not complete, in words; and when it is redriven, has the run go on.
+
+A Fail state would fail again at every redrive (Step Functions Developer Guide, "Redriving executions").
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pageturner import clients, telemetry
+from pageturner.run_store import RunStore
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+ERROR = "RunIncomplete"
+# Step Functions API Reference, SendTaskFailure.
+_LONGEST_CAUSE = 32_768
+
+
+@telemetry.logger.inject_lambda_context
+def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
+    """Fail the task of `event["token"]` with `event["message"]`, for the run `event["run_id"]`.
+
+    Where `event["execution"]` has failed of it before, it has been redriven since: then the task succeeds, with the
+    input of PlanRun that resumes the run.
+    """
+    run_id, token = event["run_id"], event["token"]
+    telemetry.logger.set_correlation_id(run_id)
+    runs = RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"])
+    stepfunctions = clients.client("stepfunctions")
+    if runs.record_failure(run_id, event["execution"]):
+        telemetry.logger.warning("run failed", extra={"reason": event["message"]})
+        stepfunctions.send_task_failure(taskToken=token, error=ERROR, cause=event["message"][:_LONGEST_CAUSE])
+    else:
+        telemetry.logger.info("redriven")
+        stepfunctions.send_task_success(taskToken=token, output=json.dumps({"resume": run_id}))
