@@ -93,7 +93,8 @@ class Records:
             record = self._page(number)
             if prefix == "sweep#":
                 target_id = record["sk"]["S"].split("#")[1]
-                record = {"sk": {"S": f"sweep#{target_id}"}, "stale": {"N": "0"}, "kept_because": {"S": ""}}
+                record = {"sk": {"S": f"sweep#{target_id}"}, "stale": {"N": "0"}, "merged": {"N": "0"}}
+                record["kept_because"] = {"S": ""}
             yield {"Items": [record]}
 
 
