@@ -16,7 +16,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.functions import FETCH_PAGE_TIMEOUT, PLAN_RUN_TIMEOUT, Functions
+from infra.functions import FETCH_PAGE_TIMEOUT, PLAN_RUN_TIMEOUT, Functions, crawl_machine_name
 from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
 from infra.page_loop import FUNCTION_TIMEOUT, LAMBDA_ERRORS, PageLoop
 from pageturner.errors import (
@@ -136,6 +136,7 @@ class CrawlMachine(Construct):
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
+            state_machine_name=crawl_machine_name(self),
             state_machine_type=sfn.StateMachineType.STANDARD,
             definition_body=sfn.DefinitionBody.from_chainable(plan_run.next(anything_to_do)),
             tracing_enabled=True,

@@ -69,9 +69,10 @@ class Functions(Construct):
                 grant_reads(function.role, crawls, settings.read_policies, other_accounts=_reader_role("*", settings))
         if self.plan_run.role is not None:
             grant_organization(self.plan_run.role, crawls)
-        self.plan_run.add_to_role_policy(self._may("states:DescribeExecution", "execution", "*CrawlStateMachine*:*"))
+        name = crawl_machine_name(self)
+        self.plan_run.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
         for action in ("states:SendTaskFailure", "states:SendTaskSuccess"):
-            self.fail_run.add_to_role_policy(self._may(action, "stateMachine", "*CrawlStateMachine*"))
+            self.fail_run.add_to_role_policy(self._may(action, "stateMachine", name))
         store.grant_sweep(self.sweep_items)
         store.grant_plan(self.plan_run)
         store.grant_turn_pages(self.fetch_page)
@@ -119,6 +120,11 @@ class Functions(Construct):
                 **(environment or {}),
             },
         )
+
+
+def crawl_machine_name(scope: Construct) -> str:
+    """The Crawl machine's name, by which people find it, and functions that it depends on are permitted to know it."""
+    return f"{Stack.of(scope).stack_name}-Crawl"
 
 
 def _reader_role(account: str, settings: Settings) -> str:

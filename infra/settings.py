@@ -15,7 +15,8 @@ from infra.catalogue import read_catalogue
 from pageturner.crawl import Crawl
 
 # CloudFormation's own rule.
-_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+# The names of the state machines begin with it, and have at most 80 characters.
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")
 # IAM's and STS's own rules.
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
@@ -58,7 +59,7 @@ class Settings:
     def __post_init__(self) -> None:
         if not _STACK_NAME.fullmatch(self.stack_name):
             raise SettingError(
-                f'stack_name is "{self.stack_name}"; it must be a letter and then up to 127 letters, digits, hyphens'
+                f'stack_name is "{self.stack_name}"; it must be a letter and then up to 69 letters, digits, hyphens'
             )
         if not _ROLE_NAME.fullmatch(self.reader_role):
             raise SettingError(

@@ -67,6 +67,27 @@ def test_the_standard_machine_may_start_only_the_page_loop(resources: dict[str, 
     assert statement["Resource"]["Ref"].startswith("PageLoopStateMachine")
 
 
+def test_the_crawl_machine_has_the_name_by_which_functions_may_know_it(resources: dict[str, Any]) -> None:
+    names = {
+        each["Properties"]["StateMachineName"]
+        for each in resources.values()
+        if each["Type"] == "AWS::StepFunctions::StateMachine"
+    }
+    assert names == {"Pageturner-Crawl", "Pageturner-PageLoop"}
+    permitted = {
+        (action, statement["Resource"]["Fn::Join"][1][-1])
+        for role in ("FunctionsPlanRun", "FunctionsFailRun")
+        for statement in statements(resources, role)
+        for action in [*([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])]
+        if action.startswith("states:")
+    }
+    assert permitted == {
+        ("states:DescribeExecution", ":execution:Pageturner-Crawl:*"),
+        ("states:SendTaskFailure", ":stateMachine:Pageturner-Crawl"),
+        ("states:SendTaskSuccess", ":stateMachine:Pageturner-Crawl"),
+    }
+
+
 def test_functions(template: Template) -> None:
     template.resource_count_is("AWS::Lambda::Function", 5)
     timeouts = {"plan_run": 840, "fetch_page": 60, "sweep_items": 180, "finish_run": 900, "fail_run": 30}
