@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.emulator import PROJECT
 from pageturner import clients
 from pageturner.errors import (
     AccessDeniedError,
@@ -261,6 +262,21 @@ def run_again(aws: Aws, machines: Machines, **changes: Any) -> dict[str, Any]:
     machines.started_at = LATER
     machines.catalogue = {"c": {**CRAWL, **changes}}
     return machines.run(aws, {"crawl": "c"}, "execution-2")
+
+
+@pytest.mark.usefixtures("source")
+def test_every_field_of_output_and_manifest_is_in_the_reference(aws: Aws, machines: Machines) -> None:
+    reference = (PROJECT / "docs" / "reference.md").read_text(encoding="utf-8")
+    summary = machines.run(aws, {"crawl": "c", "split": 2})
+    limited = machines.run(aws, {"crawl": "c", "pagination_config": {"MaxItems": 1}}, "execution-2")
+    planned = machines.plan({"crawl": "c"}, "execution-3")
+    unfinished = machines.finish(planned)
+    names = {*summary}
+    for run in (summary, limited, unfinished):
+        manifest = aws.json(f"runs/{run['run_id']}/manifest.json")
+        names |= {*manifest, *(name for each in [*manifest["files"], *manifest["targets"]] for name in each)}
+    assert {"part", "resume_token"} <= names
+    assert [name for name in sorted(names) if f"`{name}`" not in reference] == []
 
 
 @pytest.mark.usefixtures("source")
