@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 ACCOUNT = "123456789012"
@@ -18,6 +19,16 @@ REGION = "us-east-1"
 # So far ahead that every item of an earlier run is older, and no deadline is near.
 STARTED_AT = "2126-02-03T04:05:06.789Z"
 LOOP_STARTED_AT = "2026-02-03T04:05:06.789Z"
+
+# The same examples every time, and no test that fails because a machine is slow.
+settings.register_profile(
+    "tests",
+    derandomize=True,
+    deadline=None,
+    print_blob=False,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("tests")
 
 
 class LambdaContext:

@@ -237,7 +237,5 @@ class Schedules(RuleBasedStateMachine):
         return [file["key"] for file in files(listing)]
 
 
-Schedules.TestCase.settings = settings(
-    max_examples=2000, stateful_step_count=40, derandomize=True, deadline=None, print_blob=False
-)
+Schedules.TestCase.settings = settings(max_examples=2000, stateful_step_count=40)
 TestSchedules = Schedules.TestCase

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.paginate import TokenDecoder, TokenEncoder
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pageturner import api, pagination
@@ -30,9 +30,7 @@ TOKENS: dict[tuple[str, str], st.SearchStrategy[Any]] = {
 
 
 @pytest.mark.parametrize("api_call", TOKENS, ids=" ".join)
-@settings(
-    derandomize=True, deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_token_arrives_as_it_left(api_call: tuple[str, str], data: st.DataObject, aws: Aws) -> None:
     service, operation = api_call

@@ -49,7 +49,7 @@ ENTRIES = st.builds(
 OBJECTS = Crawl("b", "s3", "list_objects_v2", {"Bucket": "b"})
 
 
-@settings(derandomize=True, deadline=None, max_examples=800)
+@settings(max_examples=800)
 @given(entry=ENTRIES | JSON)
 def test_any_catalogue(entry: Any) -> None:
     with contextlib.suppress(InvalidCrawlError):
@@ -58,7 +58,7 @@ def test_any_catalogue(entry: Any) -> None:
         assert Crawl.from_dict(json.loads(json.dumps(crawls["c"].as_dict()))) == crawls["c"]
 
 
-@settings(derandomize=True, deadline=None, max_examples=800)
+@settings(max_examples=800)
 @given(document=st.one_of(JSON, ENTRIES, st.dictionaries(st.sampled_from([*KEYS, "crawl", "resume", "dry_run"]), JSON)))
 def test_any_input(document: Any) -> None:
     with contextlib.suppress(InvalidCrawlError):
