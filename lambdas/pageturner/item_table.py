@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import ClientError
-
+from pageturner.conditional_write import conditional_write
 from pageturner.errors import SinkError, as_sink_error
 from pageturner.page_state import Run, Target
 from pageturner.page_store import CommittedPage
@@ -109,12 +108,7 @@ class ItemTable:
             retire = self._dynamodb.update_item
             request["UpdateExpression"] = "SET stale_since = if_not_exists(stale_since, :since)"
             request["ExpressionAttributeValues"][":since"] = {"S": run.started_at}
-        with as_sink_error(f"a stale item of table {self._table} was not dealt with"):
-            try:
-                retire(**request)
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                    raise
+        conditional_write(f"a stale item of table {self._table} was not dealt with", retire, **request)
 
 
 def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:

@@ -15,8 +15,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import ClientError
-
+from pageturner.conditional_write import conditional_write
 from pageturner.crawl import Crawl
 from pageturner.errors import as_sink_error
 from pageturner.page_state import Place, Run, Target
@@ -156,37 +155,31 @@ class RunStore:
             "execution": {"S": execution_id},
             "expires_at": {"N": str(int(until.timestamp()))},
         }
-        with as_sink_error(f"the lock of {crawl_name} was not taken"):
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item=lock,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                    raise
-                held = self._dynamodb.get_item(TableName=self._table, Key=_lock_key(crawl_name), ConsistentRead=True)
-            else:
-                return None
+        if conditional_write(
+            f"the lock of {crawl_name} was not taken",
+            self._dynamodb.put_item,
+            TableName=self._table,
+            Item=lock,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+        ):
+            return None
+        with as_sink_error(f"the lock of {crawl_name} was not read"):
+            held = self._dynamodb.get_item(TableName=self._table, Key=_lock_key(crawl_name), ConsistentRead=True)
         if "Item" not in held:  # given back just now
             return self.lock(crawl_name, run, execution_id, instead_of)
         return Owner(held["Item"]["run_id"]["S"], held["Item"]["execution"]["S"])
 
     def unlock(self, crawl_name: str, execution_id: str) -> None:
         """Give back the lock of a crawl, where this execution has it."""
-        with as_sink_error(f"the lock of {crawl_name} was not given back"):
-            try:
-                self._dynamodb.delete_item(
-                    TableName=self._table,
-                    Key=_lock_key(crawl_name),
-                    ConditionExpression="execution = :mine",
-                    ExpressionAttributeValues={":mine": {"S": execution_id}},
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                    raise
+        conditional_write(
+            f"the lock of {crawl_name} was not given back",
+            self._dynamodb.delete_item,
+            TableName=self._table,
+            Key=_lock_key(crawl_name),
+            ConditionExpression="execution = :mine",
+            ExpressionAttributeValues={":mine": {"S": execution_id}},
+        )
 
     def finish(self, run: Run, summary: Mapping[str, Any]) -> None:
         """Record how a run has ended, and that its execution has nothing more to do with it."""
@@ -195,39 +188,28 @@ class RunStore:
 
     def record_failure(self, run_id: str, execution_id: str) -> bool:
         """Record that an execution fails of its run. Returns False where it has, and has not resumed the run since."""
-        with as_sink_error(f"the failure of {run_id} was not recorded"):
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key={"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}},
-                    UpdateExpression="ADD failed_in :executions",
-                    ConditionExpression="NOT contains(failed_in, :execution)",
-                    ExpressionAttributeValues={
-                        ":execution": {"S": execution_id},
-                        ":executions": {"SS": [execution_id]},
-                    },
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                    raise
-                return False
-        return True
+        return conditional_write(
+            f"the failure of {run_id} was not recorded",
+            self._dynamodb.update_item,
+            TableName=self._table,
+            Key={"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}},
+            UpdateExpression="ADD failed_in :executions",
+            ConditionExpression="NOT contains(failed_in, :execution)",
+            ExpressionAttributeValues={":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}},
+        )
 
     def record_latest(self, run: Run, crawl: Crawl) -> None:
         """Record that the latest run that came to all that `crawl` lists is this one, unless there is a later one."""
         key = {"pk": {"S": f"latest#{crawl.name}"}, "sk": {"S": crawl.listing_hash}}
         item = {**key, "run_id": {"S": run.run_id}, "started_at": {"S": run.started_at}, "expires_at": _expires_at(run)}
-        with as_sink_error(f"the latest run of {crawl.name} was not recorded"):
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item=cast(Any, item),
-                    ConditionExpression="attribute_not_exists(pk) OR started_at < :started_at",
-                    ExpressionAttributeValues={":started_at": {"S": run.started_at}},
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                    raise
+        conditional_write(
+            f"the latest run of {crawl.name} was not recorded",
+            self._dynamodb.put_item,
+            TableName=self._table,
+            Item=item,
+            ConditionExpression="attribute_not_exists(pk) OR started_at < :started_at",
+            ExpressionAttributeValues={":started_at": {"S": run.started_at}},
+        )
 
     def latest(self, crawl: Crawl) -> str | None:
         """The latest run that came to all that `crawl` lists, or None where there is none."""
@@ -283,19 +265,14 @@ class RunStore:
     def claim_sweep(self, run: Run, target: Target) -> bool:
         """Whether it is this target that sweeps the items of its listing: the first that asks, and no other."""
         item = {**_key(run, f"sweeper#{target.listing_id}"), "expires_at": _expires_at(run)}
-        with as_sink_error(f"the sweep of {target.listing_id} was not claimed"):
-            try:
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item={**item, "target_id": {"S": target.target_id}},
-                    ConditionExpression="attribute_not_exists(pk) OR target_id = :mine",
-                    ExpressionAttributeValues={":mine": {"S": target.target_id}},
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                    raise
-                return False
-        return True
+        return conditional_write(
+            f"the sweep of {target.listing_id} was not claimed",
+            self._dynamodb.put_item,
+            TableName=self._table,
+            Item={**item, "target_id": {"S": target.target_id}},
+            ConditionExpression="attribute_not_exists(pk) OR target_id = :mine",
+            ExpressionAttributeValues={":mine": {"S": target.target_id}},
+        )
 
     def record_sweep(self, run: Run, listing_id: str, record: SweepRecord) -> None:
         """Record that the items of a listing have been swept."""
