@@ -14,8 +14,7 @@ from constructs import Node
 from infra.catalogue import read_catalogue
 from pageturner.crawl import Crawl
 
-# CloudFormation's own rule.
-# The names of the state machines begin with it, and have at most 80 characters.
+# CloudFormation's own rule, and shorter: the names of the state machines begin with it, of at most 80 characters.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")
 # IAM's and STS's own rules.
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)

@@ -13,7 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pageturner import clients, telemetry
 from pageturner.errors import ThrottledError
 from pageturner.item_table import ItemTable
-from pageturner.page_state import PageState
+from pageturner.page_state import PageState, utc_text
 from pageturner.page_step import PageStep, Turned
 from pageturner.page_store import PageStore
 from pageturner.run_store import RunStore
@@ -91,6 +91,5 @@ def _handed_back(turned: Turned, loop_started_at: str, began: datetime) -> dict[
     not_before = began + timedelta(seconds=turned.place.interval)
     if not_before > datetime.now(UTC):
         # Step Functions' timestamps go by seconds.
-        text = not_before.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return {**place, "next": "pause", "not_before": text}
+        return {**place, "next": "pause", "not_before": utc_text(not_before)}
     return place

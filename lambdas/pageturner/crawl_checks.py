@@ -24,7 +24,7 @@ from pageturner import api, pagination, split
 from pageturner.bindings import literal_bindings
 from pageturner.expression_shapes import FindsNothingError, shape_found
 from pageturner.messages import listed, nearest, shown
-from pageturner.paginators import NEEDED, NEVER_ENDING, STATED, as_lists, paginator_of
+from pageturner.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
 
 SCHEMA = json.loads(Path(__file__).with_name("crawls.schema.json").read_text(encoding="utf-8"))
 KEYS: Mapping[str, Mapping[str, Any]] = SCHEMA["definitions"]["crawl"]["properties"]
@@ -184,12 +184,11 @@ def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if not _is_known(entry):
         return
     service, operation = entry["service"], entry["operation"]
-    stated = {name: entry[name] for name in STATED if name in entry}
-    wrong = list(_check_stated(stated, api.operation_model(service, operation), place))
+    wrong = list(_check_stated(_stated(entry), api.operation_model(service, operation), place))
     yield from wrong
     if wrong:
         return
-    paginator = paginator_of(service, operation, as_lists(stated))
+    paginator = paginator_of(service, operation, _stated(entry))
     if paginator.missing:
         lacking = [name for name in NEEDED if name not in paginator.definition]
         yield (
@@ -197,7 +196,11 @@ def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
             f"{paginator.missing}; state {listed(lacking)} in the crawl"
         )
         return
-    yield from _check_pagination_config(entry, place)
+    yield from _check_pagination_config(entry, paginator.definition, place)
+
+
+def _stated(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: entry[name] for name in STATED if name in entry}
 
 
 def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) -> Iterable[str]:
@@ -216,10 +219,8 @@ def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) 
         yield f"{place}.output_token: there must be one for each input_token, in the same order"
 
 
-def _check_pagination_config(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+def _check_pagination_config(entry: Mapping[str, Any], definition: Mapping[str, Any], place: str) -> Iterable[str]:
     service, operation, config = entry["service"], entry["operation"], entry.get("pagination_config", {})
-    stated = {name: entry[name] for name in STATED if name in entry}
-    definition = paginator_of(service, operation, as_lists(stated)).definition
     place = f"{place}.pagination_config"
     if "PageSize" in config and "limit_key" not in definition:
         yield f"{place}.PageSize: {service} {operation} has no parameter that sets the size of a page; leave it out"
@@ -239,30 +240,26 @@ def _check_pagination_config(entry: Mapping[str, Any], place: str) -> Iterable[s
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     """`search`, which goes over a page, and `key`, which goes over an item."""
+    output = api.operation_model(entry["service"], entry["operation"]).output_shape if _is_known(entry) else None
     if "search" in entry:
-        output = api.operation_model(entry["service"], entry["operation"]).output_shape if _is_known(entry) else None
         yield from _check_expression(entry["search"], f"{place}.search", output)
     if "key" in entry:
-        yield from _check_expression(entry["key"], f"{place}.key", _item_shape(entry))
+        yield from _check_expression(
+            entry["key"], f"{place}.key", None if output is None else _item_shape(entry, output)
+        )
 
 
-def _item_shape(entry: Mapping[str, Any]) -> Any:
-    """The shape of the items that a crawl is about; None where that is not known, or not right."""
-    if not _is_known(entry):
-        return None
-    service, operation = entry["service"], entry["operation"]
-    stated = {name: entry[name] for name in STATED if name in entry}
-    definition = paginator_of(service, operation, as_lists(stated)).definition
-    primary = pagination.result_keys(definition)[0] if "result_key" in definition else None
-    expression = entry.get("search", primary)
+def _item_shape(entry: Mapping[str, Any], output: Any) -> Any:
+    """The shape of the items that a crawl makes of a page of shape `output`; None where it is not known or wrong."""
+    definition = paginator_of(entry["service"], entry["operation"], _stated(entry)).definition
+    expression = entry.get("search", pagination.result_keys(definition)[0] if "result_key" in definition else None)
     try:
-        found = shape_found(expression, api.operation_model(service, operation).output_shape) if expression else None
+        found = shape_found(expression, output) if expression else None
     except (JMESPathError, FindsNothingError):
         return None
-    if found is not None and found.type_name == "list":
-        return found.member
-    # An entry of a map is an item of our own making.
-    return None if found is not None and found.type_name == "map" else found
+    if found is None or found.type_name == "map":  # an entry of a map is an item of our own making
+        return None
+    return found.member if found.type_name == "list" else found
 
 
 def _check_expression(expression: str, place: str, shape: Any = None) -> Iterable[str]:

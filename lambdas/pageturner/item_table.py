@@ -118,19 +118,20 @@ def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> b
 
 
 def _item(record: Mapping[str, Any], target: Target, primary: str, page_object: str, line: int) -> dict[str, Any]:
+    # A text that is its own key can be as large as a page.
+    key = sort_key(record["key"])
     own = record["result_key"] == primary
     item: dict[str, Any] = {
         "pk": {"S": partition_key(record["crawl"], target)},
         # A folder and a file may have the same name.
-        "sk": {"S": sort_key(record["key"] if own else f"{record['result_key']}#{record['key']}")},
+        "sk": {"S": key if own else sort_key(f"{record['result_key']}#{record['key']}")},
+        "key": {"S": key},
         "pass": {"N": str(record["pass"])},
         "page_object": {"S": page_object},
         "line": {"N": str(line)},
     }
     for name in ("crawl", "run_id", "account", "region", "target", "result_key", "fetched_at"):
         item[name] = {"S": record[name]}
-    # A text that is its own key can be as large as a page.
-    item["key"] = {"S": sort_key(record["key"])}
     if not is_large(record):
         item["item"] = {"S": record["item"]}
     return item

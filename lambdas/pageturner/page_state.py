@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from pageturner.crawl import Crawl
@@ -66,6 +67,11 @@ class Target:
         """The inverse of `as_dict`."""
         part = document.get("part")
         return cls(**{**document, "part": Part(**part) if part else None})
+
+
+def utc_text(time: datetime) -> str:
+    """A time of UTC as all records and states have it: ISO 8601, so that earlier times are lesser texts."""
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def part_id(listing_id: str, number: int) -> str:

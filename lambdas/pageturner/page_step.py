@@ -18,7 +18,7 @@ from pageturner import api, errors, page_fetch, pagination
 from pageturner.crawl import Crawl
 from pageturner.identity import keys_of
 from pageturner.item_table import ItemTable, is_large
-from pageturner.page_state import PageState, Place
+from pageturner.page_state import PageState, Place, utc_text
 from pageturner.page_store import CommittedPage, End, Facts, PageStore
 from pageturner.records import item_json, records
 from pageturner.run_store import PageRecord, RunStore
@@ -157,7 +157,7 @@ def _interval(interval: float, state: PageState) -> float:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(datetime.now(UTC))
 
 
 def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:

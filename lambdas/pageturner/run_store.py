@@ -118,9 +118,8 @@ class RunStore:
 
     def find(self, run_id: str) -> RunRecord | None:
         """Return the record of a run, or None where there is none."""
-        key = {"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}}
         with as_sink_error(f"{run_id} was not looked up"):
-            answer = self._dynamodb.get_item(TableName=self._table, Key=cast(Any, key), ConsistentRead=True)
+            answer = self._dynamodb.get_item(TableName=self._table, Key=_key(run_id, "run"), ConsistentRead=True)
         item = answer.get("Item")
         if item is None:
             return None
@@ -192,7 +191,7 @@ class RunStore:
             f"the failure of {run_id} was not recorded",
             self._dynamodb.update_item,
             TableName=self._table,
-            Key={"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}},
+            Key=_key(run_id, "run"),
             UpdateExpression="ADD failed_in :executions",
             ConditionExpression="NOT contains(failed_in, :execution)",
             ExpressionAttributeValues={":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}},
@@ -239,7 +238,7 @@ class RunStore:
             found = self._dynamodb.query(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-                ExpressionAttributeValues={":pk": _key(run, "")["pk"], ":sk": {"S": f"page#{target_id}#"}},
+                ExpressionAttributeValues={":pk": _key(run.run_id, "")["pk"], ":sk": {"S": f"page#{target_id}#"}},
                 ScanIndexForward=False,
                 ConsistentRead=True,
                 Limit=1,
@@ -260,11 +259,11 @@ class RunStore:
         """Remove the verdict records of targets that are paged again."""
         for target_id in target_ids:
             with as_sink_error(f"the verdict of {target_id} was not removed"):
-                self._dynamodb.delete_item(TableName=self._table, Key=_key(run, f"verdict#{target_id}"))
+                self._dynamodb.delete_item(TableName=self._table, Key=_key(run.run_id, f"verdict#{target_id}"))
 
     def claim_sweep(self, run: Run, target: Target) -> bool:
         """Whether it is this target that sweeps the items of its listing: the first that asks, and no other."""
-        item = {**_key(run, f"sweeper#{target.listing_id}"), "expires_at": _expires_at(run)}
+        item = {**_key(run.run_id, f"sweeper#{target.listing_id}"), "expires_at": _expires_at(run)}
         return conditional_write(
             f"the sweep of {target.listing_id} was not claimed",
             self._dynamodb.put_item,
@@ -326,7 +325,7 @@ class RunStore:
         answers = self._dynamodb.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-            ExpressionAttributeValues={":pk": _key(run, "")["pk"], ":sk": {"S": prefix}},
+            ExpressionAttributeValues={":pk": _key(run.run_id, "")["pk"], ":sk": {"S": prefix}},
             ConsistentRead=True,
         )
         with as_sink_error(f"the records of {run.run_id} were not read"):
@@ -338,13 +337,13 @@ class RunStore:
         with as_sink_error(f"{sk} of {run.run_id} was not recorded"):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=_key(run, sk),
+                Key=_key(run.run_id, sk),
                 UpdateExpression=expression,
                 ExpressionAttributeValues=values,
             )
 
     def _put(self, of: Run, sk: str, **values: Any) -> None:
-        item = {**_key(of, sk), "expires_at": _expires_at(of)}
+        item = {**_key(of.run_id, sk), "expires_at": _expires_at(of)}
         for name, value in values.items():
             if value is None:
                 continue
@@ -360,8 +359,8 @@ def _lock_key(crawl_name: str) -> dict[str, Any]:
     return {"pk": {"S": f"lock#{crawl_name}"}, "sk": {"S": "lock"}}
 
 
-def _key(run: Run, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": f"run#{run.run_id}"}, "sk": {"S": sk}}
+def _key(run_id: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": f"run#{run_id}"}, "sk": {"S": sk}}
 
 
 def _expires_at(run: Run) -> dict[str, str]:

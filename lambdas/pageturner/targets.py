@@ -17,7 +17,7 @@ from pageturner.crawl import Crawl
 from pageturner.crawl_checks import check_parameters
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import shown
-from pageturner.page_state import Run, Target, part_id
+from pageturner.page_state import Run, Target, part_id, utc_text
 
 # For as long as someone may still ask about a run.
 _KEPT = timedelta(days=400)
@@ -34,7 +34,7 @@ def plan_run(crawl: Crawl, execution_id: str, started_at: str, entered_at: str) 
     return Run(
         run_id=f"{crawl.name}-{began:%Y%m%dT%H%M%SZ}-{unique}",
         date=f"{began:%Y-%m-%d}",
-        started_at=_text(began),
+        started_at=utc_text(began),
         deadline=deadline(crawl, entered_at),
         expires_at=int((began + _KEPT).timestamp()),
     )
@@ -42,11 +42,7 @@ def plan_run(crawl: Crawl, execution_id: str, started_at: str, entered_at: str) 
 
 def deadline(crawl: Crawl, entered_at: str) -> str:
     """By when a run that was planned, or resumed, at this time is to have come to its end."""
-    return _text(datetime.fromisoformat(entered_at).astimezone(UTC) + timedelta(hours=crawl.deadline_hours))
-
-
-def _text(time: datetime) -> str:
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(datetime.fromisoformat(entered_at).astimezone(UTC) + timedelta(hours=crawl.deadline_hours))
 
 
 def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable[Binding]) -> Iterator[Target]:

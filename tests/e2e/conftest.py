@@ -136,11 +136,9 @@ class Deployed:
 
     def abort_page_loops(self) -> int:
         """Abort all PageLoops that run. Returns how many there were."""
-        found = self.stepfunctions.list_executions(stateMachineArn=self.outputs["PageLoopArn"], statusFilter="RUNNING")[
-            "executions"
-        ]
+        found = self.running("PageLoopArn")
         for loop in found:
-            self.stepfunctions.stop_execution(executionArn=loop["executionArn"])
+            self.stepfunctions.stop_execution(executionArn=loop)
         return len(found)
 
     def kill_functions(self, name: str) -> int:
@@ -153,11 +151,11 @@ class Deployed:
                     killed += 1
         return killed
 
-    def running(self) -> list[str]:
-        """The executions of the Crawl machine that run."""
-        found = self.stepfunctions.list_executions(
-            stateMachineArn=self.outputs["CrawlMachineArn"], statusFilter="RUNNING"
-        )["executions"]
+    def running(self, machine: str = "CrawlMachineArn") -> list[str]:
+        """The executions that run of the machine that the stack has as this output."""
+        found = self.stepfunctions.list_executions(stateMachineArn=self.outputs[machine], statusFilter="RUNNING")[
+            "executions"
+        ]
         return [execution["executionArn"] for execution in found]
 
     def children(self, execution: str) -> list[str]:

@@ -291,47 +291,35 @@ def test_items_give_parameters_regions_and_what_their_own_target_had(aws: Aws, m
         assert target["parameters"]["serviceName"].rpartition(":")[2].startswith("service/")
 
 
-def test_an_expression_that_finds_nothing_is_an_error(aws: Aws, machines: Machines) -> None:
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("item.Nme", r'for_each\.parameters\.Bucket: "item\.Nme" finds nothing in {"item"'),
+        ("join('', item.Nme)", r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'),
+        ("length(item.Name)", r"for_each gives s3 list_objects_v2 .* Invalid type for parameter Buck"),
+    ],
+)
+def test_an_expression_that_gives_no_parameters_is_an_error(
+    expression: str, said: str, aws: Aws, machines: Machines
+) -> None:
     make_buckets(2)
     machines.catalogue = {
         "buckets": BUCKETS,
-        "objects": {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": {"Bucket": "item.Nme"}}},
+        "objects": {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": {"Bucket": expression}}},
     }
     machines.run(aws, {"crawl": "buckets"})
-    with pytest.raises(InvalidCrawlError, match=r'for_each\.parameters\.Bucket: "item\.Nme" finds nothing in {"item"'):
+    with pytest.raises(InvalidCrawlError, match=said):
         machines.plan({"crawl": "objects"}, "execution-2")
 
 
-def test_an_expression_that_cannot_be_evaluated_is_an_error(aws: Aws, machines: Machines) -> None:
+@pytest.mark.parametrize(("key", "expression"), [("key", "join('', Size)"), ("search", "join('', Contents)")])
+def test_an_expression_that_cannot_be_evaluated_is_an_error(
+    key: str, expression: str, aws: Aws, machines: Machines
+) -> None:
     make_buckets(2)
-    machines.catalogue = {
-        "buckets": BUCKETS,
-        "objects": {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": {"Bucket": "join('', item.Nme)"}}},
-    }
-    machines.run(aws, {"crawl": "buckets"})
-    with pytest.raises(
-        InvalidCrawlError, match=r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'
-    ):
-        machines.plan({"crawl": "objects"}, "execution-2")
-    for key, expression in {"key": "join('', Size)", "search": "join('', Contents)"}.items():
-        asked = {**OBJECTS, "parameters": {"Bucket": "source-01"}, key: expression}
-        planned = machines.plan(asked, f"execution-{key}")
-        with pytest.raises(InvalidCrawlError, match=f"{key}: .* cannot be evaluated"):
-            machines.fetch(planned, targets(aws, planned)[0], FROM_CHECKPOINT)
-        machines.finish(planned)
-
-
-def test_what_items_give_is_validated(aws: Aws, machines: Machines) -> None:
-    make_buckets(1)
-    machines.catalogue = {
-        "buckets": BUCKETS,
-        "objects": {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": {"Bucket": "length(item.Name)"}}},
-    }
-    machines.run(aws, {"crawl": "buckets"})
-    with pytest.raises(
-        InvalidCrawlError, match=r"for_each gives s3 list_objects_v2 .* Invalid type for parameter Buck"
-    ):
-        machines.plan({"crawl": "objects"}, "execution-2")
+    planned = machines.plan({**OBJECTS, "parameters": {"Bucket": "source-01"}, key: expression})
+    with pytest.raises(InvalidCrawlError, match=f"{key}: .* cannot be evaluated"):
+        machines.fetch(planned, targets(aws, planned)[0], FROM_CHECKPOINT)
 
 
 def test_literal_lists_and_matrices(aws: Aws, machines: Machines) -> None:

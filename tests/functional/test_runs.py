@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator import PROJECT
+from local.reference import REFERENCE
 from pageturner import clients
 from pageturner.errors import (
     AccessDeniedError,
@@ -266,7 +266,7 @@ def run_again(aws: Aws, machines: Machines, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("source")
 def test_every_field_of_output_and_manifest_is_in_the_reference(aws: Aws, machines: Machines) -> None:
-    reference = (PROJECT / "docs" / "reference.md").read_text(encoding="utf-8")
+    reference = REFERENCE.read_text(encoding="utf-8")
     summary = machines.run(aws, {"crawl": "c", "split": 2})
     limited = machines.run(aws, {"crawl": "c", "pagination_config": {"MaxItems": 1}}, "execution-2")
     planned = machines.plan({"crawl": "c"}, "execution-3")

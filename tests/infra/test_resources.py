@@ -24,11 +24,13 @@ def statements(resources: dict[str, Any], role_prefix: str) -> Iterator[dict[str
 
 
 def actions(resources: dict[str, Any], role_prefix: str) -> set[str]:
-    found: set[str] = set()
-    for statement in statements(resources, role_prefix):
-        named = statement["Action"]
-        found.update([named] if isinstance(named, str) else named)
-    return found
+    return {action for statement in statements(resources, role_prefix) for action in actions_of(statement)}
+
+
+def actions_of(statement: dict[str, Any]) -> list[str]:
+    """The actions of a statement; a single one is in no list."""
+    found = statement["Action"]
+    return [found] if isinstance(found, str) else found
 
 
 def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -> None:
@@ -78,7 +80,7 @@ def test_the_crawl_machine_has_the_name_by_which_functions_may_know_it(resources
         (action, statement["Resource"]["Fn::Join"][1][-1])
         for role in ("FunctionsPlanRun", "FunctionsFailRun")
         for statement in statements(resources, role)
-        for action in [*([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])]
+        for action in actions_of(statement)
         if action.startswith("states:")
     }
     assert permitted == {
