@@ -182,6 +182,14 @@ def test_a_failed_execution_that_is_redriven_resumes_its_run(aws: Aws, machines:
 
 
 @pytest.mark.usefixtures("source")
+def test_a_run_that_is_planned_long_after_its_execution_began_is_not_late(machines: Machines) -> None:
+    """As when PlanRun itself has failed, and the execution is redriven."""
+    machines.entered_at = LATER
+    run = machines.plan({"crawl": "c"})["run"]
+    assert (run["started_at"], run["deadline"]) == (machines.started_at, "2127-01-02T00:00:00.000Z")
+
+
+@pytest.mark.usefixtures("source")
 def test_only_the_targets_that_are_not_complete_are_resumed(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({"crawl": "c", "regions": ["us-east-1", "eu-west-1"]})
     one, other = aws.json(planned["targets"]["key"])
