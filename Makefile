@@ -21,9 +21,10 @@ local: $(CLI) $(RUN) $(EMULATOR) ## the same, and keep it running until Ctrl-C
 	@.venv/bin/python -m local.demo --keep
 
 test: $(CLI) $(DEV) $(EMULATOR) ## all tests
-	@# pytest, and jsii when it is interrupted, would leave temporary files. The trap has the shell outlive Ctrl-C, to remove them.
+	@# pytest, hypothesis, and jsii when it is interrupted, would leave files. The trap has the shell outlive Ctrl-C, to remove them.
 	@folder=$$(mktemp -d) && trap : INT TERM && \
-	  { TMPDIR="$$folder" .venv/bin/python -m pytest -n 2 --dist loadfile; code=$$?; rm -rf "$$folder"; exit $$code; }
+	  { TMPDIR="$$folder" HYPOTHESIS_STORAGE_DIRECTORY="$$folder/hypothesis" \
+	    .venv/bin/python -m pytest -n 2 --dist loadfile; code=$$?; rm -rf "$$folder"; exit $$code; }
 
 check: $(CLI) $(DEV) ## formatter, linter, types, synth, template
 	.venv/bin/ruff format --check
