@@ -22,15 +22,15 @@ from typing import IO, Any
 
 from botocore.response import StreamingBody
 
-from pageturner.console import Console
-from pageturner.crawl import Crawl
-from pageturner.expansion import Expansion
-from pageturner.finishing import Finisher
+from pageturner.crawls.crawl import Crawl
+from pageturner.finish.console import Console
+from pageturner.finish.finishing import Finisher
 from pageturner.page_state import Place, Run, Target
-from pageturner.page_store import PageStore, targets_key
-from pageturner.planning import Execution, Planner
-from pageturner.run_store import RunStore
-from pageturner.targets import plan_run
+from pageturner.plan.expansion import Expansion
+from pageturner.plan.planning import Execution, Planner
+from pageturner.plan.targets import plan_run
+from pageturner.stores.page_store import PageStore, targets_key
+from pageturner.stores.run_store import RunStore
 
 TARGETS = 100_000
 MEMORY_MB = 512

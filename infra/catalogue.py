@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, SequenceNode
 
-from pageturner.catalogue import parse_catalogue
-from pageturner.crawl import Crawl
+from pageturner.crawls.catalogue import parse_catalogue
+from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 
 # The place at the beginning of a message: names that dots separate.

@@ -21,7 +21,7 @@ from infra.item_store import ItemStore
 from infra.permissions import grant_organization, grant_reads
 from infra.settings import SettingError, Settings
 from pageturner.costs import FETCH_PAGE_MEMORY_MB
-from pageturner.crawl import Crawl
+from pageturner.crawls.crawl import Crawl
 
 LAMBDAS = Path(__file__).parent.parent / "lambdas"
 RUNTIME = lambda_.Runtime.PYTHON_3_13
@@ -182,7 +182,7 @@ class _LocalBundling:
         shutil.rmtree(target / "bin", ignore_errors=True)
         for path in _sources():
             copy = target / path.relative_to(LAMBDAS)
-            copy.parent.mkdir(exist_ok=True)
+            copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
         (target / "catalogue.json").write_text(self._catalogue, encoding="utf-8")
         return True

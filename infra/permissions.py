@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_iam as iam
 
-from pageturner.crawl import ORGANIZATION, Crawl
-from pageturner.iam_actions import read_actions
+from pageturner.crawls.crawl import ORGANIZATION, Crawl
+from pageturner.crawls.iam_actions import read_actions
 
 # AWS Organizations, as PlanRun lists accounts.
 _ORGANIZATION = (

@@ -11,7 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from pageturner.crawl import Crawl
+from pageturner.crawls.crawl import Crawl
 
 
 class Schedules(Construct):

@@ -12,7 +12,7 @@ import yaml
 from constructs import Node
 
 from infra.catalogue import read_catalogue
-from pageturner.crawl import Crawl
+from pageturner.crawls.crawl import Crawl
 
 # CloudFormation's own rule, and shorter: the names of the state machines begin with it, of at most 80 characters.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")

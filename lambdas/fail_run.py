@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
-from pageturner.run_store import RunStore
+from pageturner.stores.run_store import RunStore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

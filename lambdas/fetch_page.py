@@ -12,11 +12,11 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from pageturner import clients, telemetry
 from pageturner.errors import ThrottledError
-from pageturner.item_table import ItemTable
 from pageturner.page_state import PageState, utc_text
-from pageturner.page_step import PageStep, Turned
-from pageturner.page_store import PageStore
-from pageturner.run_store import RunStore
+from pageturner.stores.item_table import ItemTable
+from pageturner.stores.page_store import PageStore
+from pageturner.stores.run_store import RunStore
+from pageturner.turn.page_step import PageStep, Turned
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

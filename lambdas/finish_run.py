@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pageturner import clients, console, telemetry
-from pageturner.finishing import Finisher
-from pageturner.page_store import PageStore
-from pageturner.run_store import RunStore
+from pageturner import clients, telemetry
+from pageturner.finish import console
+from pageturner.finish.finishing import Finisher
+from pageturner.stores.page_store import PageStore
+from pageturner.stores.run_store import RunStore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

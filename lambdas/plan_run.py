@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pageturner import clients, telemetry
-from pageturner.catalogue import parse_dry_run, parse_input, parse_resume
-from pageturner.crawl import Crawl
+from pageturner.crawls.catalogue import parse_dry_run, parse_input, parse_resume
+from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
 from pageturner.errors import SERVICE_ERRORS, from_service_error
-from pageturner.expansion import Expansion
-from pageturner.page_store import PageStore
-from pageturner.planning import Execution, Planner
-from pageturner.run_store import RunStore
+from pageturner.plan.expansion import Expansion
+from pageturner.plan.planning import Execution, Planner
+from pageturner.stores.page_store import PageStore
+from pageturner.stores.run_store import RunStore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

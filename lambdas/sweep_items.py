@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
-from pageturner.item_table import ItemTable
+from pageturner.finish.sweep import Sweep, Sweeper
 from pageturner.page_state import PageState
-from pageturner.run_store import RunStore
-from pageturner.sweep import Sweep, Sweeper
+from pageturner.stores.item_table import ItemTable
+from pageturner.stores.run_store import RunStore
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

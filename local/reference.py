@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pageturner.crawl_checks import KEYS
+from pageturner.crawls.checks import KEYS
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference.md"
 _BEGIN = "<!-- the keys of a crawl: written by python -m local.reference from crawls.schema.json -->"

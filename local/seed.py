@@ -9,7 +9,7 @@ import botocore
 from botocore.config import Config
 
 from local.emulator import Emulator
-from pageturner import api
+from pageturner.paging import api
 
 BUCKET = "pageturner-demo"
 TABLE = "pageturner-demo"

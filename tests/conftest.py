@@ -131,7 +131,7 @@ class Machines:
 
     def plan(self, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
         import plan_run
-        from pageturner.catalogue import parse_catalogue
+        from pageturner.crawls.catalogue import parse_catalogue
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plan_run, "_catalogue", lambda: parse_catalogue({"crawls": self.catalogue}))

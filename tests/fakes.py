@@ -1,6 +1,6 @@
 """S3 and DynamoDB in memory, as far as the page step needs them: moto is too slow for thousands of schedules.
 
-`tests/contract/test_fakes.py` holds them against moto.
+`tests/contract/stores/test_fakes.py` holds them against moto.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
-from pageturner.api import LOADER
+from pageturner.paging.api import LOADER
 
 # One quick second attempt takes the blips inside a call. All longer waiting is the state machines', because a Lambda
 # is paid for while it waits.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pageturner.crawl import Crawl
+from pageturner.crawls.crawl import Crawl
 
 FETCH_PAGE_MEMORY_MB = 512
 # Dollars. Lambda on arm64; Express by requests and 64 MB of memory; DynamoDB on demand.

@@ -8,15 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pageturner import api, costs, page_fetch, pagination
-from pageturner.crawl import Crawl
+from pageturner import costs
+from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import AccessDeniedError, NotFoundError, PageturnerError
-from pageturner.expansion import Expansion
-from pageturner.iam_actions import iam_action, read_actions
+from pageturner.finish.summary import count_of
 from pageturner.page_state import Target
-from pageturner.planning import paging_of
-from pageturner.run_store import RunStore
-from pageturner.summary import count_of
+from pageturner.paging import api, pagination
+from pageturner.plan.expansion import Expansion
+from pageturner.plan.planning import paging_of
+from pageturner.stores.run_store import RunStore
+from pageturner.turn import page_fetch
 
 _TARGETS_SHOWN = 5
 # Targets, evenly chosen, of which pages are fetched; how many pages in all; and for how long.

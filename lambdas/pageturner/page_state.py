@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from pageturner.crawl import Crawl
-from pageturner.split import Part
+from pageturner.crawls.crawl import Crawl
+from pageturner.paging.split import Part
 
 Next = Literal["page", "pause", "begin_pass", "hand_over", "end"]
 

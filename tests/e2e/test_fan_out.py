@@ -13,7 +13,7 @@ from infra.catalogue import read_catalogue
 from local.deployment import reader_template
 from local.emulator import ACCOUNT, PROJECT
 from local.seed import seed
-from pageturner.crawl import SCHEDULE_KEYS
+from pageturner.crawls.crawl import SCHEDULE_KEYS
 from tests.e2e.conftest import Deployed
 from tests.e2e.fault_proxy import Answer, Request, answering
 

@@ -10,7 +10,7 @@ import boto3
 import jmespath
 import pytest
 
-from pageturner.records import item_json
+from pageturner.turn.records import item_json
 from tests.conftest import ACCOUNT, REGION, Aws, Machines
 
 

@@ -10,8 +10,8 @@ import yaml
 
 from infra.catalogue import read_catalogue
 from local.reference import REFERENCE, with_keys
-from pageturner.crawl import Crawl
-from pageturner.crawl_checks import KEYS, SCHEMA
+from pageturner.crawls.checks import KEYS, SCHEMA
+from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 from tests.infra.conftest import PROJECT
 

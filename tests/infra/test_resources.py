@@ -8,9 +8,9 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from infra.settings import SettingError
-from pageturner.crawl import Crawl
+from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.iam_actions import iam_action
 from pageturner.errors import InvalidCrawlError
-from pageturner.iam_actions import iam_action
 from tests.infra.conftest import PROJECT, Synth
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from infra.page_loop import FUNCTION_TIMEOUT, LAMBDA_ERRORS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
-from pageturner.page_step import LONGEST_INTERVAL
+from pageturner.turn.page_step import LONGEST_INTERVAL
 
 # What a state adds to a Standard execution's history: entered and exited, and for a task scheduled, started, succeeded.
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}

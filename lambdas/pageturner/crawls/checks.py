@@ -1,0 +1,293 @@
+"""What is wrong with a crawl that is not right: each problem as a line that names the place, the value and the fix.
+
+The schema, which editors use too, says what each key can be. What it cannot say is checked here against botocore's own
+models: whether there is such a service, operation or parameter, and whether the keys go together.
+"""
+
+from __future__ import annotations
+
+import json
+import zoneinfo
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import fastjsonschema
+from botocore import xform_name
+from botocore.model import OperationModel
+from botocore.validate import ParamValidator
+from jmespath.exceptions import JMESPathError
+
+from pageturner.crawls.bindings import literal_bindings
+from pageturner.messages import listed, nearest, shown
+from pageturner.paging import api, pagination, split
+from pageturner.paging.expression_shapes import FindsNothingError, shape_found
+from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
+
+SCHEMA = json.loads(Path(__file__).with_name("crawls.schema.json").read_text(encoding="utf-8"))
+KEYS: Mapping[str, Mapping[str, Any]] = SCHEMA["definitions"]["crawl"]["properties"]
+# Each of a long list is validated when the run is planned; that the first of them are right is said at once.
+_FIRST_BINDINGS = 100
+
+
+def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield what is wrong with an entry of known keys; `place` is where it stands, like ``crawls.name``."""
+    for key in ("service", "operation"):
+        if entry.get(key) is None:
+            yield f"{place}.{key}: is missing; it {KEYS[key]['errorMessage']}"
+    right: dict[str, Any] = {}
+    for key, value in entry.items():
+        given = list(value) if isinstance(value, tuple) else value
+        if wrong := _against_schema(key, given):
+            if key not in ("service", "operation") or value is not None:
+                yield f"{place}.{key}{wrong}"
+        else:
+            right[key] = given
+    for check in _CHECKS:
+        yield from check(right, place)
+
+
+def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what botocore's own validation says against parameters of a target."""
+    shape = api.operation_model(service, operation).input_shape
+    if shape:
+        report = ParamValidator().validate(dict(parameters), shape)
+        if report.has_errors():
+            yield from report.generate_report().splitlines()
+
+
+@cache
+def _validator(key: str) -> Callable[[Any], Any]:
+    return cast("Callable[[Any], Any]", fastjsonschema.compile({**KEYS[key], "$schema": SCHEMA["$schema"]}))
+
+
+def _against_schema(key: str, value: Any) -> str | None:
+    """What the schema has against the value of a key: ": …", or ".member: …" where it is in a part of it."""
+    try:
+        _validator(key)(value)
+    except fastjsonschema.JsonSchemaValueException as error:
+        path = error.path[1:]
+        if error.rule == "uniqueItems":
+            return f": {shown(value)} has one of them twice"
+        if error.rule == "additionalProperties" and "properties" in error.definition and key != "for_each":
+            known = error.definition["properties"]
+            (unknown, *_) = [name for name in error.value if name not in known]
+            return f".{unknown}: is not a key of it{nearest(unknown, known)}"
+        if path and "errorMessage" in error.definition:
+            return f".{'.'.join(map(str, path))}: {shown(error.value)} {error.definition['errorMessage']}"
+        return f": {shown(value)} {KEYS[key]['errorMessage']}"
+    return None
+
+
+def _is_known(entry: Mapping[str, Any]) -> bool:
+    service, operation = entry.get("service"), entry.get("operation")
+    return service in api.service_names() and operation in api.operation_names(str(service))
+
+
+def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    """`service`, `operation` and `parameters`, against botocore's own models."""
+    service, operation = entry.get("service"), entry.get("operation")
+    if service is None or operation is None:
+        return
+    if service not in api.service_names():
+        yield f"{place}.service: boto3 has no service {shown(service)}{nearest(service, api.service_names())}"
+        return
+    if operation not in api.operation_names(service):
+        near = nearest(xform_name(operation), api.operation_names(service))
+        yield f"{place}.operation: {service} has no operation {shown(operation)}{near}"
+        return
+    if reason := NEVER_ENDING.get((service, operation)):
+        yield f"{place}.operation: {service} {operation} never ends: {reason}"
+        return
+    parameters = entry.get("parameters", {})
+    unknown = list(_unknown_parameters(service, operation, parameters))
+    yield from (f"{place}.parameters.{line}" for line in unknown)
+    if not unknown and "for_each" not in entry:
+        yield from (f"{place}.parameters: {line}" for line in check_parameters(service, operation, parameters))
+
+
+def _unknown_parameters(service: str, operation: str, names: Iterable[str]) -> Iterator[str]:
+    shape = api.operation_model(service, operation).input_shape
+    known = list(shape.members) if shape else []
+    for name in names:
+        if name not in known:
+            yield f"{name}: {service} {operation} has no such parameter{nearest(name, known)}"
+
+
+def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    for_each = entry.get("for_each")
+    if for_each is None or not _is_known(entry):
+        return
+    place = f"{place}.for_each"
+    service, operation, parameters = entry["service"], entry["operation"], entry.get("parameters", {})
+    if "crawl" not in for_each:
+        for number, binding in enumerate(islice(literal_bindings(for_each), _FIRST_BINDINGS), start=1):
+            lines = list(_unknown_parameters(service, operation, binding)) or list(
+                check_parameters(service, operation, {**parameters, **binding})
+            )
+            if lines:
+                yield from (f"{place}, the parameters no. {number}, {shown(binding)}: {line}" for line in lines)
+                return
+        return
+    for key in ("accounts", "regions"):
+        if key in entry:
+            yield f"{place}: the items of {for_each['crawl']} say the {key}; leave out either {key} or for_each"
+    unknown = list(_unknown_parameters(service, operation, for_each["parameters"]))
+    yield from (f"{place}.parameters.{line}" for line in unknown)
+    for name, expression in for_each["parameters"].items():
+        if name in parameters:
+            yield f"{place}.parameters.{name}: it is given in parameters too; leave out one of them"
+        yield from _check_expression(expression, f"{place}.parameters.{name}")
+    if "region" in for_each:
+        yield from _check_expression(for_each["region"], f"{place}.region")
+    model = api.operation_model(service, operation).input_shape
+    required = model.required_members if model else []
+    given = {*parameters, *for_each["parameters"]}
+    if not unknown:
+        for name in required:
+            if name not in given:
+                yield f"{place}.parameters: {service} {operation} needs {name}, which neither it nor parameters gives"
+
+
+def _check_split(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    if "split" not in entry or not _is_known(entry):
+        return
+    place = f"{place}.split"
+    way = split.way_of(entry["service"], entry["operation"])
+    if way is None:
+        what, known = f"{entry['service']} {entry['operation']}", ", ".join(split.WAYS_KNOWN)
+        yield f"{place}: no way is known to split {what}; leave it out (ways are known for {known})"
+        return
+    config = entry.get("pagination_config", {})
+    for key in ("MaxItems", "StartingToken"):
+        if key in config:
+            yield f"{place}: {key} is about one listing, not its parts; leave out one of them"
+    if "for_each" not in entry:
+        yield from (f"{place}: {line}" for line in split.wrong(way, entry.get("parameters", {})))
+
+
+def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    if "organizational_units" in entry and entry.get("accounts") != "organization":
+        yield f'{place}.organizational_units: it goes with "accounts: organization"'
+    regions = entry.get("regions", [])
+    if "all" in regions and len(regions) > 1:
+        yield f'{place}.regions: {shown(regions)} must be ["all"] and nothing else, or a list of regions'
+    service = entry.get("service")
+    if regions == ["all"] and service in api.service_names() and not api.regions_are_known(service):
+        yield f"{place}.regions: botocore does not say in which regions {service} exists; list them"
+
+
+def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    """How the operation pages: what is stated of it, what is missing, and what the way it pages does not allow."""
+    if not _is_known(entry):
+        return
+    service, operation = entry["service"], entry["operation"]
+    wrong = list(_check_stated(_stated(entry), api.operation_model(service, operation), place))
+    yield from wrong
+    if wrong:
+        return
+    paginator = paginator_of(service, operation, _stated(entry))
+    if paginator.missing:
+        lacking = [name for name in NEEDED if name not in paginator.definition]
+        yield (
+            f"{place}: botocore has no paginator for {service} {operation}, and how it pages cannot be inferred: "
+            f"{paginator.missing}; state {listed(lacking)} in the crawl"
+        )
+        return
+    yield from _check_pagination_config(entry, paginator.definition, place)
+
+
+def _stated(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: entry[name] for name in STATED if name in entry}
+
+
+def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) -> Iterable[str]:
+    parameters = list(model.input_shape.members) if model.input_shape else []
+    for name, value in stated.items():
+        values = value if isinstance(value, list) else [value]
+        if name in ("input_token", "limit_key"):
+            for each in sorted(set(values) - set(parameters)):
+                near = nearest(each, parameters)
+                yield f"{place}.{name}: {shown(each)} is not a parameter of the operation{near}"
+        else:
+            for each in values:
+                yield from _check_expression(each, f"{place}.{name}", model.output_shape)
+    tokens = [stated.get(name) for name in ("input_token", "output_token")]
+    if all(tokens) and len({len(t) if isinstance(t, list) else 1 for t in tokens}) > 1:
+        yield f"{place}.output_token: there must be one for each input_token, in the same order"
+
+
+def _check_pagination_config(entry: Mapping[str, Any], definition: Mapping[str, Any], place: str) -> Iterable[str]:
+    service, operation, config = entry["service"], entry["operation"], entry.get("pagination_config", {})
+    place = f"{place}.pagination_config"
+    if "PageSize" in config and "limit_key" not in definition:
+        yield f"{place}.PageSize: {service} {operation} has no parameter that sets the size of a page; leave it out"
+    primary = pagination.result_keys(definition)[0]
+    kind = getattr(pagination.result_shape(api.operation_model(service, operation), primary), "type_name", "list")
+    if "MaxItems" in config and kind in ("map", "structure"):
+        yield f"{place}.MaxItems: it counts the elements of a list, and {primary} is a {kind}; leave it out"
+    if "StartingToken" in config:
+        wrong = pagination.wrong_starting_token(config["StartingToken"], definition)
+        if wrong:
+            yield f"{place}.StartingToken: {wrong}"
+        for key in ("accounts", "regions", "for_each"):
+            # One account, and one region, are a list of one.
+            if key in entry and (entry[key] == ["all"] or not isinstance(entry[key], list) or len(entry[key]) > 1):
+                yield f"{place}.StartingToken: it goes on with one listing, and {key} makes several; leave out one"
+
+
+def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    """`search`, which goes over a page, and `key`, which goes over an item."""
+    output = api.operation_model(entry["service"], entry["operation"]).output_shape if _is_known(entry) else None
+    if "search" in entry:
+        yield from _check_expression(entry["search"], f"{place}.search", output)
+    if "key" in entry:
+        yield from _check_expression(
+            entry["key"], f"{place}.key", None if output is None else _item_shape(entry, output)
+        )
+
+
+def _item_shape(entry: Mapping[str, Any], output: Any) -> Any:
+    """The shape of the items that a crawl makes of a page of shape `output`; None where it is not known or wrong."""
+    definition = paginator_of(entry["service"], entry["operation"], _stated(entry)).definition
+    expression = entry.get("search", pagination.result_keys(definition)[0] if "result_key" in definition else None)
+    try:
+        found = shape_found(expression, output) if expression else None
+    except (JMESPathError, FindsNothingError):
+        return None
+    if found is None or found.type_name == "map":  # an entry of a map is an item of our own making
+        return None
+    return found.member if found.type_name == "list" else found
+
+
+def _check_expression(expression: str, place: str, shape: Any = None) -> Iterable[str]:
+    """What is wrong with an expression that goes over values of a botocore `shape` (None: not known)."""
+    try:
+        shape_found(expression, shape)
+    except JMESPathError as error:
+        at = getattr(error, "lex_position", None)
+        where = "" if at is None else f" at character {at + 1}"
+        yield f"{place}: {shown(expression)} is not JMESPath{where}: {str(error).splitlines()[0]}"
+    except FindsNothingError as error:
+        yield f"{place}: {shown(expression)} finds nothing: {error}"
+
+
+def _check_timezone(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    timezone = entry.get("timezone", "UTC")
+    zones = zoneinfo.available_timezones() | {"UTC"}
+    # Where the machine has no time zone data, EventBridge Scheduler is left to judge.
+    if len(zones) > 1 and timezone not in zones:
+        yield f"{place}.timezone: {shown(timezone)} is not a time zone{nearest(timezone, zones)}"
+
+
+_CHECKS = (
+    _check_api,
+    _check_for_each,
+    _check_split,
+    _check_accounts,
+    _check_paging,
+    _check_expressions,
+    _check_timezone,
+)

@@ -1,0 +1,1 @@
+"""What a run came to: sweeps, verdicts, manifest and summary."""

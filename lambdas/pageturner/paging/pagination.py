@@ -1,0 +1,185 @@
+"""One page of a paginated operation, exactly as botocore pages it.
+
+botocore's own `Paginator` does the paging: it is given a method whose first call is real, and whose second only
+catches the arguments that would fetch the next page. What botocore keeps in local variables between two pages
+travels in a `Place` instead: the token, and how many items `MaxItems` has counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import jmespath
+from botocore.model import OperationModel
+from botocore.paginate import Paginator, TokenDecoder, TokenEncoder
+
+from pageturner.paging.expressions import find
+
+# botocore's own member of a StartingToken: how many items of the page are already taken.
+_TRUNCATE = "boto_truncate_amount"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page as botocore's PageIterator yields it, and how the listing goes on from it.
+
+    `next_token` fetches the next page (botocore's `TokenEncoder`, so boto3 and the AWS CLI take it as a starting
+    token); None ends the listing. `resume_token` is set where `MaxItems` stopped it: botocore's own
+    `PageIterator.resume_token`. `repeated_token` says that `next_token` is the one that fetched this page.
+    `taken` counts the items of the primary result key, which are those that `MaxItems` counts.
+    `non_aggregate` is botocore's `non_aggregate_part`.
+    """
+
+    response: Mapping[str, Any]
+    taken: int
+    next_token: str | None
+    resume_token: str | None
+    repeated_token: bool
+    non_aggregate: Mapping[str, Any]
+
+
+class _NextPage(Exception):  # noqa: N818 - a signal, not an error
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.arguments = arguments
+
+
+def fetch_page(
+    method: Callable[..., Any],
+    model: OperationModel,
+    paginator: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    pagination_config: Mapping[str, Any],
+    *,
+    token: str | None = None,
+    taken: int = 0,
+) -> Page:
+    """Call `method` once and return its page.
+
+    `method` is the client's, `paginator` an entry of botocore's ``paginators-1.json``. Without a `token` this is the
+    listing's first page, and `pagination_config` may hold a `StartingToken`; with one it is a later page, before
+    which `taken` items of the primary result key were taken.
+    Raises what `method` and botocore's paginator raise.
+    """
+    calls = 0
+
+    def first_call_only(**arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise _NextPage(arguments)
+        return method(**arguments)
+
+    arguments = dict(parameters)
+    config = {key: value for key, value in pagination_config.items() if value is not None}
+    sent: dict[str, Any] | None = None
+    if token is not None:
+        # Never as a StartingToken: botocore blanks every secondary result key of the page that one begins with.
+        config.pop("StartingToken", None)
+        sent = TokenDecoder().decode(token)
+        _inject(arguments, sent)
+        if "MaxItems" in config:
+            config["MaxItems"] = int(config["MaxItems"]) - taken
+    # The stubs take the method for a name, and the tokens for dicts.
+    pages: Any = Paginator(cast(Any, first_call_only), dict(paginator), model).paginate(
+        **arguments, PaginationConfig=config
+    )
+    turning = iter(pages)
+    response = next(turning)
+    taken_here = len(pages.result_keys[0].search(response) or [])
+    next_token = resume_token = None
+    repeated = False
+    try:
+        next(turning)
+    except StopIteration:
+        resume_token = _resume_token(pages.resume_token, sent)
+    except _NextPage as following:
+        tokens = {key: following.arguments.get(key) for key in input_tokens(paginator)}
+        next_token = TokenEncoder().encode(tokens)
+        repeated = tokens == sent
+    return Page(response, taken_here, next_token, resume_token, repeated, pages.non_aggregate_part)
+
+
+def _inject(arguments: dict[str, Any], tokens: Mapping[str, Any]) -> None:
+    for name, value in tokens.items():
+        if value is None:
+            arguments.pop(name, None)
+        else:
+            arguments[name] = value
+
+
+def _resume_token(resume_token: str | None, sent: Mapping[str, Any] | None) -> str | None:
+    """The token of a page that was cut by `MaxItems` is the one that *fetched* it, which only we know."""
+    if resume_token is None or sent is None:
+        return resume_token
+    decoded = TokenDecoder().decode(resume_token)
+    return TokenEncoder().encode({**decoded, **sent}) if _TRUNCATE in decoded else resume_token
+
+
+def wrong_starting_token(token: str, paginator: Mapping[str, Any]) -> str | None:
+    """Why `token` cannot be a StartingToken here, or None where boto3 would take it: its own token, or a raw one."""
+    names = input_tokens(paginator)
+    try:
+        decoded = TokenDecoder().decode(token)
+    except (ValueError, TypeError):
+        raw = token.split("___")
+        if len(raw) > len(names) + 1:
+            return f"it is not a token of this operation, which has {len(names)} input tokens"
+        return None
+    if not isinstance(decoded, dict) or set(decoded) - {_TRUNCATE} != set(names):
+        return f"it belongs to another operation; a token of this one holds {', '.join(names)}"
+    return None
+
+
+def input_tokens(paginator: Mapping[str, Any]) -> list[str]:
+    """The paginator's `input_token`, which is a name or a list of names."""
+    names = paginator["input_token"]
+    return names if isinstance(names, list) else [names]
+
+
+def result_keys(paginator: Mapping[str, Any]) -> list[str]:
+    """The paginator's `result_key`, which is an expression or a list of them; the first is the primary one."""
+    keys = paginator["result_key"]
+    return keys if isinstance(keys, list) else [keys]
+
+
+def items(
+    response: Mapping[str, Any], model: OperationModel, paginator: Mapping[str, Any], search: str | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Yield the items of a page, each with the result key that it came from.
+
+    An element of a list is an item; so is an entry of a map, as ``{"key": …, "value": …}``, and a structure or a string
+    as a whole. A number is a sum (see `sums`). With `search`, the items are what boto3's ``PageIterator.search`` gives,
+    under the name "search"; where it finds nothing on a page, there is no item.
+    """
+    if search is not None:
+        found = find("search", search, response)
+        if found is not None:
+            yield from (("search", item) for item in (found if isinstance(found, list) else [found]))
+        return
+    for name in result_keys(paginator):
+        found = jmespath.compile(name).search(response)
+        if isinstance(found, list):
+            yield from ((name, item) for item in found)
+        elif isinstance(found, Mapping) and getattr(result_shape(model, name), "type_name", None) == "map":
+            yield from ((name, {"key": key, "value": value}) for key, value in found.items())
+        elif found and isinstance(found, str | bytes | Mapping):
+            yield name, found
+
+
+def sums(response: Mapping[str, Any], paginator: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers among the result keys of a page (dynamodb's Count), which botocore adds up over all pages."""
+    found = {name: jmespath.compile(name).search(response) for name in result_keys(paginator)}
+    return {name: n for name, n in found.items() if isinstance(n, int | float) and not isinstance(n, bool)}
+
+
+def result_shape(model: OperationModel, result_key: str) -> Any:
+    """The shape that a result key like ``A.B`` finds in an operation's output, or None where it is an expression."""
+    shape: Any = model.output_shape
+    for name in result_key.split("."):
+        shape = getattr(shape, "members", {}).get(name)
+        if shape is None:
+            return None
+    return shape

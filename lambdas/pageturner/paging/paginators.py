@@ -1,0 +1,132 @@
+"""Which paginator pages an operation: botocore's own, one that is inferred from the model, or what the crawl states.
+
+A paginator is data, in the words of botocore's ``paginators-1.json``: `input_token`, `output_token`, `result_key`, and
+where there are such, `limit_key`, `more_results` and `non_aggregate_keys`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from botocore.model import OperationModel, StructureShape
+
+from pageturner.paging import api
+
+NEEDED = ("input_token", "output_token", "result_key")
+STATED = (*NEEDED, "limit_key", "more_results")
+
+# In the order of preference, in lower case: an operation may have both a NextToken and a Marker.
+_INPUT_TOKENS = (
+    "nexttoken",
+    "marker",
+    "nextmarker",
+    "pagetoken",
+    "nextpagetoken",
+    "paginationtoken",
+    "continuationtoken",
+    "startingtoken",
+    "position",
+    "cursor",
+    "nextcursor",
+)
+_LIMIT_KEYS = ("maxresults", "limit", "maxrecords", "maxitems", "pagesize", "maximumpagesize", "maxkeys", "maxresult")
+_MORE_RESULTS = ("istruncated", "truncated", "hasmore", "hasmoreresults")
+
+# Paging these on until there is no token would never end, or is not paging.
+NEVER_ENDING = {
+    ("kinesis", "get_records"): "a shard iterator is followed by another for as long as the shard is open",
+    ("dynamodbstreams", "get_records"): "a shard iterator is followed by another for as long as the shard is open",
+    ("logs", "get_log_events"): "at its end it returns the token that it was given; use filter_log_events",
+    ("lightsail", "get_relational_database_log_events"): "at its end it returns the token that it was given",
+}
+
+
+@dataclass(frozen=True)
+class Paginator:
+    """A paginator's `definition`, and where it comes from.
+
+    Where it is not whole, `missing` says why: then paging needs what the crawl does not state.
+    """
+
+    definition: Mapping[str, Any]
+    source: Literal["official", "inferred", "stated"]
+    missing: str | None = None
+
+
+def paginator_of(service: str, operation: str, stated: Mapping[str, Any]) -> Paginator:
+    """The paginator of an operation; what is `stated` goes before what botocore ships, and that before inference."""
+    official = api.official_paginator(service, operation)
+    if official is not None:
+        definition, missing = official, None
+    else:
+        definition, missing = infer_paginator(api.operation_model(service, operation))
+    if stated:
+        definition = {**definition, **stated}
+        missing = None if all(name in definition for name in NEEDED) else missing
+        return Paginator(definition, "stated", missing)
+    return Paginator(definition, "official" if official is not None else "inferred", missing)
+
+
+def infer_paginator(model: OperationModel) -> tuple[dict[str, Any], str | None]:
+    """Return what the model says of how an operation pages, and why that is not enough, or None where it is."""
+    inputs = _members(model.input_shape)
+    outputs = _members(model.output_shape)
+    input_token = _first(inputs, _INPUT_TOKENS, {"string"})
+    if input_token is None:
+        return {}, "it has no parameter that looks like a token"
+    found = _output_token(outputs, input_token)
+    if found is None:
+        return {}, f"its output has no token that belongs to {input_token}"
+    path, output_token, members = found
+    paginator: dict[str, Any] = {"input_token": input_token, "output_token": path + output_token}
+    if limit_key := _first(inputs, _LIMIT_KEYS, {"integer", "long", "string"}):
+        paginator["limit_key"] = limit_key
+    if more_results := _first(members, _MORE_RESULTS, {"boolean"}):
+        paginator["more_results"] = path + more_results
+    lists = _lists(members) or _lists_below(members)
+    if len(lists) != 1:
+        return paginator, f"its output has {len(lists)} lists ({', '.join(lists) or 'none'}), not one"
+    return {**paginator, "result_key": path + lists[0]}, None
+
+
+def _members(shape: Any) -> Mapping[str, Any]:
+    return shape.members if isinstance(shape, StructureShape) else {}
+
+
+def _lists(members: Mapping[str, Any]) -> list[str]:
+    return [name for name, shape in members.items() if shape.type_name == "list"]
+
+
+def _lists_below(members: Mapping[str, Any]) -> list[str]:
+    """The lists within the structures at the token's side, at any depth but that of a structure within itself."""
+    found = []
+    for name, shape in members.items():
+        below = {n: s for n, s in _members(shape).items() if s.name != shape.name}
+        found += [f"{name}.{path}" for path in [*_lists(below), *_lists_below(below)]]
+    return found
+
+
+def _first(members: Mapping[str, Any], names: tuple[str, ...], types: set[str]) -> str | None:
+    by_lower_case = {name.lower(): name for name, shape in members.items() if shape.type_name in types}
+    return next((by_lower_case[name] for name in names if name in by_lower_case), None)
+
+
+def _output_token(outputs: Mapping[str, Any], input_token: str) -> tuple[str, str, Mapping[str, Any]] | None:
+    """The path to the output token, its name, and all that is at its side: at the top, or one structure down."""
+    name = input_token.lower()
+    bare = name.removeprefix("starting").removeprefix("page")
+    names = (f"next{name}", name, f"next{bare}", f"nextpage{name}")
+    if found := _first(outputs, names, {"string"}):
+        return "", found, outputs
+    for member, shape in outputs.items():
+        below = _members(shape)
+        if found := _first(below, names, {"string"}):
+            return f"{member}.", found, below
+    return None
+
+
+def as_lists(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """What a crawl states, for botocore: it wants lists, and a frozen crawl has tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items()}

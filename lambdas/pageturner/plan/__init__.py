@@ -1,0 +1,1 @@
+"""A crawl becomes a run and its targets."""

@@ -1,0 +1,93 @@
+"""A crawl → its targets, with all that has to be looked up for it: accounts, regions, another crawl's items, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pageturner.crawls.bindings import Binding, item_bindings, literal_bindings
+from pageturner.crawls.crawl import Crawl
+from pageturner.errors import SERVICE_ERRORS, InvalidCrawlError, ThrottledError, TransientError, from_service_error
+from pageturner.page_state import Run, Target
+from pageturner.paging import split
+from pageturner.plan import targets
+from pageturner.plan.places import Places
+from pageturner.stores.page_store import PageStore, targets_key
+from pageturner.stores.run_store import RunStore, by_target
+from pageturner.turn.page_fetch import Client
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Expands crawls. `account` and `region` are those of the deployment, and the default."""
+
+    client: Client
+    pages: PageStore
+    runs: RunStore
+    catalogue: Mapping[str, Crawl]
+    account: str
+    region: str
+
+    def targets(self, crawl: Crawl) -> Iterator[Target]:
+        """Yield the targets of `crawl`, as they are found.
+
+        Raises `InvalidCrawlError` where what they are made from is not there, or gives no parameters of the operation.
+        """
+        places = () if crawl.source else Places(self.client, self.account, self.region).of(crawl)
+
+        def keys_after(listing: Target, key: str, most: int) -> tuple[list[str], bool]:
+            return self._keys_after(crawl, listing, key, most)
+
+        for listing in targets.listings(crawl, places, self._bindings(crawl)):
+            yield from targets.parts(crawl, listing, keys_after)
+
+    def source_run(self, crawl: Crawl) -> str | None:
+        """The run whose items `crawl` has a target for each of; None where it has no such thing."""
+        if crawl.source is None:
+            return None
+        run_id = self.runs.latest(self.catalogue[crawl.source])
+        if run_id is None:
+            raise InvalidCrawlError(
+                f"for_each.crawl: there is no complete run of {crawl.source} as the catalogue has it; "
+                f'start one first: {{"crawl": "{crawl.source}"}}'
+            )
+        return run_id
+
+    def _bindings(self, crawl: Crawl) -> Iterator[Binding]:
+        if crawl.for_each is None:
+            yield Binding({})
+        elif crawl.source is None:
+            yield from map(Binding, literal_bindings(crawl.for_each))
+        else:
+            found = self.runs.find(str(self.source_run(crawl)))
+            if found is None:
+                raise InvalidCrawlError(
+                    f"for_each.crawl: the latest run of {crawl.source} has been forgotten; start one"
+                )
+            run = Run(**found.run)
+            parameters = {each["target_id"]: each["parameters"] for each in self.pages.json_array(targets_key(run))}
+            yield from item_bindings(crawl.for_each, self._records(run, self.catalogue[crawl.source]), parameters)
+
+    def _records(self, run: Run, source: Crawl) -> Iterator[Mapping[str, Any]]:
+        """The lines of all pages of a run that hold items of its primary result key."""
+        for listing in by_target(self.runs.pages(run)):
+            for record in listing.records:
+                for line in self.pages.read(record.key).records:
+                    if line["result_key"] == source.primary_result_key:
+                        yield line
+
+    def _keys_after(self, crawl: Crawl, listing: Target, key: str, most: int) -> tuple[list[str], bool]:
+        way = split.way_of(crawl.service, crawl.operation)
+        after = {way.start: key} if way is not None and key else {}
+        method = getattr(self.client(crawl.service, listing.region, listing.account), crawl.operation)
+        try:
+            answer = method(**{**listing.parameters, **after, "MaxKeys": most})
+        except SERVICE_ERRORS as error:
+            ours = from_service_error(error)
+            if isinstance(ours, ThrottledError | TransientError):
+                raise ours from error
+            # The target's own verdict will say that it is denied, or not there.
+            return [], False
+        lists = (answer.get(name, []) for name in ("Contents", "Versions", "DeleteMarkers"))
+        return sorted({item["Key"] for items in lists for item in items}), answer["IsTruncated"]

@@ -1,0 +1,142 @@
+"""How a run begins, and how one that has not come to its end goes on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from pageturner.crawls.crawl import Crawl
+from pageturner.errors import InvalidCrawlError, OverlapError
+from pageturner.finish.summary import ENDED, Ends, counts, entries
+from pageturner.page_state import Run, Target
+from pageturner.paging.identity import keys_of
+from pageturner.plan import targets
+from pageturner.plan.expansion import Expansion
+from pageturner.stores.page_store import PageStore, array_text, targets_key
+from pageturner.stores.run_store import RunStore, by_target
+
+_TARGET = tuple(field.name for field in fields(Target))
+
+
+@dataclass(frozen=True)
+class Execution:
+    """The Step Functions execution that plans: its ARN, and when it began and came to planning (ISO 8601).
+
+    One that is redriven plans long after it began.
+    """
+
+    id: str
+    started_at: str
+    entered_at: str
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans runs. `is_running` says whether an execution, by its ARN, is still going."""
+
+    pages: PageStore
+    runs: RunStore
+    is_running: Callable[[str], bool]
+
+    def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion) -> dict[str, Any]:
+        """Begin a run. Raises `OverlapError` where one of this crawl is going and the crawl does not allow two."""
+        run = targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at)
+        self._lock(crawl, run, execution)
+        try:
+            source = expansion.source_run(crawl)
+            count = self._put_targets(targets_key(run), expansion.targets(crawl))
+        except InvalidCrawlError:
+            self.runs.unlock(crawl.name, execution.id)
+            raise
+        self.runs.begin(run, crawl.as_dict(), execution.id, count)
+        return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
+
+    def resume(self, run_id: str, execution: Execution) -> dict[str, Any]:
+        """Go on with the targets of a run that have not come to their end, in the same run.
+
+        Returns its summary, under `nothing_to_do`, where it came to what was asked for. Raises `InvalidCrawlError`
+        where there is no such run, and `OverlapError` while it is going.
+        """
+        found = self.runs.find(run_id)
+        if found is None:
+            raise InvalidCrawlError(
+                f'input.resume: there is no run "{run_id}"; its name is in the output of its execution'
+            )
+        if found.summary and found.summary["outcome"] == "succeeded":
+            message = (
+                f"{run_id} came to its end before, and nothing is left to resume. It was {found.summary['message']}"
+            )
+            return {"nothing_to_do": {**found.summary, "message": message}}
+        if found.execution not in ("", execution.id) and self.is_running(found.execution):
+            raise OverlapError(
+                f"{run_id} is still going, in {found.execution}; stop that first, or let it come to its end"
+            )
+        crawl = Crawl.from_dict(found.crawl)
+        run = replace(Run(**found.run), deadline=targets.deadline(crawl, execution.entered_at))
+        self._lock(crawl, run, execution)
+        key = f"runs/{run_id}/targets-{hashlib.sha256(execution.id.encode()).hexdigest()[:8]}.json"
+        count = self._put_targets(key, self._unfinished(run, crawl))
+        # A verdict from before says nothing of what is to come.
+        self.runs.forget_verdicts(run, (target["target_id"] for target in self.pages.json_array(key)))
+        self.runs.resume(run, execution.id)
+        return self._state(run, crawl, key, count)
+
+    def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
+        counted = {listing.target_id: counts(listing) for listing in by_target(self.runs.pages(run))}
+        ends = Ends(counted, self.runs.verdicts(run), self.runs.sweeps(run))
+        for entry in entries(crawl, map(Target.from_dict, self.pages.json_array(targets_key(run))), ends):
+            if entry["verdict"] not in ENDED:
+                yield Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
+
+    def _put_targets(self, key: str, planned: Iterable[Target]) -> int:
+        count = 0
+
+        def documents() -> Iterator[dict[str, Any]]:
+            nonlocal count
+            for target in planned:
+                count += 1
+                yield target.as_dict()
+
+        self.pages.put_text(key, array_text(documents()))
+        return count
+
+    def _lock(self, crawl: Crawl, run: Run, execution: Execution) -> None:
+        if crawl.overlap == "allow":
+            return
+        owner = self.runs.lock(crawl.name, run, execution.id)
+        if owner is None:
+            return
+        # An execution that was stopped has left its lock behind.
+        if (
+            not self.is_running(owner.execution)
+            and self.runs.lock(crawl.name, run, execution.id, instead_of=owner) is None
+        ):
+            return
+        raise OverlapError(
+            f"{owner.run_id} of the crawl {crawl.name} is still going, in {owner.execution}; "
+            f'let it come to its end, stop it, or say "overlap: allow" in the crawl'
+        )
+
+    def _state(self, run: Run, crawl: Crawl, key: str, count: int) -> dict[str, Any]:
+        return {
+            "run": asdict(run),
+            "crawl": crawl.for_pages(),
+            "targets": {"bucket": self.pages.bucket, "key": key, "count": count},
+            "max_concurrency": crawl.max_concurrency,
+            "paging": paging_of(crawl),
+        }
+
+
+def paging_of(crawl: Crawl) -> dict[str, Any]:
+    """How a crawl pages, for the person who looks: with which paginator, and what makes an item that item."""
+    paginator = crawl.paginator
+    keys: Iterable[tuple[str, str | None]] = keys_of(
+        crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search
+    ).items()
+    return {
+        "paginator": paginator.source,
+        **paginator.definition,
+        "keys": {name: expression or "a hash of the item" for name, expression in keys},
+    }

@@ -1,0 +1,91 @@
+"""A crawl → its targets, and the names that follow from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from pageturner.crawls.bindings import Binding
+from pageturner.crawls.checks import check_parameters
+from pageturner.crawls.crawl import Crawl
+from pageturner.errors import InvalidCrawlError
+from pageturner.messages import shown
+from pageturner.page_state import Run, Target, part_id, utc_text
+from pageturner.paging import split
+
+# For as long as someone may still ask about a run.
+_KEPT = timedelta(days=400)
+_WRONG_SHOWN = 5
+
+
+def plan_run(crawl: Crawl, execution_id: str, started_at: str, entered_at: str) -> Run:
+    """Name the run that an execution begins: the same execution always gets the same name, so a retry is harmless.
+
+    `started_at` is Step Functions' ISO 8601 time of the execution, and `entered_at` that of its planning.
+    """
+    began = datetime.fromisoformat(started_at).astimezone(UTC)
+    unique = hashlib.sha256(execution_id.encode()).hexdigest()[:8]
+    return Run(
+        run_id=f"{crawl.name}-{began:%Y%m%dT%H%M%SZ}-{unique}",
+        date=f"{began:%Y-%m-%d}",
+        started_at=utc_text(began),
+        deadline=deadline(crawl, entered_at),
+        expires_at=int((began + _KEPT).timestamp()),
+    )
+
+
+def deadline(crawl: Crawl, entered_at: str) -> str:
+    """By when a run that was planned, or resumed, at this time is to have come to its end."""
+    return utc_text(datetime.fromisoformat(entered_at).astimezone(UTC) + timedelta(hours=crawl.deadline_hours))
+
+
+def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable[Binding]) -> Iterator[Target]:
+    """Yield the listings of `crawl`, each once: all `places` (account, region) for each binding that names none.
+
+    Raises `InvalidCrawlError` where a binding's parameters are not the operation's.
+    """
+    everywhere = list(places)
+    seen: set[str] = set()
+    for binding in bindings:
+        parameters = {**crawl.parameters, **binding.parameters}
+        if binding.parameters:
+            _check(crawl, parameters)
+        where = everywhere if binding.account is None else [(binding.account, str(binding.region))]
+        # A listing is the same in every run, so that its items are the same items.
+        identity = json.dumps([crawl.service, crawl.operation, parameters], sort_keys=True)
+        # 64 bits: at 40, one in 200 runs of 100,000 targets would take two of them for one.
+        digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        for account, region in where:
+            target_id = f"{account}-{region}-{digest}"
+            if target_id not in seen:
+                seen.add(target_id)
+                yield Target(target_id, account, region, parameters)
+
+
+def parts(
+    crawl: Crawl, listing: Target, keys_after: Callable[[Target, str, int], tuple[Sequence[str], bool]]
+) -> Iterator[Target]:
+    """Yield the targets that a listing is split into: itself, where the crawl does not split."""
+    way = split.way_of(crawl.service, crawl.operation)
+    if crawl.split is None or way is None:
+        yield listing
+        return
+
+    probe = partial(keys_after, listing)
+    for parameters, part in split.parts(way, listing.parameters, crawl.split, probe):
+        yield replace(listing, target_id=part_id(listing.target_id, part.number), parameters=parameters, part=part)
+
+
+def _check(crawl: Crawl, parameters: Mapping[str, Any]) -> None:
+    wrong = list(check_parameters(crawl.service, crawl.operation, parameters))
+    if not wrong and crawl.split is not None and (way := split.way_of(crawl.service, crawl.operation)):
+        wrong = list(split.wrong(way, parameters))
+    if wrong:
+        lines = "; ".join(islice(wrong, _WRONG_SHOWN))
+        raise InvalidCrawlError(f"for_each gives {crawl.service} {crawl.operation} {shown(parameters)}: {lines}")

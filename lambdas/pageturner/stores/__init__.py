@@ -1,0 +1,1 @@
+"""What is kept: page objects in S3, items and runs in DynamoDB."""

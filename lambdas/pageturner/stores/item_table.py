@@ -1,0 +1,155 @@
+"""The items in DynamoDB: a projection of the page objects, keyed by item, so that repeating it is harmless."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from pageturner.errors import SinkError, as_sink_error
+from pageturner.page_state import Run, Target
+from pageturner.stores.conditional_write import conditional_write
+from pageturner.stores.page_store import CommittedPage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
+
+# DynamoDB Developer Guide, "Quotas": a batch of BatchWriteItem, a sort key, an item.
+_BATCH = 25
+_LONGEST_SORT_KEY = 1024
+_LARGEST_ITEM = 400 * 1024
+# What the other attributes of an item can come to: two keys of up to 1 KiB twice, and names.
+_ROOM = 16 * 1024
+
+
+class ItemTable:
+    """Writes the items of committed pages."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def project(self, page: CommittedPage, target: Target, primary: str) -> None:
+        """Put every item of a page of `target`; `primary` is the primary result key. Raises `SinkError`."""
+        # A key twice in one batch would have the whole batch rejected.
+        items = [_item(record, target, primary, page.key, line) for line, record in enumerate(page.records, start=1)]
+        puts: dict[str, WriteRequestTypeDef] = {item["sk"]["S"]: {"PutRequest": {"Item": item}} for item in items}
+        requests = list(puts.values())
+        for start in range(0, len(requests), _BATCH):
+            self._write(requests[start : start + _BATCH])
+
+    def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
+        unprocessed = batch
+        while unprocessed:
+            with as_sink_error(f"table {self._table} did not take a batch of items"):
+                answer = self._dynamodb.batch_write_item(RequestItems={self._table: unprocessed})
+            left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self._table, []))
+            if len(left) >= len(unprocessed):
+                # Not one was taken: waiting is for the state machine, not for a Lambda that is paid for it.
+                raise SinkError(f"table {self._table} took none of a batch of {len(left)} items: it is throttled")
+            unprocessed = left
+
+    def has_any(self, crawl_name: str, target: Target) -> bool:
+        """Whether there is any item of a target's listing."""
+        return bool(self._query(crawl_name, target, Limit=1)["Items"])
+
+    def sweep(
+        self,
+        crawl_name: str,
+        target: Target,
+        run: Run,
+        passes: Mapping[str, int],
+        start_key: Mapping[str, Any] | None,
+        *,
+        mark: bool,
+    ) -> tuple[Mapping[str, Any] | None, int, int]:
+        """Remove, or mark, the stale items among the next ones of a target's listing.
+
+        Stale are those of abandoned passes of this run (`passes` has the last one of each target of the listing), and
+        those that were last seen before it. Returns where to go on (None at the end), how many were stale, and how many
+        were not.
+        Raises `SinkError`.
+        """
+        more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
+        answer = self._query(
+            crawl_name,
+            target,
+            ProjectionExpression="pk, sk, run_id, target, #pass, fetched_at",
+            ExpressionAttributeNames={"#pass": "pass"},
+            **more,
+        )
+        stale = [item for item in answer["Items"] if _is_stale(item, run, passes)]
+        for item in stale:
+            self._retire(item, run, mark=mark)
+        return answer.get("LastEvaluatedKey"), len(stale), len(answer["Items"]) - len(stale)
+
+    def _query(self, crawl_name: str, target: Target, **more: Any) -> Any:
+        values = {":pk": {"S": partition_key(crawl_name, target)}}
+        with as_sink_error(f"table {self._table} was not read"):
+            return self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues=values,
+                ConsistentRead=True,
+                **more,
+            )
+
+    def _retire(self, item: Mapping[str, Any], run: Run, *, mark: bool) -> None:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": {"pk": item["pk"], "sk": item["sk"]},
+            # It may have been seen again in the meantime, by another run.
+            "ConditionExpression": "fetched_at = :seen",
+            "ExpressionAttributeValues": {":seen": item["fetched_at"]},
+        }
+        retire: Any = self._dynamodb.delete_item
+        if mark:
+            retire = self._dynamodb.update_item
+            request["UpdateExpression"] = "SET stale_since = if_not_exists(stale_since, :since)"
+            request["ExpressionAttributeValues"][":since"] = {"S": run.started_at}
+        conditional_write(f"a stale item of table {self._table} was not dealt with", retire, **request)
+
+
+def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
+    if item["run_id"]["S"] == run.run_id:
+        return int(item["pass"]["N"]) != passes.get(item["target"]["S"])
+    return str(item["fetched_at"]["S"]) < run.started_at
+
+
+def _item(record: Mapping[str, Any], target: Target, primary: str, page_object: str, line: int) -> dict[str, Any]:
+    # A text that is its own key can be as large as a page.
+    key = sort_key(record["key"])
+    own = record["result_key"] == primary
+    item: dict[str, Any] = {
+        "pk": {"S": partition_key(record["crawl"], target)},
+        # A folder and a file may have the same name.
+        "sk": {"S": key if own else sort_key(f"{record['result_key']}#{record['key']}")},
+        "key": {"S": key},
+        "pass": {"N": str(record["pass"])},
+        "page_object": {"S": page_object},
+        "line": {"N": str(line)},
+    }
+    for name in ("crawl", "run_id", "account", "region", "target", "result_key", "fetched_at"):
+        item[name] = {"S": record[name]}
+    if not is_large(record):
+        item["item"] = {"S": record["item"]}
+    return item
+
+
+def is_large(record: Mapping[str, Any]) -> bool:
+    """Whether DynamoDB cannot hold an item's text, which is ASCII: then it is found in its page object, at its line."""
+    return len(record["item"]) > _LARGEST_ITEM - _ROOM
+
+
+def partition_key(crawl_name: str, target: Target) -> str:
+    """The partition key of the items of a target: the same for all parts of a listing, which differ from run to run."""
+    return f"{crawl_name}#{target.listing_id}"
+
+
+def sort_key(key: str) -> str:
+    """The sort key of the item with this identity: the identity, or its hash where DynamoDB does not take it."""
+    encoded = key.encode("utf-8", errors="surrogatepass")
+    if 0 < len(encoded) <= _LONGEST_SORT_KEY and not any("\ud800" <= character <= "\udfff" for character in key):
+        return key
+    return f"sha256:{hashlib.sha256(encoded).hexdigest()}"

@@ -1,0 +1,1 @@
+"""One page of a target: fetched, committed, checkpointed."""

@@ -1,0 +1,54 @@
+"""One page of a target, fetched from the service: what goes wrong is one of `pageturner.errors`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+from botocore.exceptions import ClientError, PaginationError, ParamValidationError
+from botocore.model import OperationModel
+
+from pageturner import errors
+from pageturner.crawls.crawl import Crawl
+from pageturner.page_state import Target
+from pageturner.paging import api, pagination, split
+
+# Makes the client of a service in a region and an account.
+Client = Callable[[str, str, str], Any]
+
+
+def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken: int) -> pagination.Page:
+    """Call the operation once, with the token of the page (None: the first one), and return the target's page.
+
+    `taken` is how many items were taken before it. Raises the errors of `pageturner.errors`.
+    """
+    model = api.operation_model(crawl.service, crawl.operation)
+    definition = crawl.paginator.definition
+    token_sent = token is not None or "StartingToken" in crawl.pagination_config
+    try:
+        page = pagination.fetch_page(
+            getattr(client(crawl.service, target.region, target.account), crawl.operation),
+            model,
+            definition,
+            target.parameters,
+            crawl.pagination_config,
+            token=token,
+            taken=taken,
+        )
+    except ClientError as error:
+        throttling = _declares_throttling(model, error)
+        raise errors.from_client_error(error, token_sent=token_sent, declared_throttling=throttling) from error
+    except errors.CONNECTION_ERRORS as error:
+        raise errors.TransientError(str(error)) from error
+    except (PaginationError, ParamValidationError) as error:
+        raise errors.InvalidRequestError(str(error)) from error
+    if target.part is None:
+        return page
+    own, is_end = split.cut(page.response, pagination.result_keys(definition), target.part)
+    return replace(page, response=own, next_token=None if is_end else page.next_token)
+
+
+def _declares_throttling(model: OperationModel, error: ClientError) -> bool:
+    shape: Any = model.service_model.shape_for_error_code(cast(Any, error.response.get("Error", {}).get("Code")))
+    return bool(shape is not None and (shape.metadata.get("retryable") or {}).get("throttling"))

@@ -1,0 +1,182 @@
+"""One page of a target, in the order in which nothing is lost and a repeat is harmless.
+
+1. take the place from the state, or from the checkpoint;
+2. call the operation once;
+3. commit the page: its items and its next token at once, and the first writer wins;
+4. project the committed items to the other sinks;
+5. move the checkpoint forward;
+6. return the next place.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from pageturner import errors
+from pageturner.crawls.crawl import Crawl
+from pageturner.page_state import PageState, Place, utc_text
+from pageturner.paging import api, pagination
+from pageturner.paging.identity import keys_of
+from pageturner.stores.item_table import ItemTable, is_large
+from pageturner.stores.page_store import CommittedPage, End, Facts, PageStore
+from pageturner.stores.run_store import PageRecord, RunStore
+from pageturner.turn import page_fetch
+from pageturner.turn.records import item_json, records
+
+# A token that does not last as long as the listing takes will not last the fourth time either.
+MOST_RESTARTS = 3
+# Seconds between pages: the first after a throttle; the longest, which must fit into what Express leaves after its
+# budget; and, on the way back, by how much each page is sooner, until it no longer matters.
+FIRST_INTERVAL = 0.5
+LONGEST_INTERVAL = 20.0
+SPEED_UP = 0.95
+SHORTEST_INTERVAL = 0.05
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A page that was turned: the place after it, what was written, and how long both halves took, in milliseconds.
+
+    `page` is None where there was nothing left to turn, or the token is no longer taken.
+    """
+
+    place: Place
+    page: CommittedPage | None = None
+    fetch_ms: float = 0
+    write_ms: float = 0
+
+
+@dataclass(frozen=True)
+class PageStep:
+    """Turns one page. `client` makes the client of a service in a region and an account."""
+
+    client: page_fetch.Client
+    pages: PageStore
+    items: ItemTable
+    runs: RunStore
+
+    def turn(self, state: PageState) -> Turned:
+        """Turn the page at the state's place. Raises the errors of `pageturner.errors`."""
+        place = state.place or self.runs.checkpoint(state.run, state.target.target_id) or Place()
+        if place.next == "end":
+            return self._ended(Turned(place))
+        if (now := _now()) >= state.run.deadline:
+            raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}, and it is {now}")
+        if place.next == "begin_pass":
+            place = replace(place, next="page")
+            self.runs.begin_pass(state.run, state.target, place)
+        began = time.monotonic()
+        try:
+            page = page_fetch.fetch(self.client, state.crawl, state.target, self.pages.token(place.token), place.taken)
+        except errors.TokenInvalidError as error:
+            # Only said, not done: this may be an invocation that nobody waits for any more. The pass begins when Crawl
+            # comes back with this place.
+            return Turned(_next_pass(place, error))
+        fetched = time.monotonic()
+        committed = self._commit(state, place, page)
+        if "dynamodb" in state.crawl.sinks:
+            self.items.project(committed, state.target, state.crawl.primary_result_key)
+        after = _place_after(place, committed, state)
+        written = time.monotonic()
+        self.runs.record_page(
+            state.run,
+            PageRecord(
+                state.target.target_id,
+                place.pass_number,
+                place.page,
+                len(committed.records),
+                committed.bytes,
+                committed.key,
+                after,
+                # botocore takes them from the first page only.
+                item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None,
+                now,
+                round((written - began) * 1000),
+            ),
+        )
+        return self._ended(Turned(after, committed, (fetched - began) * 1000, (written - fetched) * 1000))
+
+    def _commit(self, state: PageState, place: Place, page: pagination.Page) -> CommittedPage:
+        crawl = state.crawl
+        model = api.operation_model(crawl.service, crawl.operation)
+        definition = crawl.paginator.definition
+        lines, shared_keys = records(
+            state,
+            place,
+            pagination.items(page.response, model, definition, crawl.search),
+            keys_of(crawl.service, crawl.operation, definition, crawl.key, crawl.search),
+            _now(),
+        )
+        facts = Facts(
+            next_token=page.next_token or page.resume_token,
+            end=_end(page, crawl, place),
+            taken=page.taken,
+            shared_keys=shared_keys,
+            sums=pagination.sums(page.response, definition),
+        )
+        return self.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
+
+    def _ended(self, turned: Turned) -> Turned:
+        if turned.place.verdict == "failed":
+            raise errors.RepeatedTokenError(
+                f"the service returned the token that had fetched page {turned.place.pages} again; that page was kept, "
+                f"but the listing cannot go on"
+            )
+        return turned
+
+
+def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
+    """The beginning of the pass after the one whose token is not taken, if the target may begin again."""
+    if place.page == 1:
+        raise errors.InvalidRequestError(f"the StartingToken is not taken: {error}") from error
+    if place.pass_number > MOST_RESTARTS:
+        raise errors.TooManyRestartsError(
+            f"the token of page {place.page} was not taken, after {MOST_RESTARTS} new beginnings: {error}"
+        ) from error
+    return Place(pass_number=place.pass_number + 1, interval=place.interval, next="begin_pass")
+
+
+def _end(page: pagination.Page, crawl: Crawl, place: Place) -> End | None:
+    if page.resume_token is not None:
+        return "limited"
+    if page.next_token is None:
+        # What lies before a StartingToken was not listed.
+        return "limited" if "StartingToken" in crawl.pagination_config else "complete"
+    if page.repeated_token:
+        return "repeated"
+    return "endless" if place.page >= crawl.max_pages else None
+
+
+def _interval(interval: float, state: PageState) -> float:
+    """How many seconds apart the pages are to be: twice as many after a throttle, and then slowly fewer again."""
+    least = 1 / state.crawl.max_pages_per_second if state.crawl.max_pages_per_second else 0.0
+    if state.throttled:
+        return round(min(max(2 * interval, least, FIRST_INTERVAL), LONGEST_INTERVAL), 3)
+    slower = interval * SPEED_UP
+    return round(max(slower if slower >= SHORTEST_INTERVAL else 0.0, least), 3)
+
+
+def _now() -> str:
+    return utc_text(datetime.now(UTC))
+
+
+def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
+    facts = page.facts
+    verdict = "failed" if facts.end == "repeated" else facts.end
+    names = {**place.sums, **facts.sums}
+    return replace(
+        place,
+        page=place.page + 1,
+        token=facts.next_token,
+        taken=place.taken + facts.taken,
+        items=place.items + len(page.records),
+        bytes=place.bytes + page.bytes,
+        shared_keys=place.shared_keys + facts.shared_keys,
+        large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in state.crawl.sinks else 0),
+        sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
+        interval=_interval(place.interval, state),
+        next="page" if facts.end is None else "end",
+        verdict=verdict,
+    )

@@ -1,0 +1,126 @@
+"""The lines of a page object: one JSON object for each item of a page.
+
+An item is JSON text inside its line, because Athena's JSON SerDes do not reliably read a nested object into a string
+column. The text loses nothing; with the operation's model at hand it can be turned back:
+
+- timestamps are ISO 8601 in UTC, bytes are base64, sets are lists in order of their text;
+- decimals are numbers, or text where a float would round them;
+- NaN and the infinities, which JSON does not have, are the texts "NaN", "Infinity" and "-Infinity".
+
+It is ASCII, so that not even a lone surrogate can break a page.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from pageturner.page_state import PageState, Place
+from pageturner.paging.expressions import find
+
+
+def _encode(value: object) -> Any:
+    if isinstance(value, datetime):
+        return _timestamp(value)
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, Decimal):
+        return _number(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=item_json)
+    raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
+
+
+def _timestamp(value: datetime) -> str:
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:  # in the first or last hours that a datetime can say
+        return aware.isoformat()
+
+
+def _number(value: Decimal) -> int | float | str:
+    if not value.is_finite():
+        return str(value)
+    if value == value.to_integral_value() and abs(value) < 10**40:
+        return int(value)
+    return float(value) if Decimal(repr(float(value))) == value else str(value)
+
+
+# One encoder for all items: json.dumps would make a new one for each.
+_ENCODER = json.JSONEncoder(default=_encode, separators=(",", ":"), allow_nan=False)
+
+
+def item_json(item: Any) -> str:
+    """The JSON text of an item. Raises `TypeError` for a type that no API response has."""
+    try:
+        return _ENCODER.encode(item)
+    except ValueError:  # NaN or an infinity: rare enough to look for it only now
+        return _ENCODER.encode(_without_nan(item))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {key: _without_nan(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(member) for member in value]
+    return value
+
+
+def item_key(item: Any, text: str, key: str | None) -> str:
+    """An item's identity: what `key` (JMESPath) finds in it, or else a hash of its JSON text."""
+    found = find("key", key, item) if key else None
+    if found is None or found in ("", [], {}):
+        return f"sha256:{_hash(text)}"
+    return found if isinstance(found, str) else item_json(found)
+
+
+def records(
+    state: PageState,
+    place: Place,
+    items: Iterable[tuple[str, Any]],
+    keys: Mapping[str, str | None],
+    fetched_at: str,
+) -> tuple[list[dict[str, Any]], int]:
+    """Return the record of each item of a page, and how many of them share their key with another one.
+
+    `items` come with their result key, and `keys` has the identity's expression for each. Items that share a key keep
+    theirs apart by a hash of the item, all of them, so that their order on the page does not matter. `fetched_at` is
+    ISO 8601 in UTC.
+    """
+    made: list[dict[str, Any]] = []
+    for result_key, item in items:
+        text = item_json(item)
+        made.append(
+            {
+                "crawl": state.crawl.name,
+                "run_id": state.run.run_id,
+                "account": state.target.account,
+                "region": state.target.region,
+                "target": state.target.target_id,
+                "pass": place.pass_number,
+                "page": place.page,
+                "result_key": result_key,
+                "key": item_key(item, text, keys[result_key]),
+                "fetched_at": fetched_at,
+                "item": text,
+            }
+        )
+    counts = Counter((record["result_key"], record["key"]) for record in made)
+    shared = [record for record in made if counts[record["result_key"], record["key"]] > 1]
+    for record in shared:
+        record["key"] = f"{record['key']}#{_hash(record['item'])[:16]}"
+    return made, len(shared)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,96 @@
+"""The fakes answer as moto does, in all that Pageturner asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from pageturner.page_state import Place, Run, Target
+from pageturner.stores.item_table import ItemTable
+from pageturner.stores.page_store import Facts, PageStore
+from pageturner.stores.run_store import PageRecord, RunStore
+from tests.conftest import Aws
+from tests.fakes import FakeDynamoDB, FakeS3
+
+RUN = Run("run-2", "2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", 0)
+TARGET = Target("t", "1", "us-east-1", {})
+FACTS = Facts("token", None, 1, 0, {"Count": 1})
+
+
+@pytest.fixture(params=["moto", "fake"])
+def clients(request: pytest.FixtureRequest, _no_account: None) -> Iterator[tuple[Any, Any]]:
+    if request.param == "fake":
+        yield FakeS3(), FakeDynamoDB()
+        return
+    with mock_aws():
+        aws = Aws()
+        yield aws.s3, aws.dynamodb
+
+
+def record(
+    key: str, run_id: str = RUN.run_id, pass_number: int = 1, fetched_at: str = "2026-01-01T01"
+) -> dict[str, Any]:
+    about = {
+        "crawl": "c",
+        "run_id": run_id,
+        "account": "1",
+        "region": "r",
+        "target": "t",
+        "page": 1,
+        "pass": pass_number,
+    }
+    return {**about, "result_key": "Contents", "key": key, "fetched_at": fetched_at, "item": f'"{key}"'}
+
+
+def test_the_first_page_wins(clients: tuple[Any, Any]) -> None:
+    store = PageStore(clients[0], "items-bucket")
+    first = store.commit(RUN, "c", TARGET, Place(), [record("a")], FACTS)
+    second = store.commit(RUN, "c", TARGET, Place(), [record("b")], Facts("other", None, 1, 0, {}))
+    assert second == first
+    assert second == store.read(first.key)
+
+
+def test_checkpoints(clients: tuple[Any, Any]) -> None:
+    runs = RunStore(clients[1], "runs")
+    assert runs.checkpoint(RUN, TARGET.target_id) is None
+    for pass_number, page in [(1, 1), (1, 2), (1, 10), (1, 3)]:
+        place = Place(pass_number=pass_number, page=page + 1)
+        runs.record_page(RUN, PageRecord("t", pass_number, page, 1, 1, "k", place))
+    assert runs.checkpoint(RUN, TARGET.target_id) == Place(pass_number=1, page=11)
+    runs.begin_pass(RUN, TARGET, Place(pass_number=2))
+    assert runs.checkpoint(RUN, TARGET.target_id) == Place(pass_number=2)
+    assert runs.checkpoint(RUN, "t2") is None
+
+
+def test_sweeps(clients: tuple[Any, Any]) -> None:
+    store, items = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items")
+    rows = [
+        record("abandoned"),
+        record("seen", pass_number=2),
+        record("stale", run_id="run-1", fetched_at="2025-12-31T23"),
+        record("newer", run_id="run-3", fetched_at="2026-01-01T02"),
+    ]
+    items.project(store.commit(RUN, "c", TARGET, Place(), rows, FACTS), TARGET, "Contents")
+    assert items.has_any("c", TARGET)
+    assert items.sweep("c", TARGET, RUN, {TARGET.target_id: 2}, None, mark=False) == (None, 2, 2)
+    left = clients[1].query(
+        TableName="items",
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "c#t"}},
+    )["Items"]
+    assert [row["sk"]["S"] for row in left] == ["newer", "seen"]
+
+
+def test_a_condition_that_does_not_hold(clients: tuple[Any, Any]) -> None:
+    clients[1].put_item(TableName="items", Item={"pk": {"S": "p"}, "sk": {"S": "s"}, "fetched_at": {"S": "1"}})
+    with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
+        clients[1].delete_item(
+            TableName="items",
+            Key={"pk": {"S": "p"}, "sk": {"S": "s"}},
+            ConditionExpression="fetched_at = :seen",
+            ExpressionAttributeValues={":seen": {"S": "2"}},
+        )

@@ -1,0 +1,328 @@
+"""One page under everything that can come between its steps, on moto."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    IncompleteReadError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
+
+from pageturner import clients, telemetry
+from pageturner.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    NotFoundError,
+    PageturnerError,
+    RepeatedTokenError,
+    SinkError,
+    ThrottledError,
+    TransientError,
+)
+from pageturner.page_state import FROM_CHECKPOINT
+from pageturner.stores import item_table, page_store, run_store
+from tests.conftest import Aws, Machines
+
+CRAWL = {
+    "service": "s3",
+    "operation": "list_objects_v2",
+    "parameters": {"Bucket": "source"},
+    "pagination_config": {"PageSize": 10},
+    "key": "Key",
+}
+KEYS = [f"key-{number:03}" for number in range(35)]
+
+
+@pytest.fixture
+def planned(aws: Aws, machines: Machines) -> dict[str, Any]:
+    aws.s3.create_bucket(Bucket="source")
+    for key in KEYS:
+        aws.s3.put_object(Bucket="source", Key=key, Body=b"x")
+    machines.catalogue = {"c": CRAWL}
+    return machines.plan({"crawl": "c"})
+
+
+@pytest.fixture
+def target(aws: Aws, planned: Mapping[str, Any]) -> dict[str, Any]:
+    (found,) = aws.json(planned["targets"]["key"])
+    return dict(found)
+
+
+def keys_in_s3(aws: Aws) -> list[str]:
+    return [line["key"] for key in aws.object_keys("items/") for line in aws.lines(key)]
+
+
+def keys_in_dynamodb(aws: Aws) -> list[str]:
+    return sorted(row["sk"]["S"] for row in aws.rows(aws.items_table))
+
+
+class Killed(BaseException):
+    """The function's process is gone: nothing after this line happens."""
+
+
+@pytest.mark.parametrize("page", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("module", "function", "after"),
+    [
+        (page_store.PageStore, "commit", False),
+        (page_store.PageStore, "commit", True),
+        (item_table.ItemTable, "_write", False),
+        (item_table.ItemTable, "project", True),
+        (run_store.RunStore, "record_page", False),
+        (run_store.RunStore, "record_page", True),
+    ],
+)
+def test_killed_anywhere_nothing_is_lost_and_nothing_doubled(
+    page: int,
+    module: Any,
+    function: str,
+    after: bool,
+    aws: Aws,
+    machines: Machines,
+    planned: dict[str, Any],
+    target: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place: Mapping[str, Any] = FROM_CHECKPOINT
+    for _ in range(page - 1):
+        place = machines.fetch(planned, target, place)
+    whole = getattr(module, function)
+
+    def killed(*arguments: Any, **named: Any) -> None:
+        if after:
+            whole(*arguments, **named)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, function, killed)
+        with pytest.raises(Killed):
+            machines.fetch(planned, target, place)
+
+    machines.turn_all(planned, target)
+    assert keys_in_s3(aws) == KEYS
+    assert keys_in_dynamodb(aws) == KEYS
+    assert machines.finish(planned)["items"] == len(KEYS)
+
+
+def test_the_first_writer_wins_with_its_items_and_its_token(
+    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any]
+) -> None:
+    """The same page twice, while the listing changes in between: one answer's items never meet the other's token."""
+    first = machines.fetch(planned, target, FROM_CHECKPOINT)
+    for number in range(5):
+        aws.s3.put_object(Bucket="source", Key=f"added-{number}", Body=b"x")
+    late = machines.fetch(planned, target, {**first, "page": 1, "token": None, "items": 0, "bytes": 0, "taken": 0})
+    assert late == first
+    assert keys_in_s3(aws) == keys_in_dynamodb(aws) == KEYS[:10]
+
+
+def test_a_late_duplicate_moves_no_checkpoint_back(
+    machines: Machines, planned: dict[str, Any], target: dict[str, Any]
+) -> None:
+    places = machines.turn_all(planned, target)
+    late = machines.fetch(planned, target, places[0])
+    assert late["page"] == 3
+    assert machines.fetch(planned, target, FROM_CHECKPOINT) == places[-1]
+
+
+def test_at_the_end_there_is_nothing_left_to_fetch(
+    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any]
+) -> None:
+    end = machines.turn_all(planned, target)[-1]
+    aws.s3.delete_object(Bucket="source", Key=KEYS[0])
+    assert machines.fetch(planned, target, FROM_CHECKPOINT) == end
+
+
+def test_a_long_token_travels_as_a_reference(
+    aws: Aws,
+    machines: Machines,
+    planned: dict[str, Any],
+    target: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(page_store, "_LONGEST_TOKEN", 10)
+    places = machines.turn_all(planned, target)
+    assert all(place["token"].startswith(f"s3:runs/{planned['run']['run_id']}/tokens/") for place in places[:-1])
+    assert keys_in_s3(aws) == KEYS
+
+
+def answer(code: str, status: int) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        "ListObjectsV2",
+    )
+
+
+class FailingClient:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def list_objects_v2(self, **_: Any) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (answer("SlowDown", 503), ThrottledError),
+        (answer("AccessDenied", 403), AccessDeniedError),
+        (answer("InternalError", 500), TransientError),
+        (answer("NoSuchBucket", 404), NotFoundError),
+        (answer("InvalidArgument", 400), InvalidRequestError),
+        (ReadTimeoutError(endpoint_url="http://s3"), TransientError),
+        (ConnectTimeoutError(endpoint_url="http://s3"), TransientError),
+        (EndpointConnectionError(endpoint_url="http://s3"), TransientError),
+        (IncompleteReadError(actual_bytes=1, expected_bytes=2), TransientError),
+        (ResponseParserError("not XML"), TransientError),
+    ],
+)
+def test_what_the_service_answers_has_its_name(
+    error: Exception,
+    expected: type[PageturnerError],
+    aws: Aws,
+    machines: Machines,
+    planned: dict[str, Any],
+    target: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = clients.client("s3", target["region"])
+    monkeypatch.setattr(client, "list_objects_v2", FailingClient(error).list_objects_v2)
+    with pytest.raises(expected) as raised:
+        machines.fetch(planned, target, FROM_CHECKPOINT)
+    assert type(raised.value) is expected
+    assert machines.finish(planned)["throttles"] == (1 if expected is ThrottledError else 0)
+    assert aws.object_keys("items/") == []
+
+
+def test_a_rejection_while_a_token_was_sent_is_about_the_token(
+    machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+    monkeypatch.setattr(
+        clients.client("s3", target["region"]),
+        "list_objects_v2",
+        FailingClient(answer("InvalidArgument", 400)).list_objects_v2,
+    )
+    begins = machines.fetch(planned, target, place)
+    assert (begins["next"], begins["pass_number"], begins["page"], begins["token"]) == ("begin_pass", 2, 1, None)
+
+
+def test_only_the_state_that_crawl_goes_on_with_begins_a_pass(
+    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An invocation that nobody waits for any more may meet an expired token when another one goes on."""
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+    client = clients.client("s3", target["region"])
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "list_objects_v2", FailingClient(answer("InvalidArgument", 400)).list_objects_v2)
+        machines.fetch(planned, target, place)
+    assert machines.fetch(planned, target, FROM_CHECKPOINT)["pass_number"] == 1
+
+
+def test_the_same_token_twice_is_an_error_after_its_page_was_kept(
+    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients.client("s3", target["region"])
+    whole = client.list_objects_v2
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+
+    def same_token(**arguments: Any) -> Any:
+        return {**whole(**arguments), "NextContinuationToken": arguments["ContinuationToken"]}
+
+    monkeypatch.setattr(client, "list_objects_v2", same_token)
+    for again in (place, FROM_CHECKPOINT):
+        with pytest.raises(RepeatedTokenError, match="the token that had fetched page 2 again; that page was kept"):
+            machines.fetch(planned, target, again)
+    assert keys_in_s3(aws) == KEYS[:20]
+
+
+@pytest.mark.parametrize("refused", ["put_object", "batch_write_item", "put_item"])
+def test_a_sink_that_refuses_is_retried_and_loses_nothing(
+    refused: str,
+    aws: Aws,
+    machines: Machines,
+    planned: dict[str, Any],
+    target: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ConditionalRequestConflict", "Message": "no"}}, refused)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(clients.client("s3" if refused == "put_object" else "dynamodb"), refused, refuse)
+        with pytest.raises(SinkError):
+            machines.fetch(planned, target, place)
+    machines.turn_all(planned, target)
+    assert keys_in_s3(aws) == keys_in_dynamodb(aws) == KEYS
+
+
+def _unprocessed(dynamodb: Any, takes: Iterator[int]) -> Any:
+    whole = dynamodb.batch_write_item
+
+    def partly(RequestItems: dict[str, list[Any]]) -> Any:
+        ((table, requests),) = RequestItems.items()
+        number = next(takes)
+        if number:
+            whole(RequestItems={table: requests[:number]})
+        return {"UnprocessedItems": {table: requests[number:]} if requests[number:] else {}}
+
+    return partly
+
+
+def test_unprocessed_items_are_written_again(
+    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients.client("dynamodb")
+    monkeypatch.setattr(client, "batch_write_item", _unprocessed(client, iter([3, 1, 99])))
+    machines.fetch(planned, target, FROM_CHECKPOINT)
+    assert keys_in_dynamodb(aws) == KEYS[:10]
+
+
+def test_a_table_that_takes_nothing_is_left_to_the_state_machine(
+    machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = clients.client("dynamodb")
+    monkeypatch.setattr(client, "batch_write_item", _unprocessed(client, iter([3, 0])))
+    with pytest.raises(SinkError, match="took none of a batch of 7 items"):
+        machines.fetch(planned, target, FROM_CHECKPOINT)
+
+
+def test_the_function_hands_over_when_its_loop_has_had_its_time(
+    machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The machines' loop began at a time that is long past.
+    assert machines.fetch(planned, target, FROM_CHECKPOINT)["next"] == "hand_over"
+    monkeypatch.setenv("LOOP_SECONDS", "1e12")
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+    assert (place["next"], place["page"]) == ("page", 3)
+
+
+def test_metrics_and_one_log_line_a_page(
+    machines: Machines,
+    planned: dict[str, Any],
+    target: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.clear()
+    machines.fetch(planned, target, FROM_CHECKPOINT)
+    (line,) = caplog.records
+    assert (line.message, vars(line)["page"], vars(line)["items"]) == ("page turned", 1, 10)
+    assert telemetry.logger.get_correlation_id() == planned["run"]["run_id"]
+    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Pageturner"
+    assert directive["Dimensions"] == [["crawl"]]
+    assert metrics["crawl"] == "c"
+    assert {"PagesFetched", "ItemsWritten", "BytesWritten", "FetchTime", "WriteTime"} <= metrics.keys()
+    assert metrics["ItemsWritten"] == [10.0]

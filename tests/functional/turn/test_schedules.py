@@ -1,0 +1,241 @@
+"""The page step under thousands of schedules of faults: nothing lost, nothing doubled, nothing that is not there.
+
+Two invocations of a target at once, which interleave at every request that they make; requests that fail before or
+after they took effect; functions that are killed; tokens that expire; and a listing that changes underneath.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from pageturner.crawls.crawl import Crawl
+from pageturner.errors import PageturnerError
+from pageturner.finish.summary import Ends, counts, entries, files
+from pageturner.finish.sweep import Sweep, Sweeper
+from pageturner.page_state import PageState, Place, Run, Target
+from pageturner.stores.item_table import ItemTable
+from pageturner.stores.page_store import PageStore
+from pageturner.stores.run_store import RunStore, by_target
+from pageturner.turn.page_step import PageStep, Turned
+from tests.fakes import FakeDynamoDB, FakeS3, client_error
+
+PAGE = 2
+RUN = Run("run", "2026-01-01", "2026-01-01T00:00:00.000Z", "9999-01-01T00:00:00.000Z", 0)
+CRAWL = Crawl("c", "s3", "list_objects_v2", {"Bucket": "b"}, key="Key", allow_empty=True)
+TARGET = Target("t", "1", "us-east-1", {"Bucket": "b"})
+KEYS = [f"{letter}" for letter in "abcdefghij"]
+
+
+class Killed(BaseException):
+    """The function's process is gone."""
+
+
+@dataclass
+class Service:
+    """A listing of keys, page by page; the token is the last key of the page before, and of a generation."""
+
+    keys: set[str] = field(default_factory=lambda: set(KEYS[::2]))
+    generation: int = 0
+
+    def list_objects_v2(self, *, Bucket: str, ContinuationToken: str | None = None) -> dict[str, Any]:
+        after = ""
+        if ContinuationToken is not None:
+            generation, _, after = ContinuationToken.partition(":")
+            if int(generation) != self.generation:
+                raise client_error("InvalidArgument", "ListObjectsV2")
+        left = sorted(key for key in self.keys if key > after)
+        page: dict[str, Any] = {"Contents": [{"Key": key} for key in left[:PAGE]], "IsTruncated": len(left) > PAGE}
+        if len(left) > PAGE:
+            page["NextContinuationToken"] = f"{self.generation}:{left[PAGE - 1]}"
+        return page
+
+
+class Invocation:
+    """One invocation, in a thread of its own, which stops before every request until it is told what becomes of it."""
+
+    def __init__(self, world: Schedules, place: Place | None) -> None:
+        self._world = world
+        self._asking: queue.Queue[str] = queue.Queue()
+        self._told: queue.Queue[str] = queue.Queue()
+        self.outcome: Turned | BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(place,), daemon=True)
+        self._thread.start()
+        self._asking.get()
+
+    @property
+    def is_over(self) -> bool:
+        return self.outcome is not None
+
+    def tell(self, what: str) -> None:
+        """Let the request be answered ("go"), fail without or with its effect, or kill the function."""
+        self._told.put(what)
+        self._asking.get()
+        if self.is_over:
+            self._thread.join()
+
+    def _run(self, place: Place | None) -> None:
+        try:
+            self.outcome = self._world.step(self._gated).turn(PageState(RUN, CRAWL, TARGET, place))
+        except (PageturnerError, Killed) as error:
+            self.outcome = error
+        finally:
+            self._asking.put("over")
+
+    def _gated(self, client: Any) -> Any:
+        invocation = self
+
+        class Gated:
+            def __getattr__(self, name: str) -> Any:
+                request = getattr(client, name)
+
+                def answered(**arguments: Any) -> Any:
+                    invocation._asking.put(name)
+                    what = invocation._told.get()
+                    if what == "kill":
+                        raise Killed
+                    if what == "fail before":
+                        raise client_error("InternalError", name)
+                    answer = request(**arguments)
+                    if what == "fail after":
+                        raise client_error("InternalError", name)
+                    return answer
+
+                return answered
+
+        return Gated()
+
+
+class Schedules(RuleBasedStateMachine):
+    """What stands for both state machines, with everything that can come between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.service = Service()
+        self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
+        self.always = set(self.service.keys)
+        self.ever = set(self.service.keys)
+        self.place: Place | None = None
+        self.current: Invocation | None = None
+        self.abandoned: list[Invocation] = []
+
+    def step(self, gate: Any) -> PageStep:
+        service, s3, dynamodb = gate(self.service), gate(self.s3), gate(self.dynamodb)
+        return PageStep(
+            lambda *_: service, PageStore(s3, "b"), ItemTable(dynamodb, "items"), RunStore(dynamodb, "runs")
+        )
+
+    @property
+    def has_ended(self) -> bool:
+        return self.place is not None and self.place.next == "end"
+
+    @rule(what=st.sampled_from(["go"] * 6 + ["fail before", "fail after", "kill"]))
+    def go_on(self, what: str) -> None:
+        """The current invocation makes its next request; where there is none, one is started."""
+        if not self.has_ended:
+            self._go(what)
+
+    @rule(what=st.sampled_from(["go"] * 4 + ["kill"]), which=st.integers(0, 1))
+    def an_abandoned_one_goes_on(self, what: str, which: int) -> None:
+        if self.abandoned:
+            invocation = self.abandoned[which % len(self.abandoned)]
+            invocation.tell(what)
+            if invocation.is_over:
+                self.abandoned.remove(invocation)
+
+    @precondition(lambda self: self.current is not None and len(self.abandoned) < 2)
+    @rule(from_checkpoint=st.booleans())
+    def the_answer_is_lost(self, from_checkpoint: bool) -> None:
+        """The invocation goes on, but nobody waits for it: its page is fetched again."""
+        assert self.current is not None
+        self.abandoned.append(self.current)
+        self.current = None
+        if from_checkpoint:
+            self._go_on_from_checkpoint()
+
+    @rule(key=st.sampled_from(KEYS))
+    def a_key_comes(self, key: str) -> None:
+        self.service.keys.add(key)
+        self.ever.add(key)
+
+    @rule(key=st.sampled_from(KEYS))
+    def a_key_goes(self, key: str) -> None:
+        self.service.keys.discard(key)
+        self.always.discard(key)
+
+    @precondition(lambda self: self.service.generation < 3)
+    @rule()
+    def all_tokens_expire(self) -> None:
+        self.service.generation += 1
+
+    def _take_outcome(self) -> None:
+        if self.current is None or not self.current.is_over:
+            return
+        outcome, self.current = self.current.outcome, None
+        if isinstance(outcome, Turned):
+            self.place = outcome.place
+            if self.place.next == "begin_pass":
+                self._outlive()
+        else:
+            self._go_on_from_checkpoint()
+
+    def _go_on_from_checkpoint(self) -> None:
+        """Crawl outlives the abandoned before it does so; within a pass, that would not be needed."""
+        if self.place is not None and self.place.next == "begin_pass":
+            self._outlive()
+        self.place = None
+
+    def _outlive(self) -> None:
+        """Before a pass begins, Crawl waits for as long as an invocation can last."""
+        for invocation in self.abandoned:
+            while not invocation.is_over:
+                invocation.tell("go")
+        self.abandoned.clear()
+
+    def teardown(self) -> None:
+        """Without further faults the target comes to its end, and then everything is as it should be."""
+        for _ in range(500):
+            if self.has_ended:
+                break
+            self._go("go")
+        assert self.has_ended
+        self._outlive()
+        assert self.place is not None
+        runs, items = RunStore(self.dynamodb, "runs"), ItemTable(self.dynamodb, "items")  # type: ignore[arg-type]
+        sweep = Sweeper(items, runs).go_on(PageState(RUN, CRAWL, TARGET, self.place), Sweep())
+        assert sweep.next == "end"
+        self._check()
+
+    def _go(self, what: str) -> None:
+        if self.current is None:
+            self.current = Invocation(self, self.place)
+        else:
+            self.current.tell(what)
+        self._take_outcome()
+
+    def _check(self) -> None:
+        files = self._files()
+        store = PageStore(self.s3, "b")  # type: ignore[arg-type]
+        listed = [line["key"] for key in files for line in store.read(key).records]
+        assert listed == sorted(set(listed)), "in order, and nothing twice"
+        assert self.always <= set(listed), "nothing lost"
+        assert set(listed) <= self.ever, "nothing that never was"
+        projected = {row["sk"]["S"] for row in self.dynamodb.tables.get("items", {}).values()}
+        assert projected == set(listed), "DynamoDB has just what S3 has"
+
+    def _files(self) -> list[str]:
+        whole = RunStore(self.dynamodb, "runs")  # type: ignore[arg-type]
+        (listing,) = by_target(whole.pages(RUN))
+        ends = Ends({TARGET.target_id: counts(listing)}, {}, whole.sweeps(RUN))
+        assert [entry["verdict"] for entry in entries(CRAWL, [TARGET], ends)] == ["complete"]
+        return [file["key"] for file in files(listing)]
+
+
+Schedules.TestCase.settings = settings(max_examples=2000, stateful_step_count=40)
+TestSchedules = Schedules.TestCase
