@@ -29,8 +29,8 @@ from pageturner.page_state import Place, Run, Target
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.plan.targets import plan_run
-from pageturner.stores.page_store import PageStore, targets_key
-from pageturner.stores.run_store import RunStore
+from pageturner.stores import Stores
+from pageturner.stores.keys import targets_key
 
 TARGETS = 100_000
 MEMORY_MB = 512
@@ -116,7 +116,7 @@ def plan() -> str:
     source_run = plan_run(SOURCE, "source", STARTED_AT, STARTED_AT)
     target = Target("source", *OWNER, {})
     s3, dynamodb = Files(), Records(TARGETS // PAGE, lambda number: page_record("source", number + 1, PAGE))
-    pages, runs = PageStore(s3, "b"), RunStore(dynamodb, "runs")  # type: ignore[arg-type]
+    stores = Stores({"s3": s3, "dynamodb": dynamodb}.__getitem__, "b", "items", "runs")
     for number in range(TARGETS // PAGE):
         lines = (
             {"target": "source", "account": OWNER[0], "region": OWNER[1], "result_key": "Buckets", "key": name}
@@ -125,13 +125,13 @@ def plan() -> str:
         )
         body = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
         s3.put_object(Key=page_record("source", number + 1, PAGE)["key"]["S"], Body=body)
-    pages.put_json(targets_key(source_run), [target.as_dict()])
+    stores.pages.put_json(targets_key(source_run), [target.as_dict()])
     # One line, as the run's own has it.
-    pages.put_text(targets_key(source_run), ["[\n", json.dumps(target.as_dict()), "\n]"])
-    runs.begin(source_run, SOURCE.as_dict(), "source", 1)
-    runs.record_latest(source_run, SOURCE)
-    expansion = Expansion(lambda *_: None, pages, runs, {"buckets": SOURCE}, *OWNER)
-    planned = Planner(pages, runs, lambda _: False).begin(
+    stores.pages.put_text(targets_key(source_run), ["[\n", json.dumps(target.as_dict()), "\n]"])
+    stores.runs.begin(source_run, SOURCE.as_dict(), "source", 1)
+    stores.runs.record_latest(source_run, SOURCE)
+    expansion = Expansion(lambda *_: None, stores, {"buckets": SOURCE}, *OWNER)
+    planned = Planner(stores, lambda _: False).begin(
         Crawl.from_dict({**CRAWL.as_dict(), "overlap": "allow"}), Execution("e", STARTED_AT, STARTED_AT), expansion
     )
     assert planned["targets"]["count"] == TARGETS
@@ -159,14 +159,14 @@ def finish() -> str:
     name = "{}-{}-{:010}".format
     s3 = Files()
     dynamodb = Records(TARGETS, lambda number: page_record(name(*OWNER, number), 1, 7))
-    pages, runs = PageStore(s3, "b"), RunStore(dynamodb, "runs")  # type: ignore[arg-type]
+    stores = Stores({"s3": s3, "dynamodb": dynamodb}.__getitem__, "b", "items", "runs")
     targets = (Target(name(*OWNER, number), *OWNER, {"Bucket": f"b{number}"}) for number in range(TARGETS))
-    pages.put_text(
+    stores.pages.put_text(
         targets_key(run),
         (f"{'[' if not number else ','}\n{json.dumps(t.as_dict())}" for number, t in enumerate(targets)),
     )
-    runs.begin(run, CRAWL.as_dict(), "e", TARGETS)
-    summary = Finisher(pages, runs, "items", Console(OWNER[1])).finish(run.run_id, "e", datetime.now(UTC))
+    stores.runs.begin(run, CRAWL.as_dict(), "e", TARGETS)
+    summary = Finisher(stores, Console(OWNER[1])).finish(run.run_id, "e", datetime.now(UTC))
     assert summary["targets"] == {"complete": TARGETS}, summary["targets"]
     return f"{summary['items']:,} items"
 

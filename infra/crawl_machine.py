@@ -35,6 +35,7 @@ from pageturner.errors import (
 from pageturner.finish.summary import CONTINUES
 from pageturner.finish.sweep import Sweep
 from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
+from pageturner.stores import keys
 
 # PageLoop has already tried for most of a minute when Crawl begins to wait.
 FIRST_WAIT_SECONDS = 15
@@ -377,10 +378,10 @@ class CrawlMachine(Construct):
             table=self._store.runs,
             item={
                 "pk": tasks.DynamoAttributeValue.from_string(
-                    sfn.JsonPath.format("run#{}", sfn.JsonPath.string_at("$.run.run_id"))
+                    sfn.JsonPath.format(keys.RUN, sfn.JsonPath.string_at("$.run.run_id"))
                 ),
                 "sk": tasks.DynamoAttributeValue.from_string(
-                    sfn.JsonPath.format("verdict#{}", sfn.JsonPath.string_at("$.target.target_id"))
+                    sfn.JsonPath.format(keys.VERDICT, sfn.JsonPath.string_at("$.target.target_id"))
                 ),
                 "verdict": text("$.verdict"),
                 "error": text("$.error"),

@@ -6,12 +6,11 @@ A Fail state would fail again at every redrive (Step Functions Developer Guide, 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
-from pageturner.stores.run_store import RunStore
+from pageturner.stores import Stores
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -30,9 +29,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     """
     run_id, token = event["run_id"], event["token"]
     telemetry.logger.set_correlation_id(run_id)
-    runs = RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"])
     stepfunctions = clients.client("stepfunctions")
-    if runs.record_failure(run_id, event["execution"]):
+    if Stores.of_environment().runs.record_failure(run_id, event["execution"]):
         telemetry.logger.warning("run failed", extra={"reason": event["message"]})
         stepfunctions.send_task_failure(taskToken=token, error=ERROR, cause=event["message"][:_LONGEST_CAUSE])
     else:

@@ -13,9 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from pageturner import clients, telemetry
 from pageturner.errors import ThrottledError
 from pageturner.page_state import PageState, utc_text
-from pageturner.stores.item_table import ItemTable
-from pageturner.stores.page_store import PageStore
-from pageturner.stores.run_store import RunStore
+from pageturner.stores import Stores
 from pageturner.turn.page_step import PageStep, Turned
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             turned = step.turn(state)
         except ThrottledError as error:
-            step.runs.count_throttle(state.run, state.target)
+            step.stores.targets.count_throttle(state.run, state.target)
             telemetry.count("Throttles", 1)
             facts = {"target": state.target.target_id, "retry": event["retry_count"], "error": str(error)}
             telemetry.logger.warning("throttled", extra=facts)
@@ -43,13 +41,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @cache
 def _page_step() -> PageStep:
-    dynamodb = clients.client("dynamodb")
-    return PageStep(
-        clients.client,
-        PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"]),
-        ItemTable(dynamodb, os.environ["ITEMS_TABLE"]),
-        RunStore(dynamodb, os.environ["RUNS_TABLE"]),
-    )
+    return PageStep(clients.client, Stores.of_environment())
 
 
 def _report(state: PageState, turned: Turned) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pageturner import clients, telemetry
+from pageturner import telemetry
 from pageturner.finish import console
 from pageturner.finish.finishing import Finisher
-from pageturner.stores.page_store import PageStore
-from pageturner.stores.run_store import RunStore
+from pageturner.stores import Stores
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -21,12 +20,7 @@ if TYPE_CHECKING:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Finish the run `event["run_id"]`, in `event["execution"]`. Returns its summary."""
     telemetry.logger.set_correlation_id(event["run_id"])
-    finisher = Finisher(
-        PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"]),
-        RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"]),
-        os.environ["ITEMS_TABLE"],
-        console.Console(os.environ["AWS_REGION"]),
-    )
+    finisher = Finisher(Stores.of_environment(), console.Console(os.environ["AWS_REGION"]))
     summary = finisher.finish(event["run_id"], event["execution"], datetime.now(UTC))
     telemetry.logger.info("run finished", extra={"summary": summary})
     return summary

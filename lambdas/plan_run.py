@@ -18,8 +18,7 @@ from pageturner.dry_run import DryRun
 from pageturner.errors import SERVICE_ERRORS, from_service_error
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
-from pageturner.stores.page_store import PageStore
-from pageturner.stores.run_store import RunStore
+from pageturner.stores import Stores
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -35,20 +34,16 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     Raises `InvalidCrawlError` and `OverlapError`.
     """
     execution = Execution(**event["execution"])
-    pages = PageStore(clients.client("s3"), os.environ["ITEMS_BUCKET"])
-    runs = RunStore(clients.client("dynamodb"), os.environ["RUNS_TABLE"])
-    planner = Planner(pages, runs, _is_running)
+    stores = Stores.of_environment()
+    planner = Planner(stores, _is_running)
     if run_id := parse_resume(event["input"]):
         plan = planner.resume(run_id, execution)
     else:
         is_dry, asked = parse_dry_run(event["input"])
         crawl = parse_input(asked, _catalogue())
         account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
-        expansion = Expansion(clients.client, pages, runs, _catalogue(), account, region)
-        if is_dry:
-            plan = {"nothing_to_do": DryRun(expansion, runs).of(crawl)}
-        else:
-            plan = planner.begin(crawl, execution, expansion)
+        expansion = Expansion(clients.client, stores, _catalogue(), account, region)
+        plan = {"nothing_to_do": DryRun(expansion).of(crawl)} if is_dry else planner.begin(crawl, execution, expansion)
     telemetry.logger.info("run planned", extra={"plan": plan})
     return plan
 

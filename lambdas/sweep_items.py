@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pageturner import clients, telemetry
+from pageturner import telemetry
 from pageturner.finish.sweep import Sweep, Sweeper
 from pageturner.page_state import PageState
-from pageturner.stores.item_table import ItemTable
-from pageturner.stores.run_store import RunStore
+from pageturner.stores import Stores
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,8 +20,6 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Go on with `event["sweep"]` of a target whose listing has ended; see `pageturner.sweep`. Returns the sweep."""
     state = PageState.from_event(event)
     telemetry.logger.set_correlation_id(state.run.run_id)
-    dynamodb = clients.client("dynamodb")
-    sweeper = Sweeper(ItemTable(dynamodb, os.environ["ITEMS_TABLE"]), RunStore(dynamodb, os.environ["RUNS_TABLE"]))
-    sweep = sweeper.go_on(state, Sweep(**event["sweep"]))
+    sweep = Sweeper(Stores.of_environment()).go_on(state, Sweep(**event["sweep"]))
     telemetry.logger.info("items swept", extra={"target": state.target.target_id, "sweep": asdict(sweep)})
     return asdict(sweep)

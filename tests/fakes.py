@@ -12,9 +12,17 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pageturner.stores import Stores
+
 
 def client_error(code: str, operation: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": code}}, operation)
+
+
+def stores_in(s3: Any, dynamodb: Any) -> Stores:
+    """The stores of a bucket and tables that these clients reach."""
+    clients = {"s3": s3, "dynamodb": dynamodb}
+    return Stores(clients.__getitem__, "bucket", "items", "runs")
 
 
 @dataclass

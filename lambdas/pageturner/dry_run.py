@@ -17,7 +17,6 @@ from pageturner.page_state import Target
 from pageturner.paging import api, pagination
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import paging_of
-from pageturner.stores.run_store import RunStore
 from pageturner.turn import page_fetch
 
 _TARGETS_SHOWN = 5
@@ -52,7 +51,6 @@ class DryRun:
     """Makes the report of a dry run."""
 
     expansion: Expansion
-    runs: RunStore
 
     def of(self, crawl: Crawl) -> dict[str, Any]:
         """Return the report on `crawl`. Raises `InvalidCrawlError`."""
@@ -151,8 +149,9 @@ class DryRun:
         }
 
     def _latest(self, crawl: Crawl) -> dict[str, Any] | None:
-        run_id = self.runs.latest(crawl)
-        found = self.runs.find(run_id) if run_id else None
+        runs = self.expansion.stores.runs
+        run_id = runs.latest(crawl)
+        found = runs.find(run_id) if run_id else None
         return dict(found.summary) if found and found.summary else None
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.sweep import is_swept
 from pageturner.page_state import Place, Run, Target
-from pageturner.stores.run_store import Listing, SweepRecord
+from pageturner.stores.checkpoints import Listing
+from pageturner.stores.target_records import SweepRecord
 
 # The verdicts of targets whose listing has come to its end, so that there is nothing to resume.
 ENDED = ("complete", "limited")

@@ -13,8 +13,8 @@ from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import PageState, Place
-from pageturner.stores.item_table import ItemTable
-from pageturner.stores.run_store import RunStore, SweepRecord
+from pageturner.stores import Stores
+from pageturner.stores.target_records import SweepRecord
 
 # A sweep goes on in the next invocation, from where this one ended.
 _SECONDS = 20
@@ -42,28 +42,27 @@ def is_swept(crawl: Crawl, verdict: str | None) -> bool:
 class Sweeper:
     """Sweeps the items of a target."""
 
-    items: ItemTable
-    runs: RunStore
+    stores: Stores
 
     def go_on(self, state: PageState, sweep: Sweep) -> Sweep:
         """Sweep for some seconds, and return how far it came. A repeat of it is harmless. Raises `SinkError`."""
-        place = state.place or self.runs.checkpoint(state.run, state.target.target_id) or Place()
+        place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
         if not is_swept(state.crawl, place.verdict):
             return replace(sweep, next="end")
         parts = self._ends_of_parts(state, place)
         if not all(is_swept(state.crawl, end.verdict) for end in parts.values()):
             # The last part of the listing to come to its end sweeps for all.
             return replace(sweep, next="end")
-        if state.target.part is not None and not self.runs.claim_sweep(state.run, state.target):
+        if state.target.part is not None and not self.stores.targets.claim_sweep(state.run, state.target):
             # Two came to their end at once, and the other one sweeps.
             return replace(sweep, next="end")
         listed = sum(end.items for end in parts.values())
-        if listed == 0 and not state.crawl.allow_empty and self.items.has_any(state.crawl.name, state.target):
+        if listed == 0 and not state.crawl.allow_empty and self.stores.items.has_any(state.crawl.name, state.target):
             reason = "the listing came back empty, and the one before was not; allow_empty would remove them"
             return self._end(state, sweep, SweepRecord(kept_because=reason))
         began = time.monotonic()
         while time.monotonic() - began < _SECONDS:
-            start_key, stale, others = self.items.sweep(
+            start_key, stale, others = self.stores.items.sweep(
                 state.crawl.name,
                 state.target,
                 state.run,
@@ -81,11 +80,11 @@ class Sweeper:
         ends = {state.target.target_id: place}
         for target_id in state.target.listing_targets:
             if target_id not in ends:
-                ends[target_id] = self.runs.checkpoint(state.run, target_id) or Place()
+                ends[target_id] = self.stores.checkpoints.checkpoint(state.run, target_id) or Place()
                 if ends[target_id].next != "end":
                     break
         return ends
 
     def _end(self, state: PageState, sweep: Sweep, record: SweepRecord) -> Sweep:
-        self.runs.record_sweep(state.run, state.target.listing_id, record)
+        self.stores.targets.record_sweep(state.run, state.target.listing_id, record)
         return replace(sweep, next="end", start_key=None)

@@ -13,8 +13,9 @@ from pageturner.page_state import Run, Target
 from pageturner.paging import split
 from pageturner.plan import targets
 from pageturner.plan.places import Places
-from pageturner.stores.page_store import PageStore, targets_key
-from pageturner.stores.run_store import RunStore, by_target
+from pageturner.stores import Stores
+from pageturner.stores.checkpoints import by_target
+from pageturner.stores.keys import targets_key
 from pageturner.turn.page_fetch import Client
 
 
@@ -23,8 +24,7 @@ class Expansion:
     """Expands crawls. `account` and `region` are those of the deployment, and the default."""
 
     client: Client
-    pages: PageStore
-    runs: RunStore
+    stores: Stores
     catalogue: Mapping[str, Crawl]
     account: str
     region: str
@@ -46,7 +46,7 @@ class Expansion:
         """The run whose items `crawl` has a target for each of; None where it has no such thing."""
         if crawl.source is None:
             return None
-        run_id = self.runs.latest(self.catalogue[crawl.source])
+        run_id = self.stores.runs.latest(self.catalogue[crawl.source])
         if run_id is None:
             raise InvalidCrawlError(
                 f"for_each.crawl: there is no complete run of {crawl.source} as the catalogue has it; "
@@ -60,20 +60,21 @@ class Expansion:
         elif crawl.source is None:
             yield from map(Binding, literal_bindings(crawl.for_each))
         else:
-            found = self.runs.find(str(self.source_run(crawl)))
+            found = self.stores.runs.find(str(self.source_run(crawl)))
             if found is None:
                 raise InvalidCrawlError(
                     f"for_each.crawl: the latest run of {crawl.source} has been forgotten; start one"
                 )
             run = Run(**found.run)
-            parameters = {each["target_id"]: each["parameters"] for each in self.pages.json_array(targets_key(run))}
+            listed = self.stores.pages.json_array(targets_key(run))
+            parameters = {each["target_id"]: each["parameters"] for each in listed}
             yield from item_bindings(crawl.for_each, self._records(run, self.catalogue[crawl.source]), parameters)
 
     def _records(self, run: Run, source: Crawl) -> Iterator[Mapping[str, Any]]:
         """The lines of all pages of a run that hold items of its primary result key."""
-        for listing in by_target(self.runs.pages(run)):
+        for listing in by_target(self.stores.checkpoints.pages(run)):
             for record in listing.records:
-                for line in self.pages.read(record.key).records:
+                for line in self.stores.pages.read(record.key).records:
                     if line["result_key"] == source.primary_result_key:
                         yield line
 

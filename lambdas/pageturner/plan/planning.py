@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -14,8 +13,10 @@ from pageturner.page_state import Run, Target
 from pageturner.paging.identity import keys_of
 from pageturner.plan import targets
 from pageturner.plan.expansion import Expansion
-from pageturner.stores.page_store import PageStore, array_text, targets_key
-from pageturner.stores.run_store import RunStore, by_target
+from pageturner.stores import Stores
+from pageturner.stores.checkpoints import by_target
+from pageturner.stores.keys import resumed_targets_key, targets_key
+from pageturner.stores.page_store import array_text
 
 _TARGET = tuple(field.name for field in fields(Target))
 
@@ -36,8 +37,7 @@ class Execution:
 class Planner:
     """Plans runs. `is_running` says whether an execution, by its ARN, is still going."""
 
-    pages: PageStore
-    runs: RunStore
+    stores: Stores
     is_running: Callable[[str], bool]
 
     def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion) -> dict[str, Any]:
@@ -48,9 +48,9 @@ class Planner:
             source = expansion.source_run(crawl)
             count = self._put_targets(targets_key(run), expansion.targets(crawl))
         except InvalidCrawlError:
-            self.runs.unlock(crawl.name, execution.id)
+            self.stores.runs.unlock(crawl.name, execution.id)
             raise
-        self.runs.begin(run, crawl.as_dict(), execution.id, count)
+        self.stores.runs.begin(run, crawl.as_dict(), execution.id, count)
         return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
 
     def resume(self, run_id: str, execution: Execution) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Planner:
         Returns its summary, under `nothing_to_do`, where it came to what was asked for. Raises `InvalidCrawlError`
         where there is no such run, and `OverlapError` while it is going.
         """
-        found = self.runs.find(run_id)
+        found = self.stores.runs.find(run_id)
         if found is None:
             raise InvalidCrawlError(
                 f'input.resume: there is no run "{run_id}"; its name is in the output of its execution'
@@ -76,17 +76,17 @@ class Planner:
         crawl = Crawl.from_dict(found.crawl)
         run = replace(Run(**found.run), deadline=targets.deadline(crawl, execution.entered_at))
         self._lock(crawl, run, execution)
-        key = f"runs/{run_id}/targets-{hashlib.sha256(execution.id.encode()).hexdigest()[:8]}.json"
+        key = resumed_targets_key(run, execution.id)
         count = self._put_targets(key, self._unfinished(run, crawl))
         # A verdict from before says nothing of what is to come.
-        self.runs.forget_verdicts(run, (target["target_id"] for target in self.pages.json_array(key)))
-        self.runs.resume(run, execution.id)
+        self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
+        self.stores.runs.resume(run, execution.id)
         return self._state(run, crawl, key, count)
 
     def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
-        counted = {listing.target_id: counts(listing) for listing in by_target(self.runs.pages(run))}
-        ends = Ends(counted, self.runs.verdicts(run), self.runs.sweeps(run))
-        for entry in entries(crawl, map(Target.from_dict, self.pages.json_array(targets_key(run))), ends):
+        counted = {listing.target_id: counts(listing) for listing in by_target(self.stores.checkpoints.pages(run))}
+        ends = Ends(counted, self.stores.targets.verdicts(run), self.stores.targets.sweeps(run))
+        for entry in entries(crawl, map(Target.from_dict, self.stores.pages.json_array(targets_key(run))), ends):
             if entry["verdict"] not in ENDED:
                 yield Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
 
@@ -99,19 +99,19 @@ class Planner:
                 count += 1
                 yield target.as_dict()
 
-        self.pages.put_text(key, array_text(documents()))
+        self.stores.pages.put_text(key, array_text(documents()))
         return count
 
     def _lock(self, crawl: Crawl, run: Run, execution: Execution) -> None:
         if crawl.overlap == "allow":
             return
-        owner = self.runs.lock(crawl.name, run, execution.id)
+        owner = self.stores.runs.lock(crawl.name, run, execution.id)
         if owner is None:
             return
         # An execution that was stopped has left its lock behind.
         if (
             not self.is_running(owner.execution)
-            and self.runs.lock(crawl.name, run, execution.id, instead_of=owner) is None
+            and self.stores.runs.lock(crawl.name, run, execution.id, instead_of=owner) is None
         ):
             return
         raise OverlapError(
@@ -123,7 +123,7 @@ class Planner:
         return {
             "run": asdict(run),
             "crawl": crawl.for_pages(),
-            "targets": {"bucket": self.pages.bucket, "key": key, "count": count},
+            "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},
             "max_concurrency": crawl.max_concurrency,
             "paging": paging_of(crawl),
         }

@@ -1,1 +1,60 @@
-"""What is kept: page objects in S3, items and runs in DynamoDB."""
+"""What is kept: page objects in S3; items, runs, checkpoints and what is recorded of targets in DynamoDB."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from pageturner import clients
+from pageturner.stores.checkpoints import CheckpointStore
+from pageturner.stores.item_table import ItemTable
+from pageturner.stores.page_store import PageStore
+from pageturner.stores.run_store import RunStore
+from pageturner.stores.run_table import RunTable
+from pageturner.stores.target_records import TargetRecords
+
+
+class Stores:
+    """The stores of a deployment, each made when it is first used. `client` makes the client of a service."""
+
+    def __init__(self, client: Callable[[str], Any], bucket: str, items_table: str, runs_table: str) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._items_table = items_table
+        self._runs_table = runs_table
+
+    @classmethod
+    def of_environment(cls) -> Stores:
+        """The stores that a function's environment names."""
+        return cls(clients.client, *(os.environ[name] for name in ("ITEMS_BUCKET", "ITEMS_TABLE", "RUNS_TABLE")))
+
+    @cached_property
+    def pages(self) -> PageStore:
+        """The page objects, and other objects of a run."""
+        return PageStore(self._client("s3"), self._bucket)
+
+    @cached_property
+    def items(self) -> ItemTable:
+        """The items."""
+        return ItemTable(self._client("dynamodb"), self._items_table)
+
+    @cached_property
+    def runs(self) -> RunStore:
+        """Runs and locks."""
+        return RunStore(self._run_table)
+
+    @cached_property
+    def checkpoints(self) -> CheckpointStore:
+        """Checkpoints, which are the records of pages."""
+        return CheckpointStore(self._run_table)
+
+    @cached_property
+    def targets(self) -> TargetRecords:
+        """What is recorded of targets besides their pages."""
+        return TargetRecords(self._run_table)
+
+    @cached_property
+    def _run_table(self) -> RunTable:
+        return RunTable(self._client("dynamodb"), self._runs_table)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from pageturner.errors import SinkError, as_sink_error
 from pageturner.page_state import Run, Target
 from pageturner.stores.conditional_write import conditional_write
+from pageturner.stores.keys import partition_key, sort_key
 from pageturner.stores.page_store import CommittedPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-# DynamoDB Developer Guide, "Quotas": a batch of BatchWriteItem, a sort key, an item.
+# DynamoDB Developer Guide, "Quotas": a batch of BatchWriteItem, an item.
 _BATCH = 25
-_LONGEST_SORT_KEY = 1024
 _LARGEST_ITEM = 400 * 1024
 # What the other attributes of an item can come to: two keys of up to 1 KiB twice, and names.
 _ROOM = 16 * 1024
@@ -28,7 +27,7 @@ class ItemTable:
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
-        self._table = table
+        self.name = table
 
     def project(self, page: CommittedPage, target: Target, primary: str) -> None:
         """Put every item of a page of `target`; `primary` is the primary result key. Raises `SinkError`."""
@@ -42,12 +41,12 @@ class ItemTable:
     def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
         unprocessed = batch
         while unprocessed:
-            with as_sink_error(f"table {self._table} did not take a batch of items"):
-                answer = self._dynamodb.batch_write_item(RequestItems={self._table: unprocessed})
-            left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self._table, []))
+            with as_sink_error(f"table {self.name} did not take a batch of items"):
+                answer = self._dynamodb.batch_write_item(RequestItems={self.name: unprocessed})
+            left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self.name, []))
             if len(left) >= len(unprocessed):
                 # Not one was taken: waiting is for the state machine, not for a Lambda that is paid for it.
-                raise SinkError(f"table {self._table} took none of a batch of {len(left)} items: it is throttled")
+                raise SinkError(f"table {self.name} took none of a batch of {len(left)} items: it is throttled")
             unprocessed = left
 
     def has_any(self, crawl_name: str, target: Target) -> bool:
@@ -86,9 +85,9 @@ class ItemTable:
 
     def _query(self, crawl_name: str, target: Target, **more: Any) -> Any:
         values = {":pk": {"S": partition_key(crawl_name, target)}}
-        with as_sink_error(f"table {self._table} was not read"):
+        with as_sink_error(f"table {self.name} was not read"):
             return self._dynamodb.query(
-                TableName=self._table,
+                TableName=self.name,
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues=values,
                 ConsistentRead=True,
@@ -97,7 +96,7 @@ class ItemTable:
 
     def _retire(self, item: Mapping[str, Any], run: Run, *, mark: bool) -> None:
         request: dict[str, Any] = {
-            "TableName": self._table,
+            "TableName": self.name,
             "Key": {"pk": item["pk"], "sk": item["sk"]},
             # It may have been seen again in the meantime, by another run.
             "ConditionExpression": "fetched_at = :seen",
@@ -108,7 +107,7 @@ class ItemTable:
             retire = self._dynamodb.update_item
             request["UpdateExpression"] = "SET stale_since = if_not_exists(stale_since, :since)"
             request["ExpressionAttributeValues"][":since"] = {"S": run.started_at}
-        conditional_write(f"a stale item of table {self._table} was not dealt with", retire, **request)
+        conditional_write(f"a stale item of table {self.name} was not dealt with", retire, **request)
 
 
 def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
@@ -140,16 +139,3 @@ def _item(record: Mapping[str, Any], target: Target, primary: str, page_object: 
 def is_large(record: Mapping[str, Any]) -> bool:
     """Whether DynamoDB cannot hold an item's text, which is ASCII: then it is found in its page object, at its line."""
     return len(record["item"]) > _LARGEST_ITEM - _ROOM
-
-
-def partition_key(crawl_name: str, target: Target) -> str:
-    """The partition key of the items of a target: the same for all parts of a listing, which differ from run to run."""
-    return f"{crawl_name}#{target.listing_id}"
-
-
-def sort_key(key: str) -> str:
-    """The sort key of the item with this identity: the identity, or its hash where DynamoDB does not take it."""
-    encoded = key.encode("utf-8", errors="surrogatepass")
-    if 0 < len(encoded) <= _LONGEST_SORT_KEY and not any("\ud800" <= character <= "\udfff" for character in key):
-        return key
-    return f"sha256:{hashlib.sha256(encoded).hexdigest()}"

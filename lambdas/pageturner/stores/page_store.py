@@ -8,7 +8,6 @@ different pages, and one answer's items with the other answer's token would lose
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from pageturner.errors import as_sink_error
 from pageturner.page_state import Place, Run, Target
+from pageturner.stores.keys import page_key, token_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -120,7 +120,7 @@ class PageStore:
         """Return what stands for `token` in metadata and state: itself, or a reference to an object that holds it."""
         if token is None or len(token) <= _LONGEST_TOKEN:
             return token
-        key = f"runs/{run.run_id}/tokens/{hashlib.sha256(token.encode()).hexdigest()}"
+        key = token_key(run, token)
         self.put_json(key, token)
         return f"{_REFERENCE}{key}"
 
@@ -164,23 +164,3 @@ def array_text(elements: Iterable[Any]) -> Iterator[str]:
     for number, element in enumerate(elements):
         yield (",\n" if number else "\n") + json.dumps(element)
     yield "\n]"
-
-
-def page_prefix(run: Run, crawl_name: str) -> str:
-    """The prefix of all page objects of a run; `crawl`, `date` and `run` are the partitions of a table over them."""
-    return f"items/crawl={crawl_name}/date={run.date}/run={run.run_id}/"
-
-
-def page_key(run: Run, crawl_name: str, target: Target, place: Place) -> str:
-    """The key of the object of the page that `place` fetches."""
-    return f"{page_prefix(run, crawl_name)}{target.target_id}-{place.pass_number}-{place.page:08d}.jsonl.gz"
-
-
-def targets_key(run: Run) -> str:
-    """The key of the targets file, which the Distributed Map reads."""
-    return f"runs/{run.run_id}/targets.json"
-
-
-def manifest_key(run: Run) -> str:
-    """The key of the manifest: every file with its count and every target with its verdict."""
-    return f"runs/{run.run_id}/manifest.json"

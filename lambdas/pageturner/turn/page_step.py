@@ -19,9 +19,10 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import PageState, Place, utc_text
 from pageturner.paging import api, pagination
 from pageturner.paging.identity import keys_of
-from pageturner.stores.item_table import ItemTable, is_large
-from pageturner.stores.page_store import CommittedPage, End, Facts, PageStore
-from pageturner.stores.run_store import PageRecord, RunStore
+from pageturner.stores import Stores
+from pageturner.stores.checkpoints import PageRecord
+from pageturner.stores.item_table import is_large
+from pageturner.stores.page_store import CommittedPage, End, Facts
 from pageturner.turn import page_fetch
 from pageturner.turn.records import item_json, records
 
@@ -53,23 +54,22 @@ class PageStep:
     """Turns one page. `client` makes the client of a service in a region and an account."""
 
     client: page_fetch.Client
-    pages: PageStore
-    items: ItemTable
-    runs: RunStore
+    stores: Stores
 
     def turn(self, state: PageState) -> Turned:
         """Turn the page at the state's place. Raises the errors of `pageturner.errors`."""
-        place = state.place or self.runs.checkpoint(state.run, state.target.target_id) or Place()
+        place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
         if place.next == "end":
             return self._ended(Turned(place))
         if (now := _now()) >= state.run.deadline:
             raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}, and it is {now}")
         if place.next == "begin_pass":
             place = replace(place, next="page")
-            self.runs.begin_pass(state.run, state.target, place)
+            self.stores.checkpoints.begin_pass(state.run, state.target, place)
         began = time.monotonic()
         try:
-            page = page_fetch.fetch(self.client, state.crawl, state.target, self.pages.token(place.token), place.taken)
+            token = self.stores.pages.token(place.token)
+            page = page_fetch.fetch(self.client, state.crawl, state.target, token, place.taken)
         except errors.TokenInvalidError as error:
             # Only said, not done: this may be an invocation that nobody waits for any more. The pass begins when Crawl
             # comes back with this place.
@@ -77,10 +77,10 @@ class PageStep:
         fetched = time.monotonic()
         committed = self._commit(state, place, page)
         if "dynamodb" in state.crawl.sinks:
-            self.items.project(committed, state.target, state.crawl.primary_result_key)
+            self.stores.items.project(committed, state.target, state.crawl.primary_result_key)
         after = _place_after(place, committed, state)
         written = time.monotonic()
-        self.runs.record_page(
+        self.stores.checkpoints.record_page(
             state.run,
             PageRecord(
                 state.target.target_id,
@@ -116,7 +116,7 @@ class PageStep:
             shared_keys=shared_keys,
             sums=pagination.sums(page.response, definition),
         )
-        return self.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
+        return self.stores.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
 
     def _ended(self, turned: Turned) -> Turned:
         if turned.place.verdict == "failed":

@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from pageturner.page_state import Place, Run, Target
+from pageturner.stores.checkpoints import CheckpointStore, PageRecord
 from pageturner.stores.item_table import ItemTable
 from pageturner.stores.page_store import Facts, PageStore
-from pageturner.stores.run_store import PageRecord, RunStore
+from pageturner.stores.run_table import RunTable
 from tests.conftest import Aws
 from tests.fakes import FakeDynamoDB, FakeS3
 
@@ -55,15 +56,15 @@ def test_the_first_page_wins(clients: tuple[Any, Any]) -> None:
 
 
 def test_checkpoints(clients: tuple[Any, Any]) -> None:
-    runs = RunStore(clients[1], "runs")
-    assert runs.checkpoint(RUN, TARGET.target_id) is None
+    checkpoints = CheckpointStore(RunTable(clients[1], "runs"))
+    assert checkpoints.checkpoint(RUN, TARGET.target_id) is None
     for pass_number, page in [(1, 1), (1, 2), (1, 10), (1, 3)]:
         place = Place(pass_number=pass_number, page=page + 1)
-        runs.record_page(RUN, PageRecord("t", pass_number, page, 1, 1, "k", place))
-    assert runs.checkpoint(RUN, TARGET.target_id) == Place(pass_number=1, page=11)
-    runs.begin_pass(RUN, TARGET, Place(pass_number=2))
-    assert runs.checkpoint(RUN, TARGET.target_id) == Place(pass_number=2)
-    assert runs.checkpoint(RUN, "t2") is None
+        checkpoints.record_page(RUN, PageRecord("t", pass_number, page, 1, 1, "k", place))
+    assert checkpoints.checkpoint(RUN, TARGET.target_id) == Place(pass_number=1, page=11)
+    checkpoints.begin_pass(RUN, TARGET, Place(pass_number=2))
+    assert checkpoints.checkpoint(RUN, TARGET.target_id) == Place(pass_number=2)
+    assert checkpoints.checkpoint(RUN, "t2") is None
 
 
 def test_sweeps(clients: tuple[Any, Any]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pageturner import clients
 from pageturner.page_state import FROM_CHECKPOINT
-from pageturner.stores.item_table import sort_key
+from pageturner.stores.keys import sort_key
 from tests.conftest import Aws, Machines
 
 

@@ -28,7 +28,7 @@ from pageturner.errors import (
     TransientError,
 )
 from pageturner.page_state import FROM_CHECKPOINT
-from pageturner.stores import item_table, page_store, run_store
+from pageturner.stores import checkpoints, item_table, page_store
 from tests.conftest import Aws, Machines
 
 CRAWL = {
@@ -76,8 +76,8 @@ class Killed(BaseException):
         (page_store.PageStore, "commit", True),
         (item_table.ItemTable, "_write", False),
         (item_table.ItemTable, "project", True),
-        (run_store.RunStore, "record_page", False),
-        (run_store.RunStore, "record_page", True),
+        (checkpoints.CheckpointStore, "record_page", False),
+        (checkpoints.CheckpointStore, "record_page", True),
     ],
 )
 def test_killed_anywhere_nothing_is_lost_and_nothing_doubled(

@@ -20,11 +20,9 @@ from pageturner.errors import PageturnerError
 from pageturner.finish.summary import Ends, counts, entries, files
 from pageturner.finish.sweep import Sweep, Sweeper
 from pageturner.page_state import PageState, Place, Run, Target
-from pageturner.stores.item_table import ItemTable
-from pageturner.stores.page_store import PageStore
-from pageturner.stores.run_store import RunStore, by_target
+from pageturner.stores.checkpoints import by_target
 from pageturner.turn.page_step import PageStep, Turned
-from tests.fakes import FakeDynamoDB, FakeS3, client_error
+from tests.fakes import FakeDynamoDB, FakeS3, client_error, stores_in
 
 PAGE = 2
 RUN = Run("run", "2026-01-01", "2026-01-01T00:00:00.000Z", "9999-01-01T00:00:00.000Z", 0)
@@ -127,9 +125,7 @@ class Schedules(RuleBasedStateMachine):
 
     def step(self, gate: Any) -> PageStep:
         service, s3, dynamodb = gate(self.service), gate(self.s3), gate(self.dynamodb)
-        return PageStep(
-            lambda *_: service, PageStore(s3, "b"), ItemTable(dynamodb, "items"), RunStore(dynamodb, "runs")
-        )
+        return PageStep(lambda *_: service, stores_in(s3, dynamodb))
 
     @property
     def has_ended(self) -> bool:
@@ -207,8 +203,7 @@ class Schedules(RuleBasedStateMachine):
         assert self.has_ended
         self._outlive()
         assert self.place is not None
-        runs, items = RunStore(self.dynamodb, "runs"), ItemTable(self.dynamodb, "items")  # type: ignore[arg-type]
-        sweep = Sweeper(items, runs).go_on(PageState(RUN, CRAWL, TARGET, self.place), Sweep())
+        sweep = Sweeper(stores_in(self.s3, self.dynamodb)).go_on(PageState(RUN, CRAWL, TARGET, self.place), Sweep())
         assert sweep.next == "end"
         self._check()
 
@@ -221,7 +216,7 @@ class Schedules(RuleBasedStateMachine):
 
     def _check(self) -> None:
         files = self._files()
-        store = PageStore(self.s3, "b")  # type: ignore[arg-type]
+        store = stores_in(self.s3, self.dynamodb).pages
         listed = [line["key"] for key in files for line in store.read(key).records]
         assert listed == sorted(set(listed)), "in order, and nothing twice"
         assert self.always <= set(listed), "nothing lost"
@@ -230,9 +225,9 @@ class Schedules(RuleBasedStateMachine):
         assert projected == set(listed), "DynamoDB has just what S3 has"
 
     def _files(self) -> list[str]:
-        whole = RunStore(self.dynamodb, "runs")  # type: ignore[arg-type]
-        (listing,) = by_target(whole.pages(RUN))
-        ends = Ends({TARGET.target_id: counts(listing)}, {}, whole.sweeps(RUN))
+        stores = stores_in(self.s3, self.dynamodb)
+        (listing,) = by_target(stores.checkpoints.pages(RUN))
+        ends = Ends({TARGET.target_id: counts(listing)}, {}, stores.targets.sweeps(RUN))
         assert [entry["verdict"] for entry in entries(CRAWL, [TARGET], ends)] == ["complete"]
         return [file["key"] for file in files(listing)]
 

@@ -1,0 +1,115 @@
+"""Checkpoints, in the runs table: one record a page, which is the checkpoint after it.
+
+So the checkpoint of a target is the last of its page records. A late duplicate of an older page writes that page's own
+record once more, and can move nothing back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from pageturner.page_state import Place, Run, Target
+from pageturner.stores import keys
+from pageturner.stores.run_table import RunTable
+
+_LONGEST_TEXT = 300_000
+
+
+@dataclass(frozen=True)
+class PageRecord:
+    """A page that was written: the `place` after it, its own item count and size, and the key of its object.
+
+    `milliseconds` is how long fetching and writing it took; `non_aggregate` is the JSON text of botocore's
+    `non_aggregate_part`, which only the first page has.
+    """
+
+    target_id: str
+    pass_number: int
+    page: int
+    items: int
+    bytes: int
+    key: str
+    place: Place
+    non_aggregate: str | None = None
+    fetched_at: str = ""
+    milliseconds: int = 0
+
+
+@dataclass
+class Listing:
+    """The pages of the last pass of a target, of which alone its listing consists."""
+
+    target_id: str
+    pass_number: int = 0
+    records: list[PageRecord] = field(default_factory=list)
+
+    @property
+    def end(self) -> Place | None:
+        """The place after its last page, or None where there is no page."""
+        return self.records[-1].place if self.records else None
+
+
+def by_target(records: Iterable[PageRecord]) -> Iterator[Listing]:
+    """Group page records, which come by target, pass and page."""
+    for target_id, of_target in groupby(records, key=lambda record: record.target_id):
+        listing = Listing(target_id)
+        for record in of_target:
+            if record.pass_number > listing.pass_number:
+                listing.pass_number, listing.records = record.pass_number, []
+            if record.page > 0:
+                listing.records.append(record)
+        yield listing
+
+
+class CheckpointStore:
+    """Records pages, and says how far each target is."""
+
+    def __init__(self, table: RunTable) -> None:
+        self._table = table
+
+    def record_page(self, run: Run, record: PageRecord) -> None:
+        """Move the checkpoint of a target past a page."""
+        self._table.put(
+            run,
+            keys.PAGE.format(record.target_id, record.pass_number, record.page),
+            items=record.items,
+            bytes=record.bytes,
+            key=record.key,
+            fetched_at=record.fetched_at,
+            milliseconds=record.milliseconds,
+            place=record.place.as_dict(),
+            # A DynamoDB item is at most 400 KB; what is larger than this is also more than a summary.
+            non_aggregate=record.non_aggregate if len(record.non_aggregate or "") <= _LONGEST_TEXT else None,
+        )
+
+    def begin_pass(self, run: Run, target: Target, place: Place) -> None:
+        """Move the checkpoint of a target to `place`, the first page of a pass. A late repeat moves nothing back."""
+        self._table.put(run, keys.PAGE.format(target.target_id, place.pass_number, 0), place=place.as_dict())
+
+    def checkpoint(self, run: Run, target_id: str) -> Place | None:
+        """The place after the last page of a target that was written, or None where there is none yet."""
+        found = self._table.last(run, keys.pages_of(target_id))
+        return Place(**json.loads(found["place"]["S"])) if found is not None else None
+
+    def pages(self, run: Run) -> Iterator[PageRecord]:
+        """Yield the records of all pages of a run, by target, pass and page; page 0 is the beginning of a pass."""
+        for record, item in self._table.records(run, keys.prefix(keys.PAGE)):
+            _, target_id, pass_number, page = record.split("#")
+            if int(page) == 0:
+                yield PageRecord(target_id, int(pass_number), 0, 0, 0, "", Place(**json.loads(item["place"]["S"])))
+                continue
+            yield PageRecord(
+                target_id,
+                int(pass_number),
+                int(page),
+                items=int(item["items"]["N"]),
+                bytes=int(item["bytes"]["N"]),
+                key=item["key"]["S"],
+                fetched_at=item["fetched_at"]["S"],
+                milliseconds=int(item["milliseconds"]["N"]),
+                place=Place(**json.loads(item["place"]["S"])),
+                non_aggregate=item["non_aggregate"]["S"] if "non_aggregate" in item else None,
+            )
