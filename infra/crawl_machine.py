@@ -32,10 +32,9 @@ from pageturner.errors import (
     TooManyRestartsError,
     TransientError,
 )
-from pageturner.finish.summary import CONTINUES
-from pageturner.finish.sweep import Sweep
-from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
+from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT, Sweep
 from pageturner.stores import keys
+from pageturner.verdicts import CONTINUES
 
 # PageLoop has already tried for most of a minute when Crawl begins to wait.
 FIRST_WAIT_SECONDS = 15

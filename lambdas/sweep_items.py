@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pageturner import telemetry
-from pageturner.finish.sweep import Sweep, Sweeper
-from pageturner.page_state import PageState
+from pageturner.finish.sweep import Sweeper
+from pageturner.page_state import PageState, Sweep
 from pageturner.stores import Stores
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Go on with `event["sweep"]` of a target whose listing has ended; see `pageturner.sweep`. Returns the sweep."""
+    """Go on with `event["sweep"]` of a target whose listing has ended, and return it; see `pageturner.finish.sweep`."""
     state = PageState.from_event(event)
     telemetry.logger.set_correlation_id(state.run.run_id)
     sweep = Sweeper(Stores.of_environment()).go_on(state, Sweep(**event["sweep"]))

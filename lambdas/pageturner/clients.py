@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
 
@@ -12,6 +13,9 @@ from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
 from pageturner.paging.api import LOADER
+
+# Makes the client of a service in a region and an account.
+Client = Callable[[str, str, str], Any]
 
 # One quick second attempt takes the blips inside a call. All longer waiting is the state machines', because a Lambda
 # is paid for while it waits.

@@ -12,7 +12,7 @@ from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import AccessDeniedError, NotFoundError, PageturnerError
-from pageturner.finish.summary import count_of
+from pageturner.messages import count_of
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination
 from pageturner.plan.expansion import Expansion

@@ -27,3 +27,8 @@ def nearest(name: object, names: Iterable[str]) -> str:
     known = list(names)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f'; did you mean "{near[0]}"?' if near else f"; it can be: {listed(known)}"
+
+
+def count_of(count: int, noun: str) -> str:
+    """A number with its noun: "1 page", "2 pages"."""
+    return f"{count:,} {noun if count == 1 else noun + 's'}"

@@ -127,6 +127,21 @@ AFTER_THROTTLING: Mapping[str, Any] = {"from_checkpoint": True, "throttled": Tru
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """How far the sweep of a target's stale items is.
+
+    `start_key` (DynamoDB's) is where it goes on; `stale` and `others` count the items so far.
+
+    `next` is "sweep" or "end".
+    """
+
+    next: str = "sweep"
+    start_key: Mapping[str, Any] | None = None
+    stale: int = 0
+    others: int = 0
+
+
+@dataclass(frozen=True)
 class PageState:
     """The input of `FetchPage`: `place` is None where the checkpoint has it; `throttled`: the page was, before this."""
 

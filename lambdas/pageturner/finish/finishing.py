@@ -1,9 +1,7 @@
-"""How a run ends: the manifest of all that it wrote, and its summary."""
+"""How a run ends: its manifest is written, its summary recorded, and its lock given back."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,17 +10,16 @@ from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import SinkError
 from pageturner.finish.console import Console
-from pageturner.finish.summary import Ends, Tally, counts, entries, files, summary
-from pageturner.page_state import Run, Target
+from pageturner.finish.manifest import manifest
+from pageturner.finish.summary import Tally, summary
+from pageturner.page_state import Run
 from pageturner.stores import Stores
-from pageturner.stores.checkpoints import by_target
-from pageturner.stores.keys import manifest_key, page_prefix, targets_key
-from pageturner.stores.page_store import array_text
+from pageturner.stores.keys import manifest_key, page_prefix
 
 
 @dataclass(frozen=True)
 class Finisher:
-    """Finishes runs. It holds some counts of each target, and never the list of all files."""
+    """Finishes runs."""
 
     stores: Stores
     console: Console
@@ -34,7 +31,7 @@ class Finisher:
             raise SinkError(f"{run_id} is not in the runs table")
         run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
         tally = Tally(crawl)
-        self.stores.pages.put_text(manifest_key(run), self._manifest(run, crawl, tally))
+        self.stores.pages.put_text(manifest_key(run), manifest(self.stores, run, crawl, tally))
         ended_as = summary(run, tally, ended)
         result = {
             **ended_as,
@@ -54,26 +51,3 @@ class Finisher:
         self.stores.runs.finish(run, result)
         self.stores.runs.unlock(crawl.name, execution)
         return result
-
-    def _manifest(self, run: Run, crawl: Crawl, tally: Tally) -> Iterator[str]:
-        """The text of the manifest: every file with its count, and every target with its verdict."""
-        counted: dict[str, dict[str, Any]] = {}
-
-        def all_files() -> Iterator[dict[str, Any]]:
-            for listing in by_target(self.stores.checkpoints.pages(run)):
-                counted[listing.target_id] = counts(listing)
-                yield from files(listing)
-
-        def all_entries() -> Iterator[dict[str, Any]]:
-            recorded = self.stores.targets
-            ends = Ends(counted, recorded.verdicts(run), recorded.sweeps(run), recorded.throttles(run))
-            targets = map(Target.from_dict, self.stores.pages.json_array(targets_key(run)))
-            for entry in entries(crawl, targets, ends):
-                tally.add(entry)
-                yield entry
-
-        yield f'{{"run_id": {json.dumps(run.run_id)}, "crawl": {json.dumps(crawl.as_dict())},\n"files": '
-        yield from array_text(all_files())
-        yield ',\n"targets": '
-        yield from array_text(all_entries())
-        yield "}\n"

@@ -7,35 +7,15 @@ there. Nor may one that came back empty when there were items before, unless the
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from pageturner.crawls.crawl import Crawl
-from pageturner.page_state import PageState, Place
+from pageturner.page_state import PageState, Place, Sweep
 from pageturner.stores import Stores
 from pageturner.stores.target_records import SweepRecord
+from pageturner.verdicts import is_swept
 
 # A sweep goes on in the next invocation, from where this one ended.
 _SECONDS = 20
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """How far a sweep is: `start_key` (DynamoDB's) where it goes on, and how many `stale` items and others so far.
-
-    `next` is "sweep" or "end".
-    """
-
-    next: str = "sweep"
-    start_key: Mapping[str, Any] | None = None
-    stale: int = 0
-    others: int = 0
-
-
-def is_swept(crawl: Crawl, verdict: str | None) -> bool:
-    """Whether a target with this verdict is swept."""
-    return verdict == "complete" and "dynamodb" in crawl.sinks and crawl.stale_items != "keep"
 
 
 @dataclass(frozen=True)

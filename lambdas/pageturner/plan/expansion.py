@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pageturner.clients import Client
 from pageturner.crawls.bindings import Binding, item_bindings, literal_bindings
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import SERVICE_ERRORS, InvalidCrawlError, ThrottledError, TransientError, from_service_error
@@ -16,7 +17,6 @@ from pageturner.plan.places import Places
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import targets_key
-from pageturner.turn.page_fetch import Client
 
 
 @dataclass(frozen=True)

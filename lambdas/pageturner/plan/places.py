@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pageturner.clients import Client
 from pageturner.crawls.crawl import ALL_REGIONS, ORGANIZATION, Crawl
 from pageturner.errors import (
     SERVICE_ERRORS,
@@ -22,7 +23,7 @@ from pageturner.paging import api
 class Places:
     """Finds (account, region) pairs. `client` makes a client of a service in a region and, by role, an account."""
 
-    client: Callable[[str, str, str], Any]
+    client: Client
     account: str
     region: str
 

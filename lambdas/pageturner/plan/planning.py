@@ -8,7 +8,6 @@ from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError, OverlapError
-from pageturner.finish.summary import ENDED, Ends, counts, entries
 from pageturner.page_state import Run, Target
 from pageturner.paging.identity import keys_of
 from pageturner.plan import targets
@@ -17,6 +16,7 @@ from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
+from pageturner.verdicts import ENDED, Ends, counts, entries
 
 _TARGET = tuple(field.name for field in fields(Target))
 

@@ -15,8 +15,8 @@ from pageturner.page_state import Place, Run, Target
 RUN = "run#{}"
 LOCK = "lock#{}"
 LATEST = "latest#{}"
-# The records of a run, by target id (pages, verdicts, throttles) or by listing id (sweeps). Passes and pages are padded so
-# that they sort as numbers; page 0 is the beginning of a pass.
+# The records of a run, by target id (pages, verdicts, throttles) or by listing id (sweeps). Passes and pages are padded
+# so that they sort as numbers; page 0 is the beginning of a pass.
 THE_RUN = "run"
 PAGE = "page#{}#{:04d}#{:08d}"
 VERDICT = "verdict#{}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -10,12 +9,10 @@ from botocore.exceptions import ClientError, PaginationError, ParamValidationErr
 from botocore.model import OperationModel
 
 from pageturner import errors
+from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination, split
-
-# Makes the client of a service in a region and an account.
-Client = Callable[[str, str, str], Any]
 
 
 def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken: int) -> pagination.Page:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pageturner import errors
+from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import PageState, Place, utc_text
 from pageturner.paging import api, pagination
@@ -53,7 +54,7 @@ class Turned:
 class PageStep:
     """Turns one page. `client` makes the client of a service in a region and an account."""
 
-    client: page_fetch.Client
+    client: Client
     stores: Stores
 
     def turn(self, state: PageState) -> Turned:

@@ -17,11 +17,12 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
-from pageturner.finish.summary import Ends, counts, entries, files
-from pageturner.finish.sweep import Sweep, Sweeper
-from pageturner.page_state import PageState, Place, Run, Target
+from pageturner.finish.manifest import files
+from pageturner.finish.sweep import Sweeper
+from pageturner.page_state import PageState, Place, Run, Sweep, Target
 from pageturner.stores.checkpoints import by_target
 from pageturner.turn.page_step import PageStep, Turned
+from pageturner.verdicts import Ends, counts, entries
 from tests.fakes import FakeDynamoDB, FakeS3, client_error, stores_in
 
 PAGE = 2

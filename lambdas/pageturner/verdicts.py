@@ -1,0 +1,123 @@
+"""The verdict of each target: what its pages, and what is recorded of it besides, make of its listing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pageturner.crawls.crawl import Crawl
+from pageturner.messages import count_of
+from pageturner.page_state import Place, Target
+from pageturner.stores.checkpoints import Listing
+from pageturner.stores.target_records import SweepRecord
+
+# The verdicts of targets whose listing has come to its end, so that there is nothing to resume.
+ENDED = ("complete", "limited")
+# The error of a target that goes on in another execution, because this one nears Step Functions' limit of events.
+CONTINUES = "ContinuesInAnotherExecution"
+
+
+def is_swept(crawl: Crawl, verdict: str | None) -> bool:
+    """Whether a target with this verdict is swept."""
+    return verdict == "complete" and "dynamodb" in crawl.sinks and crawl.stale_items != "keep"
+
+
+def counts(listing: Listing) -> dict[str, Any]:
+    """What the pages of a target come to, and how the last of them says that it ended."""
+    records, end = listing.records, listing.end or Place()
+    tokens = [record.place.token for record in records if record.place.token]
+    return {
+        "end": end.verdict,
+        "pages_missing": end.pages - len(records),
+        "resume_token": end.token if end.verdict else None,
+        "pages": len(records),
+        "items": sum(record.items for record in records),
+        "bytes": sum(record.bytes for record in records),
+        "milliseconds": sum(record.milliseconds for record in records),
+        "restarts": max(listing.pass_number - 1, 0),
+        "shared_keys": end.shared_keys,
+        "large_items": end.large_items,
+        "sums": end.sums,
+        "non_aggregate": json.loads(records[0].non_aggregate or "{}") if records else {},
+        "first_page_at": records[0].fetched_at if records else None,
+        "last_page_at": records[-1].fetched_at if records else None,
+        # Tokens can hold data of the listing; their hashes tell whether two are the same.
+        "first_token_hash": _hash(tokens[0]) if tokens else None,
+        "last_token_hash": _hash(tokens[-1]) if tokens else None,
+    }
+
+
+# What of the counts makes the verdict, and is not beside it.
+_JUDGED = ("end", "pages_missing", "resume_token")
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What is known of the targets of a run when it ends, by target id: `counts`, and what was recorded besides."""
+
+    counted: Mapping[str, Mapping[str, Any]]
+    verdicts: Mapping[str, Mapping[str, str]]
+    sweeps: Mapping[str, SweepRecord]
+    throttles: Mapping[str, int] = field(default_factory=dict)
+
+
+def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
+    """Yield the manifest's entry of each target, with its verdict.
+
+    What the last page says of its target counts first, then the recorded verdict; a target of which neither knows an
+    end is `unfinished`, and so is one whose listing is complete but whose stale items have not all been dealt with.
+    """
+    nothing = counts(Listing(""))
+    complete_parts = Counter(
+        target_id.rpartition("-")[0] for target_id, counted in ends.counted.items() if counted["end"] == "complete"
+    )
+    for target in targets:
+        listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
+        sweep = ends.sweeps.get(listing_id, SweepRecord())
+        whole = target.part is None or complete_parts[listing_id] == target.part.count
+        is_first = target.part is None or target.part.number == 1
+        yield {
+            **target.as_dict(),
+            **_verdict(
+                crawl, counted, ends.verdicts.get(target.target_id, {}), swept=listing_id in ends.sweeps or not whole
+            ),
+            **{name: value for name, value in counted.items() if name not in _JUDGED},
+            "throttles": ends.throttles.get(target.target_id, 0),
+            # The parts of a listing are swept together.
+            "stale_items": sweep.stale if is_first else 0,
+            "merged_items": sweep.merged if is_first else 0,
+            "stale_items_kept_because": sweep.kept_because,
+        }
+
+
+def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, str], *, swept: bool) -> dict[str, str]:
+    end = counted["end"]
+    if end not in (*ENDED, "endless"):
+        found = {"verdict": "unfinished", **recorded}
+        return {**found, "cause": _message(found["cause"])} if "cause" in found else found
+    if counted["pages_missing"]:
+        # The manifest is made of these records, and would be short of them.
+        cause = (
+            f"the records of {count_of(counted['pages_missing'], 'page')} have gone from the runs table; run it anew"
+        )
+        return {"verdict": "unfinished", "error": "PagesMissing", "cause": cause}
+    if is_swept(crawl, end) and not swept:
+        cause = "the listing is complete, but its stale items have not all been dealt with"
+        return {"verdict": "unfinished", "error": "NotSwept", "cause": cause}
+    return {"verdict": end, **({"resume_token": counted["resume_token"]} if counted["resume_token"] else {})}
+
+
+def _message(cause: str) -> str:
+    """What a function's exception said: Lambda reports it as JSON, together with the stack trace."""
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()[:16]
