@@ -1,30 +1,22 @@
-"""The five functions, and the asset that they share."""
+"""The five functions."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-import jsii
-from aws_cdk import ArnFormat, AssetHashType, Aws, BundlingOptions, Duration, ILocalBundling, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.function_code import RUNTIME, function_code
 from infra.item_store import ItemStore
 from infra.permissions import grant_organization, grant_reads
 from infra.settings import SettingError, Settings
 from pageturner.costs import FETCH_PAGE_MEMORY_MB
 from pageturner.crawls.crawl import Crawl
 
-LAMBDAS = Path(__file__).parent.parent / "lambdas"
-RUNTIME = lambda_.Runtime.PYTHON_3_13
 # A page is one API call of at most two attempts of 25 s, and its writes. It is also how long an abandoned invocation
 # can still be at work, and so how long Crawl waits before it goes on from the checkpoint.
 FETCH_PAGE_TIMEOUT = Duration.seconds(60)
@@ -40,7 +32,7 @@ class Functions(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._store = store
-        self._code = _code(crawls)
+        self._code = function_code(crawls)
         # They read what is crawled: FetchPage its pages, PlanRun what it takes to make a plan.
         reading = {
             "ACCOUNT": Aws.ACCOUNT_ID,
@@ -137,52 +129,3 @@ def log_retention(days: int) -> logs.RetentionDays:
     if days not in known:
         raise SettingError(f"log_retention_days is {days}; it can be {', '.join(map(str, known))}")
     return logs.RetentionDays[known[days]]
-
-
-def _code(crawls: Mapping[str, Crawl]) -> lambda_.Code:
-    catalogue = json.dumps({"crawls": {name: _entry(crawl) for name, crawl in crawls.items()}}, sort_keys=True)
-    return lambda_.Code.from_asset(
-        str(LAMBDAS),
-        asset_hash_type=AssetHashType.CUSTOM,
-        asset_hash=_digest(catalogue),
-        bundling=BundlingOptions(image=RUNTIME.bundling_image, local=_LocalBundling(catalogue)),
-    )
-
-
-def _entry(crawl: Crawl) -> dict[str, object]:
-    return {key: value for key, value in crawl.as_dict().items() if key != "name"}
-
-
-def _digest(catalogue: str) -> str:
-    """The hash of all that goes into the asset; where it is known, CDK does not bundle again."""
-    digest = hashlib.sha256(catalogue.encode())
-    for path in _sources():
-        digest.update(f"{path.relative_to(LAMBDAS)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _sources() -> list[Path]:
-    return sorted(path for path in LAMBDAS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-
-
-@jsii.implements(ILocalBundling)
-class _LocalBundling:
-    """Bundles without Docker: everything that is shipped is pure Python, so any machine's pip will do."""
-
-    def __init__(self, catalogue: str) -> None:
-        self._catalogue = catalogue
-
-    def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        target = Path(output_dir)
-        requirements = str(LAMBDAS / "requirements.txt")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        command += ["--no-deps", "--target", output_dir, "--requirement", requirements]
-        # CDK reads our standard output.
-        subprocess.run(command, check=True, stdout=sys.stderr)
-        shutil.rmtree(target / "bin", ignore_errors=True)
-        for path in _sources():
-            copy = target / path.relative_to(LAMBDAS)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copy)
-        (target / "catalogue.json").write_text(self._catalogue, encoding="utf-8")
-        return True

@@ -10,20 +10,8 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.functions import FETCH_PAGE_TIMEOUT
+from infra.retries import LAMBDA_ERRORS
 from pageturner.errors import SinkError, ThrottledError, TransientError
-
-# Those that AWS says always to retry (Developer Guide, "Handling transient Lambda service exceptions"), and the ones
-# that a function meets when its environment dies or Lambda itself is throttled.
-LAMBDA_ERRORS = [
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-    "Lambda.Unknown",
-]
-# A function that ran into its time-out. PageLoop has not the time for another minute of it, and leaves it to Crawl.
-FUNCTION_TIMEOUT = "Sandbox.Timedout"
 
 
 class PageLoop(Construct):

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.page_loop import FUNCTION_TIMEOUT, LAMBDA_ERRORS
+from infra.retries import FUNCTION_TIMEOUT, LAMBDA_ERRORS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
 from pageturner.turn.page_step import LONGEST_INTERVAL

@@ -1,0 +1,96 @@
+"""What Crawl does when a PageLoop has failed: it waits, goes on from the checkpoint, or gives the target a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from infra.functions import FETCH_PAGE_TIMEOUT
+from infra.target_state import FIRST_WAIT_SECONDS, after_a_loop
+from infra.verdict_states import VerdictStates
+from pageturner.errors import (
+    AccessDeniedError,
+    DeadlinePassedError,
+    InvalidCrawlError,
+    InvalidRequestError,
+    NotFoundError,
+    RepeatedTokenError,
+    ThrottledError,
+    TooManyRestartsError,
+)
+from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
+
+LONGEST_WAIT_SECONDS = 240
+MOST_INTERRUPTIONS = 5
+
+
+class FailedPageLoop(Construct):
+    """`WhatFailed?` → `BackOff`, `OutliveAbandoned` or a verdict. `start` is its first state, `what_next` its last."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, verdicts: VerdictStates, what_next: sfn.IChainable
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._what_next = what_next
+        self._verdicts = verdicts
+        # The order of these lines is the order of the rules.
+        self.start = sfn.Choice(self, "WhatFailed?")
+        self.start.when(_failed_with(ThrottledError), self._back_off())
+        self.start.when(_failed_with(DeadlinePassedError), verdicts.verdict("Late", "unfinished"))
+        self.start.when(_failed_with(AccessDeniedError), verdicts.verdict("Denied", "denied"))
+        self.start.when(
+            _failed_with(
+                InvalidRequestError, InvalidCrawlError, NotFoundError, RepeatedTokenError, TooManyRestartsError
+            ),
+            verdicts.verdict("Failed", "failed"),
+        )
+        # All else cut the loop short: a time-out, a crash, a sink that is away. The checkpoint knows the place.
+        self.start.otherwise(self._interrupted())
+
+    def _back_off(self) -> sfn.Wait:
+        """Wait where waiting costs nothing, and each time twice as long, up to some minutes."""
+        wait = sfn.Wait(self, "BackOff", time=sfn.WaitTime.seconds_path("$.patience.wait_seconds"))
+        longest = sfn.Choice(self, "WaitedLongest?")
+        doubled = sfn.JsonPath.math_add(
+            sfn.JsonPath.number_at("$.patience.wait_seconds"), sfn.JsonPath.number_at("$.patience.wait_seconds")
+        )
+        longest_wait = {"wait_seconds": LONGEST_WAIT_SECONDS, "interruptions": 0}
+        longest.when(
+            sfn.Condition.number_greater_than_equals("$.patience.wait_seconds", LONGEST_WAIT_SECONDS / 2),
+            self._go_on("BackedOffLongest", longest_wait, AFTER_THROTTLING),
+        )
+        longest.otherwise(self._go_on("BackedOff", {"wait_seconds": doubled, "interruptions": 0}, AFTER_THROTTLING))
+        wait.next(longest)
+        return wait
+
+    def _interrupted(self) -> sfn.Choice:
+        given_up = self._verdicts.verdict(
+            "GivenUp",
+            "unfinished",
+            error="Interrupted",
+            cause=f"PageLoop was interrupted {MOST_INTERRUPTIONS} times in a row; its log group says by what",
+        )
+        too_often = sfn.Choice(self, "InterruptedTooOften?")
+        is_last = sfn.Condition.number_greater_than_equals("$.patience.interruptions", MOST_INTERRUPTIONS - 1)
+        # One that was timed out or aborted has no error.
+        said = [sfn.Condition.is_present(f"$.page_loop.{name}") for name in ("Error", "Cause")]
+        too_often.when(sfn.Condition.and_(is_last, *said), self._verdicts.verdict("GivenUpWithError", "unfinished"))
+        too_often.when(is_last, given_up)
+        # An abandoned invocation may still be at work for as long as the function's timeout.
+        wait = sfn.Wait(self, "OutliveAbandoned", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
+        interruptions = sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.patience.interruptions"), 1)
+        patience = {"wait_seconds": FIRST_WAIT_SECONDS, "interruptions": interruptions}
+        too_often.otherwise(wait.next(self._go_on("Interrupted", patience, FROM_CHECKPOINT)))
+        return too_often
+
+    def _go_on(self, name: str, patience: Mapping[str, Any], place: Mapping[str, Any]) -> sfn.Chain:
+        """From the checkpoint, because a loop that failed did not say where it was."""
+        return sfn.Pass(self, name, parameters=after_a_loop(place, patience)).next(self._what_next)
+
+
+def _failed_with(*errors: type[Exception]) -> sfn.Condition:
+    named = [sfn.Condition.string_equals("$.page_loop.Error", error.__name__) for error in errors]
+    return sfn.Condition.and_(sfn.Condition.is_present("$.page_loop.Error"), sfn.Condition.or_(*named))

@@ -1,0 +1,113 @@
+"""The child execution of a target: it has PageLoop turn the pages, two minutes at a time, up to the target's end.
+
+A hand-over (`TurnPages` → `PageLoopSucceeded?` → `TakePlace` → `WhatNext?` → `TurnPages`) is 11 history events of the
+25,000 that an execution may have.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from infra.failed_page_loop import FailedPageLoop
+from infra.functions import FETCH_PAGE_TIMEOUT, Functions
+from infra.item_store import ItemStore
+from infra.page_loop import PageLoop
+from infra.retries import retry_always, retry_function
+from infra.target_state import after_a_loop, new_patience
+from infra.verdict_states import VerdictStates
+from pageturner.errors import SinkError
+from pageturner.verdicts import CONTINUES
+
+
+class TargetChild(Construct):
+    """`TurnPages` → `PageLoopSucceeded?` → `WhatNext?` → `TurnPages` … `SweepItems`. `start` is its first state."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        functions: Functions,
+        page_loop: PageLoop,
+        store: ItemStore,
+        hand_overs: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        verdicts = VerdictStates(self, "Verdicts", runs=store.runs)
+        turn_pages = self._turn_pages(page_loop)
+        # A child that failed or timed out has no Output, and its Status is the only thing that is always there.
+        succeeded = sfn.Choice(self, "PageLoopSucceeded?")
+        place = sfn.JsonPath.string_to_json(sfn.JsonPath.string_at("$.page_loop.Output"))
+        take_place = sfn.Pass(self, "TakePlace", parameters=after_a_loop(place, new_patience()))
+
+        what_next = sfn.Choice(self, "WhatNext?")
+        what_next.when(_next_is("end"), self._sweep(functions))
+        what_next.when(
+            sfn.Condition.number_greater_than_equals("$.hand_overs", hand_overs),
+            verdicts.verdict(
+                "ContinueElsewhere", "unfinished", error=CONTINUES, cause="it goes on in another execution"
+            ),
+        )
+        # Before a pass begins, whatever may still be at work on the one before has ended, so that it can write nothing
+        # after the sweep.
+        outlive = sfn.Wait(self, "OutlivePass", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
+        what_next.when(_next_is("begin_pass"), outlive.next(turn_pages))
+        what_next.otherwise(turn_pages)
+
+        failed = FailedPageLoop(self, "FailedPageLoop", verdicts=verdicts, what_next=what_next)
+        turn_pages.add_catch(failed.start, result_path="$.page_loop")
+        succeeded.when(sfn.Condition.string_equals("$.page_loop.Status", "SUCCEEDED"), take_place.next(what_next))
+        succeeded.otherwise(failed.start)
+        self.start = turn_pages.next(succeeded)
+
+    def _turn_pages(self, page_loop: PageLoop) -> tasks.CallAwsService:
+        turn_pages = tasks.CallAwsService(
+            self,
+            "TurnPages",
+            service="sfn",
+            action="startSyncExecution",
+            parameters={
+                "StateMachineArn": page_loop.state_machine.state_machine_arn,
+                "Input": sfn.JsonPath.json_to_string(sfn.JsonPath.object_at("$")),
+            },
+            iam_action="states:StartSyncExecution",
+            iam_resources=[page_loop.state_machine.state_machine_arn],
+            result_path="$.page_loop",
+            # Express ends by itself after five minutes.
+            task_timeout=sfn.Timeout.duration(Duration.minutes(6)),
+        )
+        # Only of the call itself: how the child ended is in its Status. A loop that was started twice is harmless,
+        # because the first writer of a page wins.
+        retry_always(turn_pages)
+        return turn_pages
+
+    def _sweep(self, functions: Functions) -> sfn.Chain:
+        """What is left to do with the items that the run did not see."""
+        sweep_items = tasks.LambdaInvoke(
+            self,
+            "SweepItems",
+            lambda_function=functions.sweep_items,
+            payload=sfn.TaskInput.from_object(
+                {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "place", "sweep")}
+            ),
+            payload_response_only=True,
+            result_path="$.sweep",
+            task_timeout=sfn.Timeout.duration(Duration.minutes(4)),
+            retry_on_service_exceptions=False,
+        )
+        retry_function(sweep_items, [SinkError])
+        ended = sfn.Succeed(self, "TargetEnded")
+        # FinishRun sees that the sweep is not done.
+        sweep_items.add_catch(ended, result_path="$.sweep_error")
+        more = sfn.Choice(self, "MoreToSweep?")
+        more.when(sfn.Condition.string_equals("$.sweep.next", "sweep"), sweep_items)
+        more.otherwise(ended)
+        return sweep_items.next(more)
+
+
+def _next_is(what: str) -> sfn.Condition:
+    present = sfn.Condition.is_present("$.place.next")
+    return sfn.Condition.and_(present, sfn.Condition.string_equals("$.place.next", what))
