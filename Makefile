@@ -30,6 +30,7 @@ check: $(CLI) $(DEV) ## formatter, linter, types, synth, template
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-cache
 	.venv/bin/python -m local.check_template
 
 format: $(DEV) ## let the formatter and the linter mend what they can

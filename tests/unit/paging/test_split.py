@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pageturner.paging import split
+from pageturner.paging import key_ranges, split
 
 # Keys as S3 takes them: any text of Unicode, of which many begin like others.
 CHARACTERS = st.one_of(st.sampled_from("ab/ +%\x01\n\U0010ffff"), st.characters(exclude_categories=["Cs"]))
@@ -43,7 +43,7 @@ def parts_of(keys: Sequence[str], prefix: str, count: int) -> list[list[str]]:
 @given(keys=KEYS, prefix=st.text(CHARACTERS, max_size=2), count=st.integers(2, 20), page=st.sampled_from([2, 7, 1000]))
 def test_ranges_of_keys_have_every_key_once(keys: list[str], prefix: str, count: int, page: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(split, "_PAGE", page)
+        patch.setattr(key_ranges, "_PAGE", page)
         made = parts_of(keys, prefix, count)
     assert 1 <= len(made) <= count
     assert [key for part in made for key in part] == [key for key in keys if key.startswith(prefix)]
