@@ -1,4 +1,4 @@
-"""Reads ``crawls.yaml``, and says of everything that is wrong with it in which line it stands."""
+"""Reads ``crawls.yaml``, and reports each problem with its line number."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pageturner.crawls.catalogue import parse_catalogue
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 
-# The place at the beginning of a message: names that dots separate.
+# The place at the beginning of a message: names, separated by dots.
 _PLACE = re.compile(r"crawls[^\s:,]*")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as JSON has it: a date stays the text that it is, because APIs take times as text."""
+    """YAML with the types of JSON: a date stays text, because APIs take times as text."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -31,15 +31,15 @@ _Loader.yaml_implicit_resolvers = {
 def read_catalogue(path: Path) -> dict[str, Crawl]:
     """Return the crawls of the catalogue by name.
 
-    Raises `InvalidCrawlError`, of which every line begins with file and line number; `OSError`, `UnicodeDecodeError`
-    and `yaml.YAMLError` where it cannot be read.
+    Raises `InvalidCrawlError`, each line of which begins with file name and line number, or `OSError`,
+    `UnicodeDecodeError` or `yaml.YAMLError` if the file cannot be read.
     """
     loader = _Loader(path.read_text(encoding="utf-8"))
     try:
         root = loader.get_single_node()
         twice = list(_keys_that_come_twice(root))
         if twice:
-            lines = (f"{path.name}:{node.start_mark.line + 1}: {node.value}: comes twice" for node in twice)
+            lines = (f"{path.name}:{node.start_mark.line + 1}: {node.value}: duplicate key" for node in twice)
             raise InvalidCrawlError("\n".join(lines))
         document = None if root is None else loader.construct_document(root)
     finally:
@@ -52,7 +52,7 @@ def read_catalogue(path: Path) -> dict[str, Crawl]:
 
 
 def _line(root: Node | None, message: str) -> int:
-    """The line of the place that a message begins with, or of what of it there is."""
+    """Return the line of the place that a message begins with, or of its deepest part that exists."""
     found = _PLACE.match(message)
     line, node = 1, root
     for name in found[0].split(".") if found else ():
@@ -66,7 +66,7 @@ def _line(root: Node | None, message: str) -> int:
 
 
 def _keys_that_come_twice(node: Node | None) -> Iterator[Any]:
-    """YAML would take the last one, and nobody would miss the crawl that was there before."""
+    """Yield duplicate keys: YAML would take the last one, and nobody would notice that a crawl is missing."""
     if isinstance(node, MappingNode):
         seen = set()
         for key, value in node.value:

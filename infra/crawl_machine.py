@@ -1,6 +1,6 @@
-"""Crawl, the slow gear: a Standard state machine that plans a run, pages every target of it, and finishes it.
+"""Crawl, the slow gear: a Standard state machine that plans a run, pages each of its targets, and finishes it.
 
-Written in JSONPath throughout.
+It uses JSONPath throughout.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ class CrawlMachine(Construct):
             retry_on_service_exceptions=False,
         )
         plan_run.add_catch(self._refused(), errors=[InvalidCrawlError.__name__, OverlapError.__name__])
-        # It reads services too: accounts, regions, keys.
+        # PlanRun reads services too: accounts, regions, keys.
         retry_function(plan_run, [SinkError, ThrottledError, TransientError])
         return plan_run
 
     def _refused(self) -> sfn.Chain:
-        """Ends the execution with the sentence that says what is wrong, without the JSON that Lambda puts around it."""
+        """End the execution with the sentence that says what is wrong, without the JSON that Lambda wraps around it."""
         read = sfn.Pass(
             self,
             "ReadRefusal",
@@ -113,7 +113,7 @@ class CrawlMachine(Construct):
                 key=sfn.JsonPath.string_at("$.targets.key"),
             ),
             item_selector=target_state.at_first(),
-            # The targets' verdicts judge the run, in FinishRun; one lost child is not to end all others.
+            # FinishRun judges the run by the verdicts of its targets. One lost child must not end all others.
             tolerated_failure_percentage=100,
             result_writer_v2=sfn.ResultWriterV2(bucket=store.bucket, prefix=MAP_RESULTS_PREFIX),
             result_path=sfn.JsonPath.DISCARD,
@@ -138,10 +138,10 @@ class CrawlMachine(Construct):
         return finish_run
 
     def _continue_run(self) -> sfn.Chain:
-        """Start the next execution of a run for which one is too short.
+        """Start the next execution of a run that is too long for one.
 
-        Raw, because a task that starts its own machine would depend on itself; the machine may start itself anyway,
-        for the sake of the Distributed Map.
+        A custom state, because a task that starts its own machine would depend on itself. The machine may start itself
+        anyway, because the Distributed Map needs that permission.
         """
         start = sfn.CustomState(
             self,
@@ -150,7 +150,7 @@ class CrawlMachine(Construct):
                 "Type": "Task",
                 "Resource": f"arn:{Stack.of(self).partition}:states:::states:startExecution",
                 "Parameters": {"StateMachineArn.$": "$$.StateMachine.Id", "Input.$": "$.continuation"},
-                # Not None, which jsii drops: the output is to be the summary, not the answer of startExecution.
+                # Not None, which jsii drops: the output must be the summary, not the response of startExecution.
                 "ResultPath": sfn.JsonPath.DISCARD,
                 "TimeoutSeconds": 60,
                 "Retry": [
@@ -168,7 +168,7 @@ class CrawlMachine(Construct):
         return start.next(sfn.Succeed(self, "RunContinues"))
 
     def _fail_run(self, functions: Functions) -> tasks.LambdaInvoke:
-        """Fails the execution, by its token so that the cause is a plain sentence, but not when it is redriven."""
+        """Fail the execution by its task token, so that the cause is a plain sentence; on a redrive, resume the run."""
         fail_run = tasks.LambdaInvoke(
             self,
             "FailRun",

@@ -1,4 +1,4 @@
-"""What Crawl does when a PageLoop has failed: it waits, goes on from the checkpoint, or gives the target a verdict."""
+"""What Crawl does after a failed PageLoop: it waits, continues from the checkpoint, or gives the target a verdict."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class FailedPageLoop(Construct):
             ),
             verdicts.verdict("Failed", "failed"),
         )
-        # All else cut the loop short: a time-out, a crash, a sink that is away. The checkpoint knows the place.
+        # Anything else interrupted the loop: a timeout, a crash, an unavailable sink. The checkpoint has the place.
         self.start.otherwise(self._interrupted())
 
     def _back_off(self) -> sfn.Wait:
-        """Wait where waiting costs nothing, and each time twice as long, up to some minutes."""
+        """Wait where waiting costs nothing, each time twice as long, up to four minutes."""
         wait = sfn.Wait(self, "BackOff", time=sfn.WaitTime.seconds_path("$.patience.wait_seconds"))
         longest = sfn.Choice(self, "WaitedLongest?")
         doubled = sfn.JsonPath.math_add(
@@ -71,15 +71,15 @@ class FailedPageLoop(Construct):
             "GivenUp",
             "unfinished",
             error="Interrupted",
-            cause=f"PageLoop was interrupted {MOST_INTERRUPTIONS} times in a row; its log group says by what",
+            cause=f"PageLoop was interrupted {MOST_INTERRUPTIONS} times in a row; its log group has the reason",
         )
         too_often = sfn.Choice(self, "InterruptedTooOften?")
         is_last = sfn.Condition.number_greater_than_equals("$.patience.interruptions", MOST_INTERRUPTIONS - 1)
-        # One that was timed out or aborted has no error.
+        # A PageLoop that timed out or was aborted has no error.
         said = [sfn.Condition.is_present(f"$.page_loop.{name}") for name in ("Error", "Cause")]
         too_often.when(sfn.Condition.and_(is_last, *said), self._verdicts.verdict("GivenUpWithError", "unfinished"))
         too_often.when(is_last, given_up)
-        # An abandoned invocation may still be at work for as long as the function's timeout.
+        # An abandoned invocation may keep running until the function's timeout.
         wait = sfn.Wait(self, "OutliveAbandoned", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
         interruptions = sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.patience.interruptions"), 1)
         patience = {"wait_seconds": FIRST_WAIT_SECONDS, "interruptions": interruptions}
@@ -87,7 +87,7 @@ class FailedPageLoop(Construct):
         return too_often
 
     def _go_on(self, name: str, patience: Mapping[str, Any], place: Mapping[str, Any]) -> sfn.Chain:
-        """From the checkpoint, because a loop that failed did not say where it was."""
+        """Continue from the checkpoint, because a failed loop does not return its place."""
         return sfn.Pass(self, name, parameters=after_a_loop(place, patience)).next(self._what_next)
 
 

@@ -1,4 +1,4 @@
-"""Where everything is kept: the bucket of page objects, the table of items, and the table of runs."""
+"""All storage: the bucket of page objects, the table of items, and the table of runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-# The Distributed Map's own account of its children. The verdicts are in the runs table; this is for investigation.
+# The Distributed Map's own report on its children. The verdicts are in the runs table; this is for troubleshooting.
 MAP_RESULTS_PREFIX = "map-results"
 
 
@@ -49,10 +49,10 @@ class ItemStore(Construct):
         )
 
     def grant_plan(self, grantee: iam.IGrantable) -> None:
-        """What PlanRun does: it locks, puts the targets file, and begins the run, or looks how far it is."""
+        """Let PlanRun take the lock, put the targets file, and begin a run or find out how far a resumed run is."""
         self.bucket.grant_put(grantee, "runs/*")
         self.bucket.grant_read(grantee, "runs/*")
-        # The items of another crawl's run, for each of which there is to be a target.
+        # The items of another crawl's run, each of which becomes a target.
         self.bucket.grant_read(grantee, "items/*")
         self.runs.grant(
             grantee,
@@ -64,7 +64,7 @@ class ItemStore(Construct):
         )
 
     def grant_turn_pages(self, grantee: iam.IGrantable) -> None:
-        """What FetchPage does. Not deleting: a page, once written, stays."""
+        """Let FetchPage turn pages. It may not delete: a written page stays."""
         self.bucket.grant_put(grantee, "items/*")
         self.bucket.grant_put(grantee, "runs/*/tokens/*")
         self.bucket.grant_read(grantee, "items/*")
@@ -73,12 +73,12 @@ class ItemStore(Construct):
         self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
-        """What SweepItems does: it alone may remove items."""
+        """Let SweepItems sweep. Only it may remove items."""
         self.items.grant(grantee, "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
         self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:
-        """What FinishRun does: it reads the run's records, and writes what they come to."""
+        """Let FinishRun read the run's records, and write the manifest and the summary."""
         self.bucket.grant_read(grantee, "runs/*")
         self.bucket.grant_put(grantee, "runs/*")
         self.runs.grant(
@@ -91,5 +91,5 @@ class ItemStore(Construct):
         )
 
     def grant_fail(self, grantee: iam.IGrantable) -> None:
-        """What FailRun does: it records that the execution failed."""
+        """Let FailRun record that the execution failed."""
         self.runs.grant(grantee, "dynamodb:UpdateItem")

@@ -1,4 +1,4 @@
-"""PageLoop, the fast gear: an Express state machine that turns pages for two minutes, then hands its place back."""
+"""PageLoop, the fast gear: an Express state machine that turns pages for two minutes, then hands its place over."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pageturner.errors import SinkError, ThrottledError, TransientError
 
 
 class PageLoop(Construct):
-    """`FetchPage` → `AnotherPage?` → `FetchPage` … Its input is the page state, its output the place it came to."""
+    """`FetchPage` → `AnotherPage?` → `FetchPage` … Its input is the page state, its output the place it reached."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, fetch_page: lambda_.IFunction, log_retention: logs.RetentionDays
@@ -37,11 +37,11 @@ class PageLoop(Construct):
             ),
             payload_response_only=True,
             result_path="$.place",
-            # Longer than the function's own, so that it is gone when Step Functions gives it up.
+            # Longer than the function's own timeout, so that the function has ended when Step Functions gives up on it.
             task_timeout=sfn.Timeout.duration(FETCH_PAGE_TIMEOUT.plus(Duration.seconds(5))),
             retry_on_service_exceptions=False,
         )
-        # Together both retriers wait for 66 s at the most; with full jitter, half of that on average.
+        # Together, both retriers wait for 66 s at most; with full jitter, half of that on average.
         fetch.add_retry(
             errors=[ThrottledError.__name__],
             interval=Duration.seconds(1),
@@ -64,8 +64,8 @@ class PageLoop(Construct):
         another_page.when(sfn.Condition.string_equals("$.place.next", "page"), fetch)
         another_page.when(sfn.Condition.string_equals("$.place.next", "pause"), pause.next(fetch))
         another_page.otherwise(hand_over)
-        # A loop that has turned a page has made progress, and says where it is; what broke it will break the next one
-        # at its first page, and that one fails.
+        # A loop that has turned a page has made progress, and hands its place over. If the error persists, it fails the
+        # next loop at its first page.
         turned_any = sfn.Choice(self, "TurnedAny?")
         turned_any.when(
             sfn.Condition.and_(
@@ -85,7 +85,7 @@ class PageLoop(Construct):
             definition_body=sfn.DefinitionBody.from_chainable(fetch.next(another_page)),
             timeout=Duration.minutes(5),
             tracing_enabled=True,
-            # At ALL, the logs of an Express execution cost more than the execution.
+            # At level ALL, the logs of an Express execution cost more than the execution.
             logs=sfn.LogOptions(
                 destination=logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY),
                 level=sfn.LogLevel.ERROR,

@@ -1,4 +1,4 @@
-"""The stack: composes the constructs and prints what a person needs. It defines no resource of its own."""
+"""The stack: composes the constructs and outputs what people need. It defines no resources of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be read: the IAM actions of the catalogue's operations, and nothing else unless a setting says so."""
+"""Read permissions: the IAM actions of the catalogue's operations, and nothing else unless a setting adds it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from pageturner.crawls.crawl import ORGANIZATION, Crawl
 from pageturner.crawls.iam_actions import read_actions
 
-# AWS Organizations, as PlanRun lists accounts.
+# PlanRun lists accounts with AWS Organizations.
 _ORGANIZATION = (
     "organizations:ListAccounts",
     "organizations:ListAccountsForParent",
@@ -20,9 +20,9 @@ _ORGANIZATION = (
 def grant_reads(
     role: iam.IRole, crawls: Mapping[str, Crawl], read_policies: Iterable[str], other_accounts: str | None = None
 ) -> None:
-    """Grant a role what the catalogue needs; `other_accounts` is the ARN of the role by which it reads them."""
+    """Grant a role what the catalogue needs; `other_accounts` is the ARN of the role that reads them."""
     if actions := read_actions(crawls.values()):
-        # The parameters that name a resource differ from one API to the next, and can be given at the start.
+        # The parameters that name a resource differ from API to API, and an execution input can set them.
         role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
     for name in read_policies:
         role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(name))
@@ -31,6 +31,6 @@ def grant_reads(
 
 
 def grant_organization(role: iam.IRole, crawls: Mapping[str, Crawl]) -> None:
-    """Grant a role to list the accounts of the organization, if a crawl asks for them."""
+    """Allow a role to list the accounts of the organization, if a crawl asks for them."""
     if any(crawl.accounts == ORGANIZATION for crawl in crawls.values()):
         role.add_to_principal_policy(iam.PolicyStatement(actions=list(_ORGANIZATION), resources=["*"]))

@@ -1,4 +1,4 @@
-"""The stack of another account: the role through which Pageturner reads there. It can be rolled out by StackSets."""
+"""The stack for another account: the role through which Pageturner reads it. StackSets can roll it out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from infra.settings import Settings
 
 
 class ReaderRoleStack(Stack):
-    """A role with the catalogue's read actions, for the functions of the Pageturner stack alone.
+    """A role with the catalogue's read actions, only for the functions of the Pageturner stack.
 
-    It has no assets and asks for no bootstrapping, so that its template can be given to StackSets as it is.
+    The stack has no assets and needs no bootstrapping, so StackSets can use its template unchanged.
     """
 
     def __init__(self, scope: Construct, settings: Settings) -> None:
@@ -33,19 +33,19 @@ class ReaderRoleStack(Stack):
         external_id = CfnParameter(
             self,
             "ExternalId",
-            description="Pageturner's setting external_id",
+            description="The external_id setting of Pageturner",
             default=settings.external_id,
         ).value_as_string
         role = iam.Role(
             self,
             "Reader",
             role_name=settings.reader_role,
-            description="Pageturner reads this account with it",
+            description="The role that Pageturner assumes to read this account",
             assumed_by=iam.PrincipalWithConditions(
                 iam.AccountPrincipal(pageturner_account),
                 {
                     "StringEquals": {"sts:ExternalId": external_id},
-                    # The functions' own roles: their names begin with the stack's, which CloudFormation may cut.
+                    # The functions' roles. Their names begin with the stack's name, which CloudFormation may truncate.
                     "ArnLike": {
                         "aws:PrincipalArn": (
                             f"arn:{Aws.PARTITION}:iam::{pageturner_account}:role/{settings.stack_name[:24]}*"

@@ -1,4 +1,4 @@
-"""Which errors of a task are retried, by AWS's names, and how: the state machines share this."""
+"""Which errors of a task are retried, by AWS's names, and how. Both state machines use this."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 
-# Those that AWS says always to retry (Developer Guide, "Handling transient Lambda service exceptions"), and the ones
-# that a function meets when its environment dies or Lambda itself is throttled.
+# The errors that AWS says always to retry (Developer Guide, "Handling transient Lambda service exceptions"), and those
+# that occur when an execution environment dies or Lambda itself throttles.
 LAMBDA_ERRORS = (
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
@@ -17,17 +17,17 @@ LAMBDA_ERRORS = (
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
 )
-# A function that ran into its time-out. PageLoop has not the time for another minute of it, and leaves it to Crawl.
+# The function timed out. PageLoop has no time for another minute of it, and leaves it to Crawl.
 FUNCTION_TIMEOUT = "Sandbox.Timedout"
 
 
 def retry_function(task: sfn.TaskStateBase, own_errors: Iterable[type[Exception]]) -> None:
-    """Retry a task of Crawl that calls a function: when the function raises one of these errors, or Lambda fails."""
+    """Retry a task of Crawl that invokes a function, if the function raises one of these errors or Lambda fails."""
     _retry(task, [*(error.__name__ for error in own_errors), FUNCTION_TIMEOUT, *LAMBDA_ERRORS])
 
 
 def retry_always(task: sfn.TaskStateBase) -> None:
-    """Retry a task of Crawl whatever its error is."""
+    """Retry a task of Crawl on any error."""
     _retry(task, ["States.ALL"])
 
 

@@ -1,4 +1,4 @@
-"""One EventBridge Scheduler schedule for each crawl of the catalogue that has one."""
+"""One EventBridge Scheduler schedule for each crawl in the catalogue that has a `schedule`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pageturner.crawls.crawl import Crawl
 
 
 class Schedules(Construct):
-    """Starts the Crawl machine with ``{"crawl": name}``; what cannot be delivered ends in `dead_letters`."""
+    """Starts the Crawl machine with ``{"crawl": name}``; events that cannot be delivered go to `dead_letters`."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class Schedules(Construct):
         state_machine: sfn.IStateMachine,
     ) -> None:
         super().__init__(scope, construct_id)
-        # Scheduler takes only standard queues for dead letters.
+        # Scheduler accepts only standard queues as dead-letter queues.
         self.dead_letters = sqs.Queue(
             self,
             "DeadLetters",
@@ -47,8 +47,8 @@ class Schedules(Construct):
                     state_machine,
                     input=scheduler.ScheduleTargetInput.from_object({"crawl": crawl.name}),
                     dead_letter_queue=self.dead_letters,
-                    # By default Scheduler tries 185 times within a day. A run that is some hours late would only meet
-                    # the next one.
+                    # By default, Scheduler retries 185 times within a day. A run that is hours late would only
+                    # overlap with the next one.
                     retry_attempts=10,
                     max_event_age=Duration.hours(1),
                 ),

@@ -1,7 +1,7 @@
-"""The child execution of a target: it has PageLoop turn the pages, two minutes at a time, up to the target's end.
+"""The child execution of a target: PageLoop turns its pages, two minutes at a time, until the listing ends.
 
-A hand-over (`TurnPages` → `PageLoopSucceeded?` → `TakePlace` → `WhatNext?` → `TurnPages`) is 11 history events of the
-25,000 that an execution may have.
+A hand-over (`TurnPages` → `PageLoopSucceeded?` → `TakePlace` → `WhatNext?` → `TurnPages`) is 11 of the 25,000
+history events that an execution may have.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class TargetChild(Construct):
         super().__init__(scope, construct_id)
         verdicts = VerdictStates(self, "Verdicts", runs=store.runs)
         turn_pages = self._turn_pages(page_loop)
-        # A child that failed or timed out has no Output, and its Status is the only thing that is always there.
+        # A PageLoop that failed or timed out has no Output. Only its Status is always there.
         succeeded = sfn.Choice(self, "PageLoopSucceeded?")
         place = sfn.JsonPath.string_to_json(sfn.JsonPath.string_at("$.page_loop.Output"))
         take_place = sfn.Pass(self, "TakePlace", parameters=after_a_loop(place, new_patience()))
@@ -48,11 +48,11 @@ class TargetChild(Construct):
         what_next.when(
             sfn.Condition.number_greater_than_equals("$.hand_overs", hand_overs),
             verdicts.verdict(
-                "ContinueElsewhere", "unfinished", error=CONTINUES, cause="it goes on in another execution"
+                "ContinueElsewhere", "unfinished", error=CONTINUES, cause="the target continues in another execution"
             ),
         )
-        # Before a pass begins, whatever may still be at work on the one before has ended, so that it can write nothing
-        # after the sweep.
+        # Before a new pass begins, every invocation of the previous pass must have ended, so that none can write after
+        # the sweep.
         outlive = sfn.Wait(self, "OutlivePass", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
         what_next.when(_next_is("begin_pass"), outlive.next(turn_pages))
         what_next.otherwise(turn_pages)
@@ -76,16 +76,16 @@ class TargetChild(Construct):
             iam_action="states:StartSyncExecution",
             iam_resources=[page_loop.state_machine.state_machine_arn],
             result_path="$.page_loop",
-            # Express ends by itself after five minutes.
+            # The Express execution times out by itself after five minutes.
             task_timeout=sfn.Timeout.duration(Duration.minutes(6)),
         )
-        # Only of the call itself: how the child ended is in its Status. A loop that was started twice is harmless,
+        # This retries only the call itself: how the loop ended is in its Status. Starting a loop twice is harmless,
         # because the first writer of a page wins.
         retry_always(turn_pages)
         return turn_pages
 
     def _sweep(self, functions: Functions) -> sfn.Chain:
-        """What is left to do with the items that the run did not see."""
+        """Sweep the items that the run did not see."""
         sweep_items = tasks.LambdaInvoke(
             self,
             "SweepItems",

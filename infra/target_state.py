@@ -1,7 +1,7 @@
-"""The state of a target's child execution, as its states hand it on.
+"""The state of a target's child execution, as its states pass it on.
 
-`run`, `crawl`, `target` and `place` are those of `pageturner.page_state`, and so is `sweep`. `hand_overs` counts the
-PageLoops. `patience` says how long the next BackOff waits, and how often in a row PageLoop was interrupted.
+`run`, `crawl`, `target`, `place` and `sweep` are those of `pageturner.page_state`. `hand_overs` counts the PageLoops.
+`patience` says how long the next BackOff waits, and how many times in a row PageLoop was interrupted.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from aws_cdk import aws_stepfunctions as sfn
 
 from pageturner.page_state import FROM_CHECKPOINT, Sweep
 
-# PageLoop has already tried for most of a minute when Crawl begins to wait.
+# PageLoop has already retried for most of a minute when Crawl begins to wait.
 FIRST_WAIT_SECONDS = 15
 
 
 def at_first() -> dict[str, Any]:
-    """The state in which a child execution begins: the Map's ItemSelector."""
+    """The initial state of a child execution: the Map's ItemSelector."""
     return {
         "run": sfn.JsonPath.object_at("$.run"),
         "crawl": sfn.JsonPath.object_at("$.crawl"),
         "target": sfn.JsonPath.object_at("$$.Map.Item.Value"),
-        # A redriven child goes on where it was.
+        # A redriven child continues where it was.
         "place": FROM_CHECKPOINT,
         "patience": new_patience(),
         "hand_overs": 0,
@@ -33,12 +33,12 @@ def at_first() -> dict[str, Any]:
 
 
 def after_a_loop(place: Any, patience: Mapping[str, Any]) -> dict[str, Any]:
-    """The state after a PageLoop: another place and patience, and one hand-over more."""
+    """The state after a PageLoop: a new place and patience, and one more hand-over."""
     unchanged = {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "sweep")}
     hand_overs = sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.hand_overs"), 1)
     return {**unchanged, "hand_overs": hand_overs, "place": place, "patience": patience}
 
 
 def new_patience() -> dict[str, int]:
-    """The patience at first, and after every PageLoop that succeeded."""
+    """The initial patience, and the patience after every PageLoop that succeeded."""
     return {"wait_seconds": FIRST_WAIT_SECONDS, "interruptions": 0}

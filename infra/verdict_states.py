@@ -1,4 +1,4 @@
-"""The states that end a target with a verdict other than its last page's: a Pass that says it, and RecordVerdict."""
+"""The states that give a target a verdict other than its last page's: a Pass that sets it, and RecordVerdict."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class VerdictStates(Construct):
         error: str | None = None,
         cause: str | None = None,
     ) -> sfn.Chain:
-        """A state that gives the target this verdict, with PageLoop's own error and cause where no others are given."""
+        """Return a state that gives the target this verdict, by default with PageLoop's own error and cause."""
         return sfn.Pass(
             self,
             name,

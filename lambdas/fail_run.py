@@ -1,6 +1,6 @@
-"""FailRun: fails the execution of a run that is not complete, in words; and when it is redriven, has the run go on.
+"""FailRun: fails the execution of an incomplete run with a readable cause; on a redrive, resumes the run.
 
-A Fail state would fail again at every redrive (Step Functions Developer Guide, "Redriving executions").
+A Fail state would fail again on every redrive (Step Functions Developer Guide, "Redriving executions").
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _LONGEST_CAUSE = 32_768
 def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     """Fail the task of `event["token"]` with `event["message"]`, for the run `event["run_id"]`.
 
-    Where `event["execution"]` has failed of it before, it has been redriven since: then the task succeeds, with the
-    input of PlanRun that resumes the run.
+    If `event["execution"]` has failed this run before, it has been redriven since. The task then succeeds, and returns
+    the input of PlanRun that resumes the run.
     """
     run_id, token = event["run_id"], event["token"]
     telemetry.logger.set_correlation_id(run_id)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Turn the page at `event["place"]`; see `pageturner.page_state` for the shapes. Returns the next place."""
+    """Turn the page at `event["place"]` and return the next place. `pageturner.page_state` has the shapes."""
     began = datetime.now(UTC)
     state = PageState.from_event(event)
     step = _page_step()
@@ -48,7 +48,7 @@ def _report(state: PageState, turned: Turned) -> None:
     if turned.page is None:
         if turned.place.next == "begin_pass":
             facts = {"target": state.target.target_id, "pass": turned.place.pass_number}
-            telemetry.logger.warning("the token is no longer taken: the target begins again", extra=facts)
+            telemetry.logger.warning("the service rejected the token: the target begins a new pass", extra=facts)
         return
     telemetry.count("PagesFetched", 1)
     telemetry.count("ItemsWritten", len(turned.page.records))
@@ -70,9 +70,9 @@ def _report(state: PageState, turned: Turned) -> None:
 
 
 def _handed_back(turned: Turned, loop_started_at: str, began: datetime) -> dict[str, Any]:
-    """The place, with what comes next in this PageLoop, because Express can tell neither time nor pace.
+    """Return the place, with what comes next in this PageLoop, because Express can measure neither time nor pace.
 
-    `turned_in` says that this very loop has turned a page; `not_before` is when the next one may be fetched.
+    `turned_in` says that this loop has turned a page; `not_before` is when the next page may be fetched.
     """
     place = {**turned.place.as_dict(), "turned_in": loop_started_at}
     if place["next"] != "page":
@@ -82,6 +82,6 @@ def _handed_back(turned: Turned, loop_started_at: str, began: datetime) -> dict[
         return {**place, "next": "hand_over"}
     not_before = began + timedelta(seconds=turned.place.interval)
     if not_before > datetime.now(UTC):
-        # Step Functions' timestamps go by seconds.
+        # Step Functions truncates the timestamp of a Wait to seconds.
         return {**place, "next": "pause", "not_before": utc_text(not_before)}
     return place

@@ -1,4 +1,4 @@
-"""FinishRun: gives the run its verdict, and writes the manifest."""
+"""FinishRun: gives the run its verdict and writes the manifest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Finish the run `event["run_id"]`, in `event["execution"]`. Returns its summary."""
+    """Finish the run `event["run_id"]` in the execution `event["execution"]`. Returns its summary."""
     telemetry.logger.set_correlation_id(event["run_id"])
     finisher = Finisher(Stores.of_environment(), console.Console(os.environ["AWS_REGION"]))
     summary = finisher.finish(event["run_id"], event["execution"], datetime.now(UTC))

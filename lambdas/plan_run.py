@@ -1,4 +1,4 @@
-"""PlanRun: validates what was asked for, names the run or finds it, and writes its targets for the Distributed Map."""
+"""PlanRun: validates the input, begins or resumes the run, and writes its targets for the Distributed Map."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Plan the run that `event["input"]` asks for, in `event["execution"]` (`id`, `started_at`, and
-    `entered_at`, when it came to planning).
+    """Plan the run that `event["input"]` asks for, in the execution `event["execution"]`.
 
-    Returns `run`, `crawl`, where the `targets` lie, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`,
-    the report of a dry run or the summary of a run that has come to its end.
+    The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
+    location of the `targets`, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`, which is the report of
+    a dry run or the summary of a run that has succeeded before.
     Raises `InvalidCrawlError` and `OverlapError`.
     """
     execution = Execution(**event["execution"])
@@ -63,6 +63,6 @@ def _is_running(execution: str) -> bool:
 
 @cache
 def _catalogue() -> Mapping[str, Crawl]:
-    """The catalogue as it was validated when the app was synthesized; what is asked for is validated again."""
+    """Return the catalogue, which was validated when the app was synthesized; inputs are validated again."""
     document = json.loads(Path(__file__).with_name("catalogue.json").read_text(encoding="utf-8"))
     return {name: Crawl.from_dict({"name": name, **entry}) for name, entry in document["crawls"].items()}

@@ -1,4 +1,4 @@
-"""SweepItems: removes or marks the items in DynamoDB that a complete listing no longer has, some of them at a time."""
+"""SweepItems: removes or marks the items in DynamoDB that a complete listing no longer has, some at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Go on with `event["sweep"]` of a target whose listing has ended, and return it; see `pageturner.finish.sweep`."""
+    """Continue `event["sweep"]` of a target whose listing has ended, and return it; see `pageturner.finish.sweep`."""
     state = PageState.from_event(event)
     telemetry.logger.set_correlation_id(state.run.run_id)
     sweep = Sweeper(Stores.of_environment()).go_on(state, Sweep(**event["sweep"]))

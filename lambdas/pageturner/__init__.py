@@ -1,1 +1,1 @@
-"""Pageturner's domain: one page at a time of any paginated AWS operation, with nothing lost."""
+"""Pageturner's domain: any paginated AWS operation, one page at a time, with nothing lost."""

@@ -1,4 +1,4 @@
-"""boto3 clients, made once for each execution environment."""
+"""boto3 clients, created once for each execution environment."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 
 from pageturner.paging.api import LOADER
 
-# Makes the client of a service in a region and an account.
+# Creates the client of a service in a region and an account.
 Client = Callable[[str, str, str], Any]
 
-# One quick second attempt takes the blips inside a call. All longer waiting is the state machines', because a Lambda
-# is paid for while it waits.
+# One quick second attempt covers blips inside a call. The state machines do all longer waiting, because a Lambda
+# function is billed while it waits.
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=25, max_pool_connections=16
 )
-# A warm function meets many accounts and regions. A client takes up to 1.4 MB (ec2); the session of an account 0.3 MB,
-# and without one there is an AssumeRole before each page.
+# A warm function sees many accounts and regions. A client takes up to 1.4 MB (ec2). The session of an account takes
+# 0.3 MB; without it, each page would need an AssumeRole.
 _MOST_CLIENTS = 64
 _MOST_SESSIONS = 256
 
 
 def client(service: str, region: str | None = None, account: str | None = None) -> Any:
-    """The client of `service` in `region` (default: the function's own) of `account`.
+    """Return the client of `service` in `region` (default: the function's own) of `account`.
 
-    Another account than the function's own is read through the role READER_ROLE_ARN, which has ``{account}`` in it,
-    with the external id EXTERNAL_ID. Where that role is not to be had, requests raise a `ClientError` of AssumeRole.
+    Accounts other than the function's own are read through the role READER_ROLE_ARN, which contains ``{account}``, with
+    the external id EXTERNAL_ID. If that role cannot be assumed, requests raise the `ClientError` of AssumeRole.
     """
     return _client(service, region, None if account == os.environ.get("ACCOUNT") else account)
 
@@ -57,7 +57,7 @@ def _reader_session(account: str) -> boto3.Session:
         extra_args={"ExternalId": os.environ["EXTERNAL_ID"], "RoleSessionName": "Pageturner"},
     )
     session = _botocore_session()
-    # botocore has no public way to put credentials that refresh themselves into a session.
+    # botocore has no public way to give a session credentials that refresh themselves.
     session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # type: ignore[attr-defined]
     return boto3.Session(botocore_session=session)
 

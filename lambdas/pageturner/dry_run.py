@@ -1,4 +1,4 @@
-"""What a run would do, need and cost, found out without writing anything."""
+"""Reports what a run would do, need and cost, without writing anything."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from pageturner.plan.planning import paging_of
 from pageturner.turn import page_fetch
 
 _TARGETS_SHOWN = 5
-# Targets, evenly chosen, of which pages are fetched; how many pages in all; and for how long.
+# At most this many targets, evenly chosen, are probed; for this many pages in total; and for this long.
 _MOST_PROBED = 16
 _MOST_PAGES = 100
 _MOST_SECONDS = 120
-# What writing a page adds to fetching it, where no run has told: its object, its items, its checkpoint.
+# An assumption: what writing a page (its object, items and checkpoint) adds to fetching it.
 _WRITE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What the first pages of a target were. `more`: there are others; `error`: why not even they could be had."""
+    """The first pages of a target. `more`: there are further pages; `error`: why a page could not be fetched."""
 
     target: Target
     pages: int
@@ -40,7 +40,7 @@ class Probe:
     error: PageturnerError | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The probe as the report has it."""
+        """The probe as it appears in the report."""
         found = {name: getattr(self, name) for name in ("pages", "items", "milliseconds", "more")}
         named = {"target_id": self.target.target_id, **found}
         return named if self.error is None else {**named, "error": f"{type(self.error).__name__}: {self.error}"}
@@ -113,21 +113,21 @@ class DryRun:
     def _estimate(self, crawl: Crawl, count: int, probes: list[Probe]) -> dict[str, Any]:
         """Pages, items, duration and dollars, with the arithmetic.
 
-        Where every probe came to its listing's end, the others are taken to be like them; else the latest run that came
-        to all that the crawl lists tells; else the number is a lower bound.
+        If every probe reached the end of its listing, the other targets are assumed to be similar. Otherwise the latest
+        run that covers all that the crawl lists is the basis; without one, the numbers are a lower bound.
         """
         pages, items, n = sum(p.pages for p in probes), sum(p.items for p in probes), max(1, len(probes))
         page_seconds = sum(p.milliseconds for p in probes) / 1000 / max(1, pages) + _WRITE_SECONDS
-        page_arithmetic = f"{page_seconds:.3f} s a page (as measured, and {_WRITE_SECONDS:g} s to write)"
-        # What is denied, or not there, will have no pages in a run either.
+        page_arithmetic = f"{page_seconds:.3f} s per page (measured, plus {_WRITE_SECONDS:g} s to write)"
+        # A target that is denied or not found will have no pages in a run either.
         is_open = any(p.more and not isinstance(p.error, AccessDeniedError | NotFoundError) for p in probes)
         latest = self._latest(crawl) if is_open else None
         if latest is not None:
             before = max(1, sum(latest["targets"].values()))
-            of = f"{count_of(latest['pages'], 'page')} of {count_of(before, 'target')} in {latest['run_id']}"
+            of = f"{count_of(latest['pages'], 'page')} / {count_of(before, 'target')} in {latest['run_id']}"
             pages, items = (math.ceil(latest[name] * count / before) for name in ("pages", "items"))
         else:
-            of = f"{count_of(pages, 'page')} of {count_of(len(probes), 'probed target')}"
+            of = f"{count_of(pages, 'page')} / {count_of(len(probes), 'probed target')}"
             pages, items = math.ceil(pages * count / n), math.ceil(items * count / n)
         at_least = is_open and latest is None
         side_by_side = max(1, min(count, crawl.max_concurrency))
@@ -141,8 +141,8 @@ class DryRun:
             "seconds": seconds,
             "arithmetic": [
                 f"{of} x {count_of(count, 'target')} = {count_of(pages, 'page')}"
-                + (" at least: not every probe came to the end of its listing" if at_least else ""),
-                f"{count_of(pages, 'page')} x {pace:.3f} s / {side_by_side} side by side = {seconds:,} s",
+                + (" at least: not every probe reached the end of its listing" if at_least else ""),
+                f"{count_of(pages, 'page')} x {pace:.3f} s / {side_by_side} in parallel = {seconds:,} s",
                 page_arithmetic,
             ],
             **cost,
@@ -156,7 +156,7 @@ class DryRun:
 
 
 def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target]]:
-    """How many there are, the first few, and some from everywhere, without keeping all."""
+    """Return the number of targets, the first few, and an even sample, without keeping them all."""
     count, step = 0, 1
     first: list[Target] = []
     chosen: list[Target] = []

@@ -1,23 +1,23 @@
 """The error-name contract: every exception that leaves a handler is one of these.
 
-Step Functions knows a Python function's error by its class name alone, so the class names *are* the
-names that the state machines' ``Retry`` and ``Choice`` states match. Infra takes them from here.
+Step Functions identifies the error of a Python function only by its class name, so the class names *are* the
+names that the state machines' ``Retry`` and ``Choice`` states match. Infra imports them from here.
 
 ::
 
     PageturnerError
-    ├── InvalidCrawlError     the crawl or the execution input is wrong     never retried: a person has to change it
-    ├── OverlapError          another run of the crawl is going             never retried: the execution is refused
-    ├── ThrottledError        the service asks for fewer requests           PageLoop backs off, then Crawl waits
-    ├── TransientError        connection trouble, HTTP 5xx                  PageLoop retries, then Crawl
-    ├── SinkError             our own bucket or tables refused a write      PageLoop retries, then Crawl
-    ├── TokenInvalidError     the token has expired or is not taken         FetchPage says it with the place: a new pass
+    ├── InvalidCrawlError     the crawl or the execution input is wrong     never retried: a person must change it
+    ├── OverlapError          another run of the crawl is running           never retried: the execution is refused
+    ├── ThrottledError        the service throttled the request             PageLoop backs off, then Crawl waits
+    ├── TransientError        connection error, HTTP 5xx                    PageLoop retries, then Crawl
+    ├── SinkError             Pageturner's own bucket or tables failed      PageLoop retries, then Crawl
+    ├── TokenInvalidError     the token has expired or is invalid           FetchPage returns the start of a new pass
     ├── TooManyRestartsError  that has happened too often                   never retried: the verdict is failed
-    ├── RepeatedTokenError    the service gave the same token twice         never retried: paging on would never end
-    ├── DeadlinePassedError   the run has had its time                      never retried: the verdict is unfinished
-    ├── AccessDeniedError     the caller may not do this                    never retried: the verdict is denied
-    ├── NotFoundError         what is to be listed does not exist           never retried: the verdict is failed
-    └── InvalidRequestError   the service rejects the request as it is      never retried: the verdict is failed
+    ├── RepeatedTokenError    the service returned the same token twice     never retried: paging would never end
+    ├── DeadlinePassedError   the run's deadline has passed                 never retried: the verdict is unfinished
+    ├── AccessDeniedError     the credentials do not allow the operation    never retried: the verdict is denied
+    ├── NotFoundError         the resource to list does not exist           never retried: the verdict is failed
+    └── InvalidRequestError   the request is invalid                        never retried: the verdict is failed
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import Any
 
 from botocore.exceptions import (
     ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own, which is not the built-in one
+    ConnectionError,  # noqa: A004 - botocore's, not the built-in
     CredentialRetrievalError,
     HTTPClientError,
     IncompleteReadError,
@@ -37,7 +37,7 @@ from botocore.parsers import ResponseParserError
 
 
 class PageturnerError(Exception):
-    """The base of all errors that a handler raises."""
+    """The base class of all errors that a handler raises."""
 
 
 class InvalidCrawlError(PageturnerError):
@@ -45,50 +45,50 @@ class InvalidCrawlError(PageturnerError):
 
 
 class OverlapError(PageturnerError):
-    """Another run of the crawl is going; the message names it."""
+    """Another run of the crawl is running; the message names it."""
 
 
 class ThrottledError(PageturnerError):
-    """The service asks for fewer requests."""
+    """The service throttled the request."""
 
 
 class TransientError(PageturnerError):
-    """The service or the way to it failed for the moment."""
+    """The service, or the connection to it, failed temporarily."""
 
 
 class SinkError(PageturnerError):
-    """Pageturner's own bucket or tables did not take a write."""
+    """A request to Pageturner's own bucket or tables failed."""
 
 
 class TokenInvalidError(PageturnerError):
-    """The service no longer takes the token, or never did."""
+    """The service rejected the token: it has expired, or was never valid."""
 
 
 class TooManyRestartsError(PageturnerError):
-    """The target has begun again as often as it may, because its tokens do not last as long as its listing takes."""
+    """The target has used up its restarts, because its tokens expire before its listing ends."""
 
 
 class DeadlinePassedError(PageturnerError):
-    """The run has not come to its end by its deadline."""
+    """The run did not end by its deadline."""
 
 
 class RepeatedTokenError(PageturnerError):
-    """The service returned the token that fetched the page: paging on would never end. The page was kept."""
+    """The page returned the same token that fetched it, so paging would never end. The page was kept."""
 
 
 class AccessDeniedError(PageturnerError):
-    """The credentials do not permit the operation."""
+    """The credentials do not allow the operation."""
 
 
 class NotFoundError(PageturnerError):
-    """What is to be listed does not exist."""
+    """The resource to list does not exist."""
 
 
 class InvalidRequestError(PageturnerError):
-    """The service rejects the request, and would again."""
+    """The request is invalid: the service, or botocore, would reject it again."""
 
 
-# The codes that botocore's standard retry mode knows (botocore/retries/standard.py), and those of services that
+# The codes that botocore's standard retry mode knows (botocore/retries/standard.py), and the codes of services that
 # throttle under a name of their own, which botocore does not retry.
 THROTTLING_CODES = frozenset(
     {
@@ -140,8 +140,8 @@ TOKEN_CODES = frozenset(
     }
 )
 
-# Where an operation declares no token error, a rejection of the request while a token was sent is most likely about
-# the token: only 364 of 3,449 paginated operations declare one.
+# If a request carried a token, its rejection with one of these codes is most likely about the token: only 364 of 3,449
+# paginated operations declare a token error.
 REJECTION_CODES = frozenset(
     {
         "InvalidArgument",
@@ -176,7 +176,7 @@ ACCESS_DENIED_CODES = frozenset(
     }
 )
 
-# What botocore raises for a request that got no answer, or not a whole one, or that could not be signed just now.
+# What botocore raises for a request that got no answer or an incomplete one, or could not be signed at the moment.
 CONNECTION_ERRORS = (
     ConnectionError,
     CredentialRetrievalError,
@@ -187,12 +187,12 @@ CONNECTION_ERRORS = (
 
 SERVICE_ERRORS = (ClientError, *CONNECTION_ERRORS)
 
-# Expired *credentials*, in spite of the name: the next invocation has fresh ones.
+# Expired *credentials*, despite the name: the next invocation has fresh ones.
 EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 
 
 def from_client_error(error: ClientError, *, token_sent: bool, declared_throttling: bool = False) -> PageturnerError:
-    """Return the Pageturner error that stands for a service's error response.
+    """Return the Pageturner error for a service's error response.
 
     `token_sent` says whether the request carried a pagination token, `declared_throttling` whether the service model
     marks the error's shape with the ``retryable.throttling`` trait.
@@ -215,13 +215,13 @@ def from_client_error(error: ClientError, *, token_sent: bool, declared_throttli
 
 
 def from_service_error(error: Exception) -> PageturnerError:
-    """Return the Pageturner error for what a request raised that carried no token: one of `SERVICE_ERRORS`."""
+    """Return the Pageturner error for one of `SERVICE_ERRORS`, raised by a request without a token."""
     return from_client_error(error, token_sent=False) if isinstance(error, ClientError) else TransientError(str(error))
 
 
 @contextmanager
 def as_sink_error(what: str) -> Iterator[None]:
-    """Have what goes wrong with our own bucket and tables raise `SinkError`; `what` says what was not done."""
+    """Raise `SinkError` if a request to Pageturner's bucket or tables fails; `what` says what could not be done."""
     try:
         yield
     except SERVICE_ERRORS as error:

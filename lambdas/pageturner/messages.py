@@ -1,4 +1,4 @@
-"""What messages about a wrong crawl have in common: how they show values and names."""
+"""Formats values, names and counts for messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: as JSON where it has that form, and not too long."""
+    """A value in a message: as JSON if possible, and truncated if long."""
     try:
         text = json.dumps(value, ensure_ascii=False)
     except TypeError:
@@ -17,16 +17,16 @@ def shown(value: object) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a message lists them."""
+    """Names in a message, as a list."""
     known = sorted(names)
-    return ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "") or "it is empty"
+    return ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "") or "none"
 
 
 def nearest(name: object, names: Iterable[str]) -> str:
-    """The end of a message about an unknown name: the one that was probably meant, or those that there are."""
+    """The end of a message about an unknown name: the most similar valid name, or all valid names."""
     known = list(names)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    return f'; did you mean "{near[0]}"?' if near else f"; it can be: {listed(known)}"
+    return f'; did you mean "{near[0]}"?' if near else f"; valid names: {listed(known)}"
 
 
 def count_of(count: int, noun: str) -> str:

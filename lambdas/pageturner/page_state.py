@@ -1,7 +1,7 @@
-"""What travels between the states of both gears, parsed at the edge.
+"""The data that travels between the states of both state machines, parsed at the edge.
 
-JSON, kept small: Step Functions takes 256 KiB, and items never travel. `run` and `crawl` are the same for all targets
-of a run, `target` for all pages of a target; only `place` moves.
+It is JSON, and small: Step Functions accepts 256 KiB, and items never travel. `run` and `crawl` are the same for all
+targets of a run, `target` for all pages of a target. Only `place` moves.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Next = Literal["page", "pause", "begin_pass", "hand_over", "end"]
 
 @dataclass(frozen=True)
 class Run:
-    """One going-through of a crawl.
+    """One run of a crawl.
 
-    `date` is the UTC day on which it began, `started_at` and `deadline` are ISO 8601 in UTC; `expires_at`, in seconds
-    since 1970, is when DynamoDB may forget its records. Its pages in S3 stay.
+    `date` is the UTC day on which it began. `started_at` and `deadline` are ISO 8601 in UTC. `expires_at`, in seconds
+    since 1970, is when DynamoDB may delete its records. Its pages in S3 stay.
     """
 
     run_id: str
@@ -34,9 +34,9 @@ class Run:
 
 @dataclass(frozen=True)
 class Target:
-    """One (account, region, parameters) of a run, which is paged on its own.
+    """One (account, region, parameters) of a run, paged on its own.
 
-    `part` says which part of a listing it has, where that is split; then `listing_id` is what its parts have in common.
+    If the listing is split, `part` says which part this target is, and all parts have the same `listing_id`.
     """
 
     target_id: str
@@ -47,18 +47,18 @@ class Target:
 
     @property
     def listing_id(self) -> str:
-        """Names the listing, in every run the same; its items share a partition in DynamoDB."""
+        """The name of the listing, the same in every run; its items share a partition in DynamoDB."""
         return self.target_id if self.part is None else self.target_id.rpartition("-")[0]
 
     @property
     def listing_targets(self) -> list[str]:
-        """The ids of all targets that the listing is split into."""
+        """The ids of all targets of the listing."""
         if self.part is None:
             return [self.target_id]
         return [part_id(self.listing_id, number) for number in range(1, self.part.count + 1)]
 
     def as_dict(self) -> dict[str, Any]:
-        """The target as it travels."""
+        """The target as the states pass it on."""
         whole = asdict(self)
         return whole if self.part else {name: value for name, value in whole.items() if name != "part"}
 
@@ -70,7 +70,7 @@ class Target:
 
 
 def utc_text(time: datetime) -> str:
-    """A time of UTC as all records and states have it: ISO 8601, so that earlier times are lesser texts."""
+    """A UTC time as all records and states have it: ISO 8601, so that strings sort by time."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -81,18 +81,18 @@ def part_id(listing_id: str, number: int) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the paging of a target is.
+    """How far the paging of a target is.
 
     `page` is the number of the page to fetch, in pass `pass_number`, and `token` fetches it (None: the first page).
-    `taken` counts what `MaxItems` counts; `items` and `bytes` what was written (bytes: compressed), `shared_keys` the
-    items that shared their key with another one on their page, `large_items` those that DynamoDB holds as a reference
-    to their line in S3, `sums` adds up the numbers among the result keys.
-    `interval` is how many seconds apart pages are to be fetched, which grows when the service throttles.
-    `next` tells the state machine what to do. A "pause" lasts until `not_before`; "begin_pass" says that the token is
-    no longer taken, and that this is the beginning of the next pass, for Crawl to go on with when all else has ended.
-    At the end, `verdict` says what the listing is, and `token` is boto3's resume token where something other than the
-    listing's own end stopped it. `turned_in` says in which PageLoop the last page was turned, by the time at which that
-    loop began.
+    `taken` counts what `MaxItems` counts. `items` and `bytes` (compressed) count what was written, `shared_keys` the
+    items that shared their key with another one on their page, and `large_items` those that DynamoDB holds as a
+    reference to their line in S3. `sums` adds up the numbers among the result keys.
+    `interval` is the number of seconds between pages, which grows when the service throttles.
+    `next` tells the state machine what to do. A "pause" lasts until `not_before`. "begin_pass" says that the service
+    rejected the token, and that this place is the beginning of the next pass; Crawl continues from it when every other
+    invocation has ended.
+    At the end, `verdict` says what the listing is, and `token` is boto3's resume token if something other than the end
+    of the listing stopped it. `turned_in` is the start time of the PageLoop that turned the last page.
     """
 
     pass_number: int = 1
@@ -112,17 +112,17 @@ class Place:
 
     @property
     def pages(self) -> int:
-        """How many pages of this pass have been written."""
+        """The number of pages written in this pass."""
         return self.page - 1
 
     def as_dict(self) -> dict[str, Any]:
-        """The place as it travels."""
+        """The place as the states pass it on."""
         return asdict(self)
 
 
-# In place of a place: "look where the checkpoint is". It begins every target, so that a redrive or a resume goes on.
+# Used instead of a place: "continue from the checkpoint". Every target begins with it, for redrives and resumed runs.
 FROM_CHECKPOINT: Mapping[str, Any] = {"from_checkpoint": True, "throttled": False}
-# The same after a BackOff, so that the target goes on more slowly.
+# The same after a BackOff, so that the target slows down.
 AFTER_THROTTLING: Mapping[str, Any] = {"from_checkpoint": True, "throttled": True}
 
 
@@ -130,7 +130,7 @@ AFTER_THROTTLING: Mapping[str, Any] = {"from_checkpoint": True, "throttled": Tru
 class Sweep:
     """How far the sweep of a target's stale items is.
 
-    `start_key` (DynamoDB's) is where it goes on; `stale` and `others` count the items so far.
+    It continues from `start_key` (DynamoDB's). `stale` and `others` count the items so far.
 
     `next` is "sweep" or "end".
     """
@@ -143,7 +143,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class PageState:
-    """The input of `FetchPage`: `place` is None where the checkpoint has it; `throttled`: the page was, before this."""
+    """The input of `FetchPage`: `place` (None: the checkpoint's), and whether an earlier attempt was `throttled`."""
 
     run: Run
     crawl: Crawl
@@ -153,7 +153,7 @@ class PageState:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> PageState:
-        """Parse the state as `plan_run` made it."""
+        """Parse the event of a function."""
         place = event["place"]
         return cls(
             run=Run(**event["run"]),

@@ -1,4 +1,4 @@
-"""Logs and metrics. The run's id is the correlation id of every log line, the crawl the dimension of every metric."""
+"""Logs and metrics. The run id is the correlation id of every log line, the crawl the dimension of every metric."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-# No Tracer: it would import the X-Ray SDK, which costs more than all the rest of a cold start.
+# No Tracer: it would import the X-Ray SDK, which costs more than the rest of a cold start.
 logger = Logger(service="pageturner")
 metrics = Metrics(namespace="Pageturner")
 
 
 @contextmanager
 def about_run(run_id: str, crawl_name: str) -> Iterator[None]:
-    """Say which run all that happens within is about; the metrics are printed at the end, whatever that is."""
+    """Name the run and the crawl in the logs and metrics of a block; flush the metrics even if the block fails."""
     logger.set_correlation_id(run_id)
     metrics.add_dimension("crawl", crawl_name)
     try:

@@ -1,4 +1,4 @@
-"""The verdict of each target: what its pages, and what is recorded of it besides, make of its listing."""
+"""The verdict of each target, from its pages and its other records."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pageturner.page_state import Place, Target
 from pageturner.stores.checkpoints import Listing
 from pageturner.stores.target_records import SweepRecord
 
-# The verdicts of targets whose listing has come to its end, so that there is nothing to resume.
+# The verdicts of targets whose listing has ended, so that there is nothing to resume.
 ENDED = ("complete", "limited")
-# The error of a target that goes on in another execution, because this one nears Step Functions' limit of events.
+# The error of a target that continues in another execution, because this one nears Step Functions' event limit.
 CONTINUES = "ContinuesInAnotherExecution"
 
 
 def is_swept(crawl: Crawl, verdict: str | None) -> bool:
-    """Whether a target with this verdict is swept."""
+    """Return whether a target with this verdict is swept."""
     return verdict == "complete" and "dynamodb" in crawl.sinks and crawl.stale_items != "keep"
 
 
 def counts(listing: Listing) -> dict[str, Any]:
-    """What the pages of a target come to, and how the last of them says that it ended."""
+    """Return the totals of a target's pages, and the end that the last page records."""
     records, end = listing.records, listing.end or Place()
     tokens = [record.place.token for record in records if record.place.token]
     return {
@@ -45,19 +45,19 @@ def counts(listing: Listing) -> dict[str, Any]:
         "non_aggregate": json.loads(records[0].non_aggregate or "{}") if records else {},
         "first_page_at": records[0].fetched_at if records else None,
         "last_page_at": records[-1].fetched_at if records else None,
-        # Tokens can hold data of the listing; their hashes tell whether two are the same.
+        # Tokens can hold data of the listing; hashes are enough to compare them.
         "first_token_hash": _hash(tokens[0]) if tokens else None,
         "last_token_hash": _hash(tokens[-1]) if tokens else None,
     }
 
 
-# What of the counts makes the verdict, and is not beside it.
+# The counts that decide the verdict, and are not in the entry themselves.
 _JUDGED = ("end", "pages_missing", "resume_token")
 
 
 @dataclass(frozen=True)
 class Ends:
-    """What is known of the targets of a run when it ends, by target id: `counts`, and what was recorded besides."""
+    """What is known of a run's targets when it ends: `counts` and records, by target id (sweeps: by listing id)."""
 
     counted: Mapping[str, Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, str]]
@@ -68,8 +68,8 @@ class Ends:
 def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
     """Yield the manifest's entry of each target, with its verdict.
 
-    What the last page says of its target counts first, then the recorded verdict; a target of which neither knows an
-    end is `unfinished`, and so is one whose listing is complete but whose stale items have not all been dealt with.
+    The end that the last page records takes precedence over the recorded verdict. A target with neither is
+    `unfinished`, and so is one whose listing is complete but whose sweep is not finished.
     """
     nothing = counts(Listing(""))
     complete_parts = Counter(
@@ -100,19 +100,20 @@ def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, st
         found = {"verdict": "unfinished", **recorded}
         return {**found, "cause": _message(found["cause"])} if "cause" in found else found
     if counted["pages_missing"]:
-        # The manifest is made of these records, and would be short of them.
+        # The manifest is made from these records, and would be incomplete.
         cause = (
-            f"the records of {count_of(counted['pages_missing'], 'page')} have gone from the runs table; run it anew"
+            f"the records of {count_of(counted['pages_missing'], 'page')} are missing from the runs table, "
+            f"and resuming does not restore them; start a new run"
         )
         return {"verdict": "unfinished", "error": "PagesMissing", "cause": cause}
     if is_swept(crawl, end) and not swept:
-        cause = "the listing is complete, but its stale items have not all been dealt with"
+        cause = "the listing is complete, but the sweep of its stale items is not finished"
         return {"verdict": "unfinished", "error": "NotSwept", "cause": cause}
     return {"verdict": end, **({"resume_token": counted["resume_token"]} if counted["resume_token"] else {})}
 
 
 def _message(cause: str) -> str:
-    """What a function's exception said: Lambda reports it as JSON, together with the stack trace."""
+    """Return the message of a function's exception, which Lambda reports as JSON with the stack trace."""
     try:
         return str(json.loads(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from local.fault_proxy import answering, json_error, s3_error
 from tests.e2e.conftest import OBJECTS, PAGE_SIZE, RUN_SECONDS, Deployed, lists_source
-from tests.e2e.fault_proxy import answering, json_error, s3_error
 
 
 def test_a_crawl_finds_exactly_what_boto3_finds_through_many_hand_overs(deployed: Deployed, source: list[str]) -> None:
@@ -106,7 +106,7 @@ def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
     ("execution_input", "said"),
     [
         ({"crawl": "object"}, 'input.crawl: "object" is not in the catalogue; did you mean "objects"?'),
-        ({"crawl": "objects", "page_size": 5}, "input.page_size: is not a key of a crawl"),
+        ({"crawl": "objects", "page_size": 5}, "input.page_size: unknown key"),
         ([], 'the input is []; it must be a JSON object like {"crawl": "a-name"}'),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_target_that_fails_fails_the_run_in_words(deployed: Deployed) -> None:
     )
     assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
     assert ended["cause"].startswith("1 of 1 target not complete (1 failed)")
-    assert "The specified bucket does not exist. To go on where it ended, redrive" in ended["cause"]
+    assert "The specified bucket does not exist. To continue the run, redrive" in ended["cause"]
 
 
 def test_no_permission_is_the_verdict_denied(deployed: Deployed, source: list[str]) -> None:

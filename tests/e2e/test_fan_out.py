@@ -12,10 +12,10 @@ import pytest
 from infra.catalogue import read_catalogue
 from local.deployment import reader_template
 from local.emulator import ACCOUNT, PROJECT
+from local.fault_proxy import Answer, Request, answering
 from local.seed import seed
 from pageturner.crawls.crawl import SCHEDULE_KEYS
 from tests.e2e.conftest import Deployed
-from tests.e2e.fault_proxy import Answer, Request, answering
 
 ACCOUNTS = (ACCOUNT, "111111111111", "222222222222")
 REGIONS = ("us-east-1", "eu-west-1")
@@ -84,7 +84,9 @@ def test_an_account_without_the_role_is_denied_and_the_others_are_complete(deplo
     execution = deployed.start({"crawl": "queues", "accounts": [ACCOUNT, "333333333333"], "regions": ["us-east-1"]})
     ended = deployed.wait(execution)
     assert ended["status"] == "FAILED"
-    assert ended["cause"].startswith("1 of 2 targets not complete (1 complete, 1 denied); 333333333333-us-east-1-")
+    assert ended["cause"].startswith(
+        "1 of 2 targets not complete (1 complete, 1 denied). First: 333333333333-us-east-1-"
+    )
     assert "AssumeRole" in ended["cause"]
 
 

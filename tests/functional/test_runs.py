@@ -106,7 +106,7 @@ def test_an_expired_token_begins_the_target_again_in_the_same_run(
 def test_tokens_that_never_last_end_the_target(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = machines.plan({"crawl": "c"})
     expired_token(monkeypatch, 1000)
-    with pytest.raises(TooManyRestartsError, match="after 3 new beginnings"):
+    with pytest.raises(TooManyRestartsError, match="after 3 restarts"):
         machines.turn_all(planned, target_of(aws, planned))
     summary = machines.finish(planned)
     assert summary["outcome"] == "failed"
@@ -134,7 +134,7 @@ def test_a_starting_token_that_is_not_taken_is_not_paged_without(machines: Machi
     )
     with pytest.MonkeyPatch.context() as patch:
         expired_token(patch, 1)
-        with pytest.raises(InvalidRequestError, match="the StartingToken is not taken"):
+        with pytest.raises(InvalidRequestError, match="the service rejected the StartingToken"):
             machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
 
 
@@ -144,7 +144,9 @@ def test_a_run_is_resumed_from_its_checkpoints(aws: Aws, machines: Machines) -> 
     machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
     first = machines.finish(planned)
     assert (first["outcome"], first["targets"]) == ("failed", {"unfinished": 1})
-    assert first["message"].endswith(f'redrive the execution, or start {{"resume": "{first["run_id"]}"}}')
+    assert first["message"].endswith(
+        f'redrive its execution or start a new one with the input {{"resume": "{first["run_id"]}"}}'
+    )
 
     resumed = machines.run(aws, {"resume": first["run_id"]}, "execution-2")
     assert (resumed["run_id"], resumed["outcome"], resumed["pages"]) == (first["run_id"], "succeeded", 4)
@@ -152,7 +154,7 @@ def test_a_run_is_resumed_from_its_checkpoints(aws: Aws, machines: Machines) -> 
     assert len(aws.object_keys("items/")) == 4
 
     again = machines.run(aws, {"resume": first["run_id"]}, "execution-3")
-    assert "came to its end before, and nothing is left to resume" in again["message"]
+    assert "has already succeeded, and nothing is left to resume" in again["message"]
     assert len(aws.object_keys("items/")) == 4
 
 
@@ -231,9 +233,9 @@ def test_a_wrong_resume_is_told_so(document: object, said: str, machines: Machin
 def test_a_second_run_is_refused_while_one_is_going(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({"crawl": "c"}, "one")
     machines.running = {"one"}
-    with pytest.raises(OverlapError, match=f"{planned['run']['run_id']} of the crawl c is still going, in one"):
+    with pytest.raises(OverlapError, match=f"{planned['run']['run_id']} of the crawl c is still running, in one"):
         machines.plan({"crawl": "c"}, "two")
-    with pytest.raises(OverlapError, match="is still going, in one"):
+    with pytest.raises(OverlapError, match="is still running, in one"):
         machines.plan({"resume": planned["run"]["run_id"]}, "two")
     # The same execution may plan once more: its function was retried.
     assert machines.plan({"crawl": "c"}, "one") == planned
@@ -305,7 +307,7 @@ def test_a_listing_of_which_a_page_is_not_on_record_is_not_complete(aws: Aws, ma
     aws.dynamodb.delete_item(TableName=aws.runs_table, Key={"pk": second["pk"], "sk": second["sk"]})
     summary = machines.finish(planned)
     assert (summary["outcome"], summary["targets"], summary["pages"]) == ("failed", {"unfinished": 1}, 3)
-    assert "PagesMissing: the records of 1 page have gone from the runs table" in summary["message"]
+    assert "PagesMissing: the records of 1 page are missing from the runs table" in summary["message"]
 
 
 @pytest.mark.usefixtures("source")
@@ -418,7 +420,7 @@ def test_a_sweep_goes_on_where_it_was_and_a_run_without_its_end_is_not_complete(
             machines.sweep(planned, target, end)
     summary = machines.finish(planned)
     assert summary["targets"] == {"unfinished": 1}
-    assert "its stale items have not all been dealt with" in summary["message"]
+    assert "the sweep of its stale items is not finished" in summary["message"]
     resumed = machines.run(aws, {"resume": summary["run_id"]}, "execution-3")
     assert resumed["outcome"] == "succeeded"
     assert keys_in_dynamodb(aws) == [*KEYS[:5], *KEYS[15:]]

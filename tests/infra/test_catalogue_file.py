@@ -48,10 +48,10 @@ crawls:
 """,
     ) == [
         'crawls.yaml:4: crawls.one.operation: s3 has no operation "list_bucket"; did you mean "list_buckets"?',
-        'crawls.yaml:12: crawls.two.regons: is not a key of a crawl; did you mean "regions"?',
-        "crawls.yaml:16: crawls.three.accounts: [111111111111] must be a list of account numbers of 12 digits, in "
-        'quotes, like ["111111111111"], or "organization"',
-        'crawls.yaml:17: crawls.four.service: is missing; it must be the name that boto3 uses, like "s3"',
+        'crawls.yaml:12: crawls.two.regons: unknown key; did you mean "regions"?',
+        "crawls.yaml:16: crawls.three.accounts: invalid value [111111111111]; must be a list of 12-digit account IDs, "
+        'in quotes, like ["111111111111"], or "organization"',
+        'crawls.yaml:17: crawls.four.service: missing required key; must be a boto3 service name, like "s3"',
     ]
 
 
@@ -89,12 +89,12 @@ crawls:
 
 def test_a_crawl_that_comes_twice_is_not_lost(tmp_path: Path) -> None:
     text = "crawls:\n  a: {service: s3, operation: list_buckets}\n  a: {service: iam, operation: list_roles}\n"
-    assert wrong(tmp_path, text) == ["crawls.yaml:3: a: comes twice"]
+    assert wrong(tmp_path, text) == ["crawls.yaml:3: a: duplicate key"]
 
 
 def test_an_empty_catalogue(tmp_path: Path) -> None:
     assert wrong(tmp_path, "") == [
-        'crawls.yaml:1: the catalogue has one key at the top, "crawls", and under it a crawl for each name'
+        'crawls.yaml:1: the catalogue must have exactly one top-level key, "crawls", which maps names to crawls'
     ]
 
 

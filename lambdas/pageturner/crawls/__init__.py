@@ -1,1 +1,1 @@
-"""What is asked for: crawls, the catalogue that defines them, and what is wrong with them."""
+"""Crawls, the catalogue that defines them, and their validation."""

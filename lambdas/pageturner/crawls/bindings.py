@@ -14,7 +14,7 @@ from pageturner.paging.expressions import find
 
 @dataclass(frozen=True)
 class Binding:
-    """What one target of a `for_each` has for itself. Where it says an account, it says the region too."""
+    """The parameters of one target of a `for_each`. If it sets `account`, it sets `region` too."""
 
     parameters: Mapping[str, Any]
     account: str | None = None
@@ -34,9 +34,10 @@ def literal_bindings(for_each: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def item_bindings(
     for_each: Mapping[str, Any], records: Iterable[Mapping[str, Any]], parameters: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Binding]:
-    """Yield what the items of a run give: `records` are its lines, `parameters` those of its targets, by target id.
+    """Yield a binding for each item of a run.
 
-    Raises `InvalidCrawlError` where an expression finds nothing: a target that is left out would not be missed.
+    `records` are the run's lines; `parameters` has the parameters of its targets, by target id.
+    Raises `InvalidCrawlError` if an expression finds nothing: nobody would notice a missing target.
     """
     texts = {f"parameters.{name}": text for name, text in for_each["parameters"].items()}
     if "region" in for_each:
@@ -54,7 +55,7 @@ def item_bindings(
             if value is None:
                 raise InvalidCrawlError(
                     f"for_each.{place}: {json.dumps(texts[place])} finds nothing in "
-                    f"{json.dumps(about, ensure_ascii=False)[:300]}; \"… || 'a value'\" would give it one"
+                    f"{json.dumps(about, ensure_ascii=False)[:300]}; for a default, append \"|| 'value'\""
                 )
         bound = {name: found[f"parameters.{name}"] for name in for_each["parameters"]}
         yield Binding(bound, record["account"], str(found.get("region", record["region"])))

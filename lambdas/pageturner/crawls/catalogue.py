@@ -1,7 +1,7 @@
-"""What a catalogue and an execution's input say, as crawls.
+"""Parses the catalogue and an execution's input into crawls.
 
-Used when the app is synthesized, for the whole catalogue, and when a run is planned, for the execution input. Every
-message names the place, the value and what would be right.
+CDK synth parses the whole catalogue, and PlanRun the execution input. Every message names the place, the value and the
+fix.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pageturner.errors import InvalidCrawlError
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging.paginators import STATED
 
-# Part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
+# The name is part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
-# Crawls that are typed into the console get a name of their own, so that they never mix with the catalogue's.
+# Crawls from the console have a prefix of their own, so they never mix with the catalogue's.
 ADHOC_PREFIX = "adhoc-"
-# What decides what of a page is an item, and which item it is.
+# The keys that decide what counts as an item, and what identifies it.
 _ITEM_KEYS = {"search", "key", *STATED}
 _KEYS = tuple(f.name for f in fields(Crawl) if f.name != "name")
 
@@ -29,10 +29,12 @@ _KEYS = tuple(f.name for f in fields(Crawl) if f.name != "name")
 def parse_catalogue(document: object) -> dict[str, Crawl]:
     """Return the crawls of a catalogue (the parsed YAML or JSON of ``crawls.yaml``) by name.
 
-    Raises `InvalidCrawlError` with a line for everything that is wrong.
+    Raises `InvalidCrawlError` with one line for each problem.
     """
     if not isinstance(document, Mapping) or set(document) != {"crawls"} or not isinstance(document["crawls"], Mapping):
-        raise InvalidCrawlError('the catalogue has one key at the top, "crawls", and under it a crawl for each name')
+        raise InvalidCrawlError(
+            'the catalogue must have exactly one top-level key, "crawls", which maps names to crawls'
+        )
     crawls: dict[str, Crawl] = {}
     wrong: list[str] = []
     for name, entry in document["crawls"].items():
@@ -48,7 +50,7 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
 
 
 def parse_resume(document: object) -> str | None:
-    """Return the run that an input like ``{"resume": "<run_id>"}`` names, or None for another one.
+    """Return the run that an input like ``{"resume": "<run_id>"}`` names, or None for any other input.
 
     Raises `InvalidCrawlError`.
     """
@@ -56,24 +58,24 @@ def parse_resume(document: object) -> str | None:
         return None
     run_id = document["resume"]
     if len(document) > 1 or not isinstance(run_id, str) or not run_id:
-        raise InvalidCrawlError(f'the input {shown(document)} must be {{"resume": "<run_id>"}} and nothing else')
+        raise InvalidCrawlError(f'invalid input {shown(document)}; must be {{"resume": "<run_id>"}} and nothing else')
     return run_id
 
 
 def parse_dry_run(document: object) -> tuple[bool, object]:
-    """Return whether an input asks for a dry run, and the input without that. Raises `InvalidCrawlError`."""
+    """Return whether an input asks for a dry run, and the input without `dry_run`. Raises `InvalidCrawlError`."""
     if not isinstance(document, Mapping) or "dry_run" not in document:
         return False, document
     if not isinstance(document["dry_run"], bool):
-        raise InvalidCrawlError(f"input.dry_run: {shown(document['dry_run'])} must be true or false")
+        raise InvalidCrawlError(f"input.dry_run: invalid value {shown(document['dry_run'])}; must be true or false")
     return document["dry_run"], {key: value for key, value in document.items() if key != "dry_run"}
 
 
 def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     """Return the crawl that an execution's input asks for.
 
-    ``{"crawl": name}`` takes it from the catalogue; ``{"service": …, "operation": …}`` needs none. All other keys of
-    a crawl can be given too; `parameters` and `pagination_config` are merged with the catalogue's.
+    ``{"crawl": name}`` takes it from the catalogue; ``{"service": …, "operation": …}`` needs no catalogue. The input
+    can set other keys of a crawl too; its `parameters` and `pagination_config` are merged with the catalogue's.
     Raises `InvalidCrawlError`.
     """
     if not isinstance(document, Mapping):
@@ -85,8 +87,8 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     if name is None:
         if not {"service", "operation"} & asked.keys():
             raise InvalidCrawlError(
-                f'the input {shown(document)} names no crawl; give {{"crawl": "a-name"}} with a name of the catalogue '
-                f'({listed(catalogue)}), or {{"service": "…", "operation": "…"}}'
+                f'the input {shown(document)} names no crawl; use {{"crawl": "a-name"}} with a name from the catalogue '
+                f'(available: {listed(catalogue)}), or {{"service": "…", "operation": "…"}}'
             )
         name = ADHOC_PREFIX + f"{asked.get('service')}-{asked.get('operation')}"
     elif not isinstance(name, str) or name not in catalogue:
@@ -98,7 +100,7 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
         merged = key in ("parameters", "pagination_config") and isinstance(value, Mapping)
         entry[key] = {**entry.get(key, {}), **value} if merged else value
     if name in catalogue and asked.keys() & _ITEM_KEYS and "stale_items" not in asked:
-        # Other items than the catalogue's crawl has do not make those stale.
+        # A run with different items must not make those of the catalogue's crawl stale.
         entry["stale_items"] = "keep"
     crawl = _parse_crawl(name, entry, "input")
     if wrong := _check_chain(crawl, {**catalogue, name: crawl}, "input"):
@@ -109,12 +111,17 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
 def _parse_crawl(name: object, entry: object, place: str) -> Crawl:
     if not isinstance(name, str) or not (_NAME.fullmatch(name) or name.startswith(ADHOC_PREFIX)):
         raise InvalidCrawlError(
-            f"{place}: the name {shown(name)} must be 1 to 48 letters, digits, hyphens and underscores"
+            f"{place}: invalid name {shown(name)}; must be 1 to 48 letters, digits, hyphens and underscores, "
+            "starting with a letter or digit"
         )
     if place != "input" and name.startswith(ADHOC_PREFIX):
-        raise InvalidCrawlError(f'{place}: names that begin with "{ADHOC_PREFIX}" are for crawls from the console')
+        raise InvalidCrawlError(
+            f'{place}: names that begin with "{ADHOC_PREFIX}" are reserved for crawls from the console'
+        )
     if not isinstance(entry, Mapping):
-        raise InvalidCrawlError(f'{place}: {shown(entry)} must be an object with at least "service" and "operation"')
+        raise InvalidCrawlError(
+            f'{place}: invalid value {shown(entry)}; must be an object with at least "service" and "operation"'
+        )
     _refuse_unknown_keys(entry, _KEYS, place)
     if wrong := list(problems(entry, place)):
         raise InvalidCrawlError("\n".join(wrong))
@@ -124,21 +131,19 @@ def _parse_crawl(name: object, entry: object, place: str) -> Crawl:
 def _refuse_unknown_keys(entry: Mapping[Any, Any], known: Iterable[str], place: str, more: Iterable[str] = ()) -> None:
     names = [*more, *known]
     if unknown := [key for key in entry if key not in names]:
-        raise InvalidCrawlError(
-            "\n".join(f"{place}.{key}: is not a key of a crawl{nearest(key, names)}" for key in unknown)
-        )
+        raise InvalidCrawlError("\n".join(f"{place}.{key}: unknown key{nearest(key, names)}" for key in unknown))
 
 
 def _check_chain(crawl: Crawl, catalogue: Mapping[str, Crawl], place: str) -> list[str]:
-    """The chain of crawls that each have a target for each item of the next one: it is to end, in the catalogue."""
+    """Check that the chain of `for_each.crawl` references stays in the catalogue and ends."""
     chain = [crawl.name]
     source = crawl.source
     while source is not None:
         if source not in catalogue:
-            of = "" if len(chain) == 1 else f", of {chain[-1]},"
+            of = "" if len(chain) == 1 else f" (named in {chain[-1]})"
             return [f"{place}.for_each.crawl: {shown(source)}{of} is not in the catalogue{nearest(source, catalogue)}"]
         if source in chain:
-            return [f"{place}.for_each.crawl: it comes back to itself: {' → '.join([*chain, source])}"]
+            return [f"{place}.for_each.crawl: circular reference: {' → '.join([*chain, source])}"]
         chain.append(source)
         source = catalogue[source].source
     return []

@@ -1,7 +1,7 @@
-"""What is wrong with a crawl that is not right: each problem as a line that names the place, the value and the fix.
+"""Validates a crawl, and reports each problem as a line that names the place, the value and the fix.
 
-The schema, which editors use too, says what each key can be. What it cannot say is checked here against botocore's own
-models: whether there is such a service, operation or parameter, and whether the keys go together.
+The schema, which editors use too, says what each key can be. The checks here cover what it cannot say: whether
+botocore's models have the service, operation and parameters, and whether the keys can be combined.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator
 
 SCHEMA = json.loads(Path(__file__).with_name("crawls.schema.json").read_text(encoding="utf-8"))
 KEYS: Mapping[str, Mapping[str, Any]] = SCHEMA["definitions"]["crawl"]["properties"]
-# Each of a long list is validated when the run is planned; that the first of them are right is said at once.
+# PlanRun validates every entry of a long list; the first ones are also validated here.
 _FIRST_BINDINGS = 100
 
 
 def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Yield what is wrong with an entry of known keys; `place` is where it stands, like ``crawls.name``."""
+    """Yield the problems of an entry whose keys are all known; `place` is its path, like ``crawls.name``."""
     for key in ("service", "operation"):
         if entry.get(key) is None:
-            yield f"{place}.{key}: is missing; it {KEYS[key]['errorMessage']}"
+            yield f"{place}.{key}: missing required key; {KEYS[key]['errorMessage']}"
     right: dict[str, Any] = {}
     for key, value in entry.items():
         given = list(value) if isinstance(value, tuple) else value
@@ -50,7 +50,7 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
 
 
 def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what botocore's own validation says against parameters of a target."""
+    """Yield what botocore's own validation finds wrong with the parameters of a target."""
     shape = api.operation_model(service, operation).input_shape
     if shape:
         report = ParamValidator().validate(dict(parameters), shape)
@@ -64,20 +64,22 @@ def _validator(key: str) -> Callable[[Any], Any]:
 
 
 def _against_schema(key: str, value: Any) -> str | None:
-    """What the schema has against the value of a key: ": …", or ".member: …" where it is in a part of it."""
+    """Return what the schema finds wrong with a key's value: ": …", or ".member: …" if a member is wrong."""
     try:
         _validator(key)(value)
     except fastjsonschema.JsonSchemaValueException as error:
         path = error.path[1:]
         if error.rule == "uniqueItems":
-            return f": {shown(value)} has one of them twice"
+            return f": duplicate value in {shown(value)}"
         if error.rule == "additionalProperties" and "properties" in error.definition and key != "for_each":
             known = error.definition["properties"]
             (unknown, *_) = [name for name in error.value if name not in known]
-            return f".{unknown}: is not a key of it{nearest(unknown, known)}"
+            return f".{unknown}: unknown key{nearest(unknown, known)}"
         if path and "errorMessage" in error.definition:
-            return f".{'.'.join(map(str, path))}: {shown(error.value)} {error.definition['errorMessage']}"
-        return f": {shown(value)} {KEYS[key]['errorMessage']}"
+            return (
+                f".{'.'.join(map(str, path))}: invalid value {shown(error.value)}; {error.definition['errorMessage']}"
+            )
+        return f": invalid value {shown(value)}; {KEYS[key]['errorMessage']}"
     return None
 
 
@@ -87,7 +89,7 @@ def _is_known(entry: Mapping[str, Any]) -> bool:
 
 
 def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    """`service`, `operation` and `parameters`, against botocore's own models."""
+    """Check `service`, `operation` and `parameters` against botocore's own models."""
     service, operation = entry.get("service"), entry.get("operation")
     if service is None or operation is None:
         return
@@ -128,17 +130,17 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
                 check_parameters(service, operation, {**parameters, **binding})
             )
             if lines:
-                yield from (f"{place}, the parameters no. {number}, {shown(binding)}: {line}" for line in lines)
+                yield from (f"{place}, entry {number}, {shown(binding)}: {line}" for line in lines)
                 return
         return
     for key in ("accounts", "regions"):
         if key in entry:
-            yield f"{place}: the items of {for_each['crawl']} say the {key}; leave out either {key} or for_each"
+            yield f"{place}: the items of {for_each['crawl']} determine the {key}; remove either {key} or for_each"
     unknown = list(_unknown_parameters(service, operation, for_each["parameters"]))
     yield from (f"{place}.parameters.{line}" for line in unknown)
     for name, expression in for_each["parameters"].items():
         if name in parameters:
-            yield f"{place}.parameters.{name}: it is given in parameters too; leave out one of them"
+            yield f"{place}.parameters.{name}: also set in parameters; remove one of the two"
         yield from _check_expression(expression, f"{place}.parameters.{name}")
     if "region" in for_each:
         yield from _check_expression(for_each["region"], f"{place}.region")
@@ -148,7 +150,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if not unknown:
         for name in required:
             if name not in given:
-                yield f"{place}.parameters: {service} {operation} needs {name}, which neither it nor parameters gives"
+                yield f"{place}.parameters: {service} {operation} requires {name}; add it here or to parameters"
 
 
 def _check_split(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -158,29 +160,29 @@ def _check_split(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     way = split.way_of(entry["service"], entry["operation"])
     if way is None:
         what, known = f"{entry['service']} {entry['operation']}", ", ".join(split.WAYS_KNOWN)
-        yield f"{place}: no way is known to split {what}; leave it out (ways are known for {known})"
+        yield f"{place}: {what} cannot be split; remove split (supported: {known})"
         return
     config = entry.get("pagination_config", {})
     for key in ("MaxItems", "StartingToken"):
         if key in config:
-            yield f"{place}: {key} is about one listing, not its parts; leave out one of them"
+            yield f"{place}: {key} applies to a whole listing, not to a part; remove one of the two"
     if "for_each" not in entry:
         yield from (f"{place}: {line}" for line in split.wrong(way, entry.get("parameters", {})))
 
 
 def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if "organizational_units" in entry and entry.get("accounts") != "organization":
-        yield f'{place}.organizational_units: it goes with "accounts: organization"'
+        yield f'{place}.organizational_units: requires "accounts: organization"'
     regions = entry.get("regions", [])
     if "all" in regions and len(regions) > 1:
-        yield f'{place}.regions: {shown(regions)} must be ["all"] and nothing else, or a list of regions'
+        yield f'{place}.regions: invalid value {shown(regions)}; must be ["all"] alone, or a list of regions'
     service = entry.get("service")
     if regions == ["all"] and service in api.service_names() and not api.regions_are_known(service):
-        yield f"{place}.regions: botocore does not say in which regions {service} exists; list them"
+        yield f"{place}.regions: botocore does not know the regions of {service}; list them"
 
 
 def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    """How the operation pages: what is stated of it, what is missing, and what the way it pages does not allow."""
+    """Check how the operation pages: what the crawl states, what is missing, and what its paginator does not allow."""
     if not _is_known(entry):
         return
     service, operation = entry["service"], entry["operation"]
@@ -192,8 +194,8 @@ def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if paginator.missing:
         lacking = [name for name in NEEDED if name not in paginator.definition]
         yield (
-            f"{place}: botocore has no paginator for {service} {operation}, and how it pages cannot be inferred: "
-            f"{paginator.missing}; state {listed(lacking)} in the crawl"
+            f"{place}: botocore has no paginator for {service} {operation}, and none can be inferred: "
+            f"{paginator.missing}; set {listed(lacking)} in the crawl"
         )
         return
     yield from _check_pagination_config(entry, paginator.definition, place)
@@ -216,30 +218,30 @@ def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) 
                 yield from _check_expression(each, f"{place}.{name}", model.output_shape)
     tokens = [stated.get(name) for name in ("input_token", "output_token")]
     if all(tokens) and len({len(t) if isinstance(t, list) else 1 for t in tokens}) > 1:
-        yield f"{place}.output_token: there must be one for each input_token, in the same order"
+        yield f"{place}.output_token: must have one entry for each input_token, in the same order"
 
 
 def _check_pagination_config(entry: Mapping[str, Any], definition: Mapping[str, Any], place: str) -> Iterable[str]:
     service, operation, config = entry["service"], entry["operation"], entry.get("pagination_config", {})
     place = f"{place}.pagination_config"
     if "PageSize" in config and "limit_key" not in definition:
-        yield f"{place}.PageSize: {service} {operation} has no parameter that sets the size of a page; leave it out"
+        yield f"{place}.PageSize: {service} {operation} has no parameter for the page size; remove it"
     primary = pagination.result_keys(definition)[0]
     kind = getattr(pagination.result_shape(api.operation_model(service, operation), primary), "type_name", "list")
     if "MaxItems" in config and kind in ("map", "structure"):
-        yield f"{place}.MaxItems: it counts the elements of a list, and {primary} is a {kind}; leave it out"
+        yield f"{place}.MaxItems: it counts the elements of a list, but {primary} is a {kind}; remove it"
     if "StartingToken" in config:
         wrong = pagination.wrong_starting_token(config["StartingToken"], definition)
         if wrong:
             yield f"{place}.StartingToken: {wrong}"
         for key in ("accounts", "regions", "for_each"):
-            # One account, and one region, are a list of one.
+            # A list of one account or one region is still one listing.
             if key in entry and (entry[key] == ["all"] or not isinstance(entry[key], list) or len(entry[key]) > 1):
-                yield f"{place}.StartingToken: it goes on with one listing, and {key} makes several; leave out one"
+                yield f"{place}.StartingToken: it continues one listing, but {key} makes several; remove one of the two"
 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    """`search`, which goes over a page, and `key`, which goes over an item."""
+    """Check `search`, which applies to a page, and `key`, which applies to an item."""
     output = api.operation_model(entry["service"], entry["operation"]).output_shape if _is_known(entry) else None
     if "search" in entry:
         yield from _check_expression(entry["search"], f"{place}.search", output)
@@ -250,26 +252,26 @@ def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
 
 
 def _item_shape(entry: Mapping[str, Any], output: Any) -> Any:
-    """The shape of the items that a crawl makes of a page of shape `output`; None where it is not known or wrong."""
+    """Return the shape of a crawl's items in a page of shape `output`, or None if it is unknown or invalid."""
     definition = paginator_of(entry["service"], entry["operation"], _stated(entry)).definition
     expression = entry.get("search", pagination.result_keys(definition)[0] if "result_key" in definition else None)
     try:
         found = shape_found(expression, output) if expression else None
     except (JMESPathError, FindsNothingError):
         return None
-    if found is None or found.type_name == "map":  # an entry of a map is an item of our own making
+    if found is None or found.type_name == "map":  # an entry of a map is an item of Pageturner's own shape
         return None
     return found.member if found.type_name == "list" else found
 
 
 def _check_expression(expression: str, place: str, shape: Any = None) -> Iterable[str]:
-    """What is wrong with an expression that goes over values of a botocore `shape` (None: not known)."""
+    """Check an expression that applies to values of a botocore `shape` (None: unknown)."""
     try:
         shape_found(expression, shape)
     except JMESPathError as error:
         at = getattr(error, "lex_position", None)
         where = "" if at is None else f" at character {at + 1}"
-        yield f"{place}: {shown(expression)} is not JMESPath{where}: {str(error).splitlines()[0]}"
+        yield f"{place}: {shown(expression)} is not valid JMESPath{where}: {str(error).splitlines()[0]}"
     except FindsNothingError as error:
         yield f"{place}: {shown(expression)} finds nothing: {error}"
 
@@ -277,7 +279,7 @@ def _check_expression(expression: str, place: str, shape: Any = None) -> Iterabl
 def _check_timezone(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     timezone = entry.get("timezone", "UTC")
     zones = zoneinfo.available_timezones() | {"UTC"}
-    # Where the machine has no time zone data, EventBridge Scheduler is left to judge.
+    # On a machine without time zone data, the check is left to EventBridge Scheduler.
     if len(zones) > 1 and timezone not in zones:
         yield f"{place}.timezone: {shown(timezone)} is not a time zone{nearest(timezone, zones)}"
 

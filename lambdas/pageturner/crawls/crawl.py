@@ -1,4 +1,4 @@
-"""A crawl: what to page, where, when and where to. What is wrong with one is for `catalogue` and `checks`."""
+"""A crawl: what to page, where and when, and where the items go. `catalogue` and `checks` validate it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pageturner.paging.paginators import STATED, Paginator, as_lists, paginator_
 
 ORGANIZATION = "organization"
 ALL_REGIONS = ("all",)
-# When a crawl runs is for the catalogue to say; all else can be said anew for one run.
+# Only the catalogue says when a crawl runs; an execution's input can override everything else.
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
-# What is in the targets when they are planned, and when they are.
+# The keys that planning turns into targets, and those of the schedule.
 _PLAN_KEYS = ("parameters", "regions", "accounts", "organizational_units", "for_each", "split", *SCHEDULE_KEYS)
-# What a crawl lists, and what of it may be missing; the other keys say when, how fast, and what becomes of it.
+# What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
 _LISTING_KEYS = (
     *("service", "operation", "parameters", "pagination_config", "for_each", "search", "key"),
     *("regions", "accounts", "organizational_units", "tolerate", "ignore_errors"),
@@ -27,7 +27,7 @@ _LISTING_KEYS = (
 
 @dataclass(frozen=True)
 class Crawl:
-    """What to page, where, when and where to. The fields are the keys of a catalogue entry; `name` is the entry's own.
+    """What to page, where and when, and where the items go: the keys of a catalogue entry, and its `name`.
 
     ``crawls.schema.json`` describes them. Only `service` and `operation` have no default.
     """
@@ -65,28 +65,28 @@ class Crawl:
 
     @property
     def paginator(self) -> Paginator:
-        """What pages the operation; what the crawl states goes first."""
+        """The operation's paginator; what the crawl states takes precedence."""
         stated = {name: value for name in STATED if (value := getattr(self, name)) is not None}
         return paginator_of(self.service, self.operation, as_lists(stated))
 
     @property
     def primary_result_key(self) -> str:
-        """The result key of the items that a listing is about; other result keys come along with them."""
+        """The result key of the listing's main items; those of the other result keys come with them."""
         return "search" if self.search is not None else result_keys(self.paginator.definition)[0]
 
     @property
     def source(self) -> str | None:
-        """The crawl whose items this one has a target for each of."""
+        """The name of the crawl whose items become the targets of this one, or None."""
         return None if self.for_each is None else self.for_each.get("crawl")
 
     @property
     def listing_hash(self) -> str:
-        """Tells whether two crawls list the same: a run that was asked for less is not a run of the catalogue's."""
+        """Equal for crawls that list the same: a run of a smaller listing is not a run of the catalogue's crawl."""
         whole = self.as_dict()
         return _hash({name: whole[name] for name in _LISTING_KEYS if name in whole})
 
     def as_dict(self) -> dict[str, Any]:
-        """The crawl as JSON: a catalogue entry with its name, without the keys that have their default."""
+        """The crawl as JSON: a catalogue entry with its name, without keys that have their default value."""
         return {
             f.name: list(value) if isinstance(value, tuple) else value
             for f in fields(self)
@@ -94,12 +94,12 @@ class Crawl:
         }
 
     def for_pages(self) -> dict[str, Any]:
-        """What travels in the state: not what only the plan needs, of which there can be more than a state takes."""
+        """The crawl as it travels in the state, without the keys that only PlanRun needs: they can be too large."""
         return {name: value for name, value in self.as_dict().items() if name not in _PLAN_KEYS}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Crawl:
-        """The inverse of `as_dict`: for a crawl that has been validated before it came into the state."""
+        """The inverse of `as_dict`, for a crawl that was validated before it entered the state."""
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
         return cls(**values)
 

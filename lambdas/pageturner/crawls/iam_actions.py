@@ -1,4 +1,4 @@
-"""The IAM action that an operation needs, where it is not simply the service's prefix and the operation's name."""
+"""The IAM action that an operation needs, which is not always the service's prefix and the operation's name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pageturner.crawls.crawl import ALL_REGIONS, Crawl
 from pageturner.paging import api
 
-# Where the action is not named like the operation (Service Authorization Reference).
+# Actions that are not named like their operation (Service Authorization Reference).
 _ACTIONS = {
     ("s3", "ListObjects"): "s3:ListBucket",
     ("s3", "ListObjectsV2"): "s3:ListBucket",
@@ -33,14 +33,14 @@ _ACTIONS = {
     ("dynamodb", "ExecuteStatement"): "dynamodb:PartiQLSelect",
     ("timestream-query", "Query"): "timestream:Select",
 }
-# Where one action stands for all that reads.
+# Services where one action covers all reads.
 _READS = {
     "apigateway": "apigateway:GET",
     "apigatewayv2": "apigateway:GET",
     "budgets": "budgets:ViewBudget",
     "keyspaces": "cassandra:Select",
 }
-# Where the prefix is not the one by which requests are signed.
+# Services whose prefix is not their signing name.
 _PREFIXES = {
     "resourcegroupstaggingapi": "tag",
     "mturk": "mechanicalturk",
@@ -67,7 +67,7 @@ def iam_action(crawl: Crawl) -> str:
 
 
 def read_actions(crawls: Iterable[Crawl]) -> list[str]:
-    """What the crawls read, in the accounts that they read."""
+    """Return the IAM actions that the crawls need, in each account that they read."""
     wanted = list(crawls)
     actions = {iam_action(crawl) for crawl in wanted}
     if any(crawl.regions == ALL_REGIONS for crawl in wanted):

@@ -1,1 +1,1 @@
-"""What a run came to: sweeps, verdicts, manifest and summary."""
+"""Finishes a run: sweeps, manifest, verdict and summary."""

@@ -1,4 +1,4 @@
-"""Links that open in the AWS console."""
+"""Links to the AWS console."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _HOSTS = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-
 
 @dataclass(frozen=True)
 class Console:
-    """The console of a region."""
+    """Links to the console of a region."""
 
     region: str
 
     def execution(self, arn: str) -> str:
-        """An execution of Step Functions."""
+        """A link to a Step Functions execution."""
         return f"{self._home('states')}#/v2/executions/details/{arn}"
 
     def objects(self, bucket: str, prefix: str) -> str:
-        """What lies in a bucket under a prefix."""
+        """A link to the objects in a bucket under a prefix."""
         return f"{self._host()}/s3/buckets/{bucket}?region={self.region}&prefix={quote(prefix, safe='')}"
 
     def object(self, bucket: str, key: str) -> str:
-        """An object of a bucket."""
+        """A link to an object in a bucket."""
         return f"{self._host()}/s3/object/{bucket}?region={self.region}&prefix={quote(key, safe='')}"
 
     def table(self, name: str) -> str:
-        """The items of a DynamoDB table."""
+        """A link to the items of a DynamoDB table."""
         return f"{self._home('dynamodbv2')}#item-explorer?table={quote(name, safe='')}"
 
     def _home(self, service: str) -> str:

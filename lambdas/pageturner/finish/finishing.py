@@ -1,4 +1,4 @@
-"""How a run ends: its manifest is written, its summary recorded, and its lock given back."""
+"""Finishes a run: writes its manifest, records its summary and releases its lock."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Finisher:
     console: Console
 
     def finish(self, run_id: str, execution: str, ended: datetime) -> dict[str, Any]:
-        """Write the manifest, record the end of the run and give back its lock. Returns its summary."""
+        """Write the manifest, record the end of the run and release its lock. Returns its summary."""
         found = self.stores.runs.find(run_id)
         if found is None:
-            raise SinkError(f"{run_id} is not in the runs table")
+            raise SinkError(f"the runs table has no record of run {run_id}")
         run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
         tally = Tally(crawl)
         self.stores.pages.put_text(manifest_key(run), manifest(self.stores, run, crawl, tally))

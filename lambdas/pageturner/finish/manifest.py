@@ -1,4 +1,4 @@
-"""The manifest of a run: every file that is part of its listings, and every target with its verdict."""
+"""The manifest of a run: every file of its listings, and every target with its verdict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pageturner.verdicts import Ends, counts, entries
 def manifest(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[str]:
     """Yield the text of a run's manifest in chunks, and add its targets to `tally`.
 
-    It holds some counts of each target, and never the list of all files.
+    Memory holds a few counts of each target, never the list of all files.
     """
     counted: dict[str, dict[str, Any]] = {}
 
@@ -44,6 +44,6 @@ def manifest(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[s
 
 
 def files(listing: Listing) -> Iterator[dict[str, Any]]:
-    """The files of a target, as the manifest has them."""
+    """Yield the manifest's entry of each file of a target."""
     for record in listing.records:
         yield {"key": record.key, "items": record.items, "bytes": record.bytes}

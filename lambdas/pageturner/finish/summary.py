@@ -1,4 +1,4 @@
-"""What a run came to: its verdict, in a word and in a sentence, and its totals."""
+"""The summary of a run: its verdict, as a word and as a sentence, and its totals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SUMMED = (
 
 @dataclass
 class Tally:
-    """Adds up the entries of a run's targets, as they come."""
+    """Adds up the entries of a run's targets, one by one."""
 
     crawl: Crawl
     verdicts: Counter[str] = field(default_factory=Counter)
@@ -39,7 +39,7 @@ class Tally:
     continues: bool = False
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Count an entry in."""
+        """Add an entry."""
         self.verdicts[entry["verdict"]] += 1
         self.totals.update({name: entry[name] for name in _SUMMED})
         self.continues = self.continues or entry.get("error") == CONTINUES
@@ -49,10 +49,10 @@ class Tally:
 
 
 def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
-    """Return the output of the run: its verdict with the sentence that a person needs, and totals.
+    """Return the output of the run: its verdict, with a sentence for people, and its totals.
 
-    `outcome` is "succeeded" for a run that came to what was asked for, "continues" for one that is to go on in another
-    execution, or else "failed".
+    `outcome` is "succeeded" if every target ended as the crawl asks or tolerates, "continues" if the run continues in
+    another execution, and "failed" otherwise.
     """
     verdict = "complete"
     if set(tally.verdicts) - {"complete"}:
@@ -60,7 +60,7 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
         "crawl": tally.crawl.name,
-        # The input of the execution in which a run that continues goes on.
+        # The input of the execution in which the run continues.
         "continuation": {"resume": run.run_id},
         "outcome": "continues" if tally.continues else "failed" if tally.short else "succeeded",
         "verdict": verdict,
@@ -73,7 +73,7 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
 
 def _is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
     verdict = target["verdict"]
-    # A listing is limited only by what pagination_config asks for.
+    # Only pagination_config limits a listing, so a limited one is as requested.
     if verdict in ENDED or verdict in crawl.tolerate:
         return True
     cause = str(target.get("cause", ""))
@@ -88,13 +88,13 @@ def _sentence(run: Run, tally: Tally) -> str:
     if first is None:
         if set(tally.verdicts) <= {"complete"}:
             return f"complete: {written}"
-        return f"as was asked for ({by_verdict}): {written}"
-    why = "it was not paged to its end"
+        return f"as requested ({by_verdict}): {written}"
+    why = "paging did not reach the end of the listing"
     if first["verdict"] == "endless":
-        why = f"it has more than max_pages ({tally.crawl.max_pages:,}) pages"
+        why = f"the listing has more than max_pages ({tally.crawl.max_pages:,}) pages"
     elif first.get("error"):
         why = f"{first['error']}: {first['cause']}"
     return (
-        f"{tally.short:,} of {targets} not complete ({by_verdict}); {first['target_id']}: {why}. "
-        f'To go on where it ended, redrive the execution, or start {{"resume": "{run.run_id}"}}'
+        f"{tally.short:,} of {targets} not complete ({by_verdict}). First: {first['target_id']}: {why}. "
+        f'To continue the run, redrive its execution or start a new one with the input {{"resume": "{run.run_id}"}}'
     )

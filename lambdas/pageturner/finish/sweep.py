@@ -1,7 +1,7 @@
-"""What becomes of the items in DynamoDB that a run did not see.
+"""Sweeps the items in DynamoDB that a run did not see.
 
-Only a target whose listing is complete may touch them: what a listing that was cut short did not see may still be
-there. Nor may one that came back empty when there were items before, unless the crawl says that it may be so.
+Only a target whose listing is complete may touch them: items that an interrupted listing did not see may still exist.
+A listing that is empty, when there were items before, may touch them only if the crawl sets `allow_empty`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pageturner.stores import Stores
 from pageturner.stores.target_records import SweepRecord
 from pageturner.verdicts import is_swept
 
-# A sweep goes on in the next invocation, from where this one ended.
+# After this time, the next invocation continues the sweep.
 _SECONDS = 20
 
 
@@ -25,20 +25,20 @@ class Sweeper:
     stores: Stores
 
     def go_on(self, state: PageState, sweep: Sweep) -> Sweep:
-        """Sweep for some seconds, and return how far it came. A repeat of it is harmless. Raises `SinkError`."""
+        """Sweep for some seconds and return the progress. A repeat is harmless. Raises `SinkError`."""
         place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
         if not is_swept(state.crawl, place.verdict):
             return replace(sweep, next="end")
         parts = self._ends_of_parts(state, place)
         if not all(is_swept(state.crawl, end.verdict) for end in parts.values()):
-            # The last part of the listing to come to its end sweeps for all.
+            # The part of the listing that ends last sweeps for all parts.
             return replace(sweep, next="end")
         if state.target.part is not None and not self.stores.targets.claim_sweep(state.run, state.target):
-            # Two came to their end at once, and the other one sweeps.
+            # Two parts ended at the same time, and the other one sweeps.
             return replace(sweep, next="end")
         listed = sum(end.items for end in parts.values())
         if listed == 0 and not state.crawl.allow_empty and self.stores.items.has_any(state.crawl.name, state.target):
-            reason = "the listing came back empty, and the one before was not; allow_empty would remove them"
+            reason = "the listing is empty, but DynamoDB still has items of it; to remove them, set allow_empty: true"
             return self._end(state, sweep, SweepRecord(kept_because=reason))
         began = time.monotonic()
         while time.monotonic() - began < _SECONDS:
@@ -56,7 +56,7 @@ class Sweeper:
         return sweep
 
     def _ends_of_parts(self, state: PageState, place: Place) -> dict[str, Place]:
-        """Where each target of the listing is, up to the first one that has not come to its end."""
+        """Return the place of each target of the listing, up to the first one that has not ended."""
         ends = {state.target.target_id: place}
         for target_id in state.target.listing_targets:
             if target_id not in ends:

@@ -1,1 +1,1 @@
-"""How an API pages: botocore's models and paginators, one page of a listing, and what makes an item that item."""
+"""How an API pages: botocore's models and paginators, one page of a listing, and the identity of its items."""

@@ -1,6 +1,6 @@
-"""What botocore's own data says of an API: its services, operations and paginators.
+"""botocore's own data about an API: its services, operations, paginators and regions.
 
-The data is read through botocore's loader, which `clients.py` shares, so that a service's model is parsed once.
+The data is read through botocore's loader, which `clients.py` shares, so each service's model is parsed once.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def service_model(service: str) -> ServiceModel:
 
 @cache
 def operation_names(service: str) -> Mapping[str, str]:
-    """boto3's names of the operations of `service` (``list_objects_v2``) → the API's own (``ListObjectsV2``)."""
+    """boto3's names of the operations of `service` (``list_objects_v2``) → the API's own names (``ListObjectsV2``)."""
     return {xform_name(name): name for name in service_model(service).operation_names}
 
 
 def operation_model(service: str, operation: str) -> OperationModel:
-    """The model of `operation`, which is boto3's name. Raises `KeyError` where the service has no such operation."""
+    """The model of `operation`, which is boto3's name. Raises `KeyError` if the service has no such operation."""
     return service_model(service).operation_model(operation_names(service)[operation])
 
 
@@ -62,17 +62,17 @@ def _session() -> botocore.session.Session:
 
 
 def regions_are_known(service: str) -> bool:
-    """Whether botocore says where `service` exists: not of all, and least of the newest ones."""
+    """Whether botocore knows the regions of `service`: it does not for every service, least of all the newest."""
     return bool(_session().get_available_regions(service, allow_non_regional=True))
 
 
 def regions_of(service: str, partition: str) -> list[str]:
-    """The regions of `partition` in which botocore says that `service` exists; empty for a global service (iam)."""
+    """The regions of `partition` where `service` exists, according to botocore; empty for a global service (iam)."""
     return _session().get_available_regions(service, partition)
 
 
 def partition_of(region: str) -> str:
-    """The partition of a region: "aws", "aws-cn" … A region that botocore does not know yet is one of "aws"."""
+    """The partition of a region: "aws", "aws-cn" … A region that botocore does not know yet counts as "aws"."""
     try:
         return _session().get_partition_for_region(region)
     except UnknownRegionError:

@@ -1,7 +1,7 @@
-"""Whether a JMESPath expression can find anything at all in what a model describes.
+"""Checks whether a JMESPath expression can find anything in what a model describes.
 
-One that cannot is worse than an error: a misspelt `output_token` ends every listing after its first page, a misspelt
-`search` or `result_key` makes it an empty one, and both would be taken for complete.
+An expression that cannot is worse than an error: a misspelled `output_token` ends every listing after its first page, a
+misspelled `search` or `result_key` makes every listing empty, and both would count as complete.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ import jmespath
 
 from pageturner.messages import nearest
 
-# Strings that botocore's handlers turn into what their JSON says (botocore/handlers.py).
+# Strings that botocore's handlers decode from JSON (botocore/handlers.py).
 _DECODED = ("policyDocumentType", "TemplateBody")
-# botocore adds it to every output.
+# botocore adds this to every output.
 _METADATA = "ResponseMetadata"
 
 
 class FindsNothingError(Exception):
-    """The expression names what is not there; the message says what, and what would be right."""
+    """The expression names something that does not exist; the message says what, and what would be right."""
 
 
 @dataclass(frozen=True)
 class _Projection:
-    """The list that a projection makes, whose elements have the shape `member`."""
+    """The list that a projection makes; its elements have the shape `member`."""
 
     member: Any
     type_name: str = "list"
 
 
 def shape_found(expression: str, shape: Any) -> Any:
-    """The shape of what a valid expression finds in a value of a botocore `shape`.
+    """Return the shape of what a valid expression finds in a value of a botocore `shape`.
 
-    None stands for what no model tells, for both; a list has its elements' shape as `member`. Raises
+    In both, None is a shape that no model describes. A list has the shape of its elements as `member`. Raises
     `FindsNothingError`.
     """
     return _found(jmespath.compile(expression).parsed, shape)
@@ -70,7 +70,7 @@ def _found(node: Any, shape: Any) -> Any:
     if kind == "or_expression" or node.get("value") == "not_null":
         _any_found(children, shape)
         return None
-    # What is left makes something new of what its parts find: functions, comparisons, selections.
+    # The other kinds make a new value from what their parts find: functions, comparisons, selections.
     for child in children:
         _found(child, shape)
     return None
@@ -92,7 +92,7 @@ def _element(shape: Any) -> Any:
         return None
     if shape.type_name == "list":
         return shape.member
-    raise FindsNothingError(f"a {shape.type_name} is no list")
+    raise FindsNothingError(f"a {shape.type_name} is not a list")
 
 
 def _member(shape: Any, name: str) -> Any:
@@ -101,16 +101,16 @@ def _member(shape: Any, name: str) -> Any:
     if shape.type_name == "structure":
         if name in shape.members:
             return shape.members[name]
-        raise FindsNothingError(f"there is no {name}{nearest(name, shape.members)}")
+        raise FindsNothingError(f"there is no member {name}{nearest(name, shape.members)}")
     if shape.type_name == "map":
         return shape.value
     if shape.type_name == "list":
-        raise FindsNothingError(f"a list has no {name}; [].{name} is that of each of its elements")
-    raise FindsNothingError(f"a {shape.type_name} has no {name}")
+        raise FindsNothingError(f"a list has no member {name}; use [].{name} for each of its elements")
+    raise FindsNothingError(f"a {shape.type_name} has no member {name}")
 
 
 def _is_open(shape: Any) -> bool:
-    """Whether the model does not tell what is below."""
+    """Whether the model does not describe what is inside."""
     if shape is None or getattr(shape, "is_document_type", False):
         return True
     return shape.type_name == "string" and (shape.name in _DECODED or bool(shape.serialization.get("jsonvalue")))

@@ -1,4 +1,4 @@
-"""JMESPath expressions that a crawl says."""
+"""Evaluates the JMESPath expressions of a crawl."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pageturner.errors import InvalidCrawlError
 
 
 def find(key: str, expression: str, value: Any) -> Any:
-    """What `expression`, which the crawl has under `key`, finds in a value; None where it finds nothing.
+    """Return what `expression`, the value of the crawl's `key`, finds in a value; None if it finds nothing.
 
-    Raises `InvalidCrawlError` where one of its functions does not take what it is given: that shows only on real items.
+    Raises `InvalidCrawlError` if one of its functions rejects its arguments, which only real items can show.
     """
     try:
         return jmespath.compile(expression).search(value)

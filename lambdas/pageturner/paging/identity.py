@@ -1,7 +1,7 @@
-"""What makes an item that item: a JMESPath expression for each result key, inferred from the model where none is given.
+"""What identifies an item: a JMESPath expression for each result key, inferred from the model if the crawl has none.
 
-By this order: an ARN, an id, a name, a key. Each under its plain name (`Arn`) or with the item's own before it
-(`RoleArn` in `Roles`), because other ARNs and ids in an item belong to something else.
+The order is: an ARN, an ID, a name, a key. Each counts under its plain name (`Arn`) or after the item's own name
+(`RoleArn` in `Roles`), because other ARNs and IDs in an item belong to something else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from pageturner.paging import api, pagination
 
-# Where the member that would be inferred is not unique in a listing. None: the whole item is its identity.
+# Items whose inferred member is not unique in a listing. None: the whole item is its identity.
 _NOT_BY_ONE_MEMBER: Mapping[tuple[str, str], str | None] = {
     ("cloudwatch", "Metrics"): None,
     ("route53", "ResourceRecordSets"): "[Name, Type, SetIdentifier]",
@@ -22,7 +22,7 @@ _NOT_BY_ONE_MEMBER: Mapping[tuple[str, str], str | None] = {
     ("s3", "Versions"): "[Key, VersionId]",
 }
 _ENDINGS = ("arn", "id", "identifier", "name", "key")
-# What models append to the name of a thing to name its entry in a list.
+# Suffixes that models append to a noun to name its entry in a list.
 _SUFFIXES = re.compile(
     r"(List)?(Entry|Item|Summary|Info|Information|Details?|Description|Configuration|Metadata|Type)$"
 )
@@ -31,9 +31,9 @@ _SUFFIXES = re.compile(
 def keys_of(
     service: str, operation: str, paginator: Mapping[str, Any], key: str | None, search: str | None
 ) -> dict[str, str | None]:
-    """The identity of the items of each result key: an expression, or None, which means a hash of the item.
+    """Return the identity of the items of each result key: an expression, or None for a hash of the item.
 
-    With a `search` the items are whatever it makes of them, under the one name "search".
+    With `search`, the items are whatever it returns, under the single name "search".
     """
     if search is not None:
         return {"search": key}
@@ -65,7 +65,7 @@ def _inferred(service: str, operation: str, result_key: str) -> str | None:
 
 
 def _nouns(result_key: str, shape: str) -> list[str]:
-    """What the item is called, in lower case: by the list that it is in, by its own shape, and by their last words."""
+    """The nouns for an item, in lower case: from its list's name, from its own shape, and the last words of both."""
     names = [_singular(result_key), shape, _SUFFIXES.sub("", shape)]
     last_words = [words[-1] for name in names if (words := re.findall(r"[A-Z][a-z]+", name))]
     return [name.lower() for name in [*names, *last_words]]

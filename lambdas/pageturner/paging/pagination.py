@@ -1,7 +1,7 @@
 """One page of a paginated operation, exactly as botocore pages it.
 
-botocore's own `Paginator` does the paging: it is given a method whose first call is real, and whose second only
-catches the arguments that would fetch the next page. What botocore keeps in local variables between two pages
+botocore's own `Paginator` does the paging. It gets a method whose first call is real, and whose second call only
+captures the arguments that would fetch the next page. What botocore keeps in local variables between two pages
 travels in a `Place` instead: the token, and how many items `MaxItems` has counted.
 """
 
@@ -17,18 +17,18 @@ from botocore.paginate import Paginator, TokenDecoder, TokenEncoder
 
 from pageturner.paging.expressions import find
 
-# botocore's own member of a StartingToken: how many items of the page are already taken.
+# botocore's own member of a StartingToken: how many items of the page were already taken.
 _TRUNCATE = "boto_truncate_amount"
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page as botocore's PageIterator yields it, and how the listing goes on from it.
+    """One page as botocore's PageIterator yields it, and how the listing continues.
 
-    `next_token` fetches the next page (botocore's `TokenEncoder`, so boto3 and the AWS CLI take it as a starting
-    token); None ends the listing. `resume_token` is set where `MaxItems` stopped it: botocore's own
-    `PageIterator.resume_token`. `repeated_token` says that `next_token` is the one that fetched this page.
-    `taken` counts the items of the primary result key, which are those that `MaxItems` counts.
+    `next_token` fetches the next page (encoded by botocore's `TokenEncoder`, so boto3 and the AWS CLI accept it as a
+    starting token); None ends the listing. `resume_token` is botocore's own `PageIterator.resume_token`, set if
+    `MaxItems` stopped the listing. `repeated_token` says whether `next_token` also fetched this page.
+    `taken` counts the items of the primary result key, which are the ones that `MaxItems` counts.
     `non_aggregate` is botocore's `non_aggregate_part`.
     """
 
@@ -58,9 +58,9 @@ def fetch_page(
 ) -> Page:
     """Call `method` once and return its page.
 
-    `method` is the client's, `paginator` an entry of botocore's ``paginators-1.json``. Without a `token` this is the
-    listing's first page, and `pagination_config` may hold a `StartingToken`; with one it is a later page, before
-    which `taken` items of the primary result key were taken.
+    `method` is the client's method, `paginator` an entry of botocore's ``paginators-1.json``. Without `token`, this is
+    the listing's first page, and `pagination_config` can have a `StartingToken`. With `token`, it is a later page, and
+    `taken` is how many items of the primary result key the pages before it had.
     Raises what `method` and botocore's paginator raise.
     """
     calls = 0
@@ -76,13 +76,13 @@ def fetch_page(
     config = {key: value for key, value in pagination_config.items() if value is not None}
     sent: dict[str, Any] | None = None
     if token is not None:
-        # Never as a StartingToken: botocore blanks every secondary result key of the page that one begins with.
+        # Never as a StartingToken: botocore empties the secondary result keys of the page that a StartingToken fetches.
         config.pop("StartingToken", None)
         sent = TokenDecoder().decode(token)
         _inject(arguments, sent)
         if "MaxItems" in config:
             config["MaxItems"] = int(config["MaxItems"]) - taken
-    # The stubs take the method for a name, and the tokens for dicts.
+    # The stubs type the method as a name, and the tokens as dicts.
     pages: Any = Paginator(cast(Any, first_call_only), dict(paginator), model).paginate(
         **arguments, PaginationConfig=config
     )
@@ -111,7 +111,7 @@ def _inject(arguments: dict[str, Any], tokens: Mapping[str, Any]) -> None:
 
 
 def _resume_token(resume_token: str | None, sent: Mapping[str, Any] | None) -> str | None:
-    """The token of a page that was cut by `MaxItems` is the one that *fetched* it, which only we know."""
+    """The token of a page that `MaxItems` cut is the one that *fetched* it, which botocore does not know here."""
     if resume_token is None or sent is None:
         return resume_token
     decoded = TokenDecoder().decode(resume_token)
@@ -119,28 +119,28 @@ def _resume_token(resume_token: str | None, sent: Mapping[str, Any] | None) -> s
 
 
 def wrong_starting_token(token: str, paginator: Mapping[str, Any]) -> str | None:
-    """Why `token` cannot be a StartingToken here, or None where boto3 would take it: its own token, or a raw one."""
+    """Return why `token` cannot be a StartingToken here, or None if boto3 would take it: its own, or a raw one."""
     names = input_tokens(paginator)
     try:
         decoded = TokenDecoder().decode(token)
     except (ValueError, TypeError):
         raw = token.split("___")
         if len(raw) > len(names) + 1:
-            return f"it is not a token of this operation, which has {len(names)} input tokens"
+            return f"not a token of this operation, which has {len(names)} input tokens"
         return None
     if not isinstance(decoded, dict) or set(decoded) - {_TRUNCATE} != set(names):
-        return f"it belongs to another operation; a token of this one holds {', '.join(names)}"
+        return f"the token belongs to another operation; a token of this one contains {', '.join(names)}"
     return None
 
 
 def input_tokens(paginator: Mapping[str, Any]) -> list[str]:
-    """The paginator's `input_token`, which is a name or a list of names."""
+    """The paginator's `input_token`, a name or a list of names, as a list."""
     names = paginator["input_token"]
     return names if isinstance(names, list) else [names]
 
 
 def result_keys(paginator: Mapping[str, Any]) -> list[str]:
-    """The paginator's `result_key`, which is an expression or a list of them; the first is the primary one."""
+    """The paginator's `result_key`, an expression or a list of them, as a list; the first is the primary one."""
     keys = paginator["result_key"]
     return keys if isinstance(keys, list) else [keys]
 
@@ -148,11 +148,11 @@ def result_keys(paginator: Mapping[str, Any]) -> list[str]:
 def items(
     response: Mapping[str, Any], model: OperationModel, paginator: Mapping[str, Any], search: str | None = None
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the items of a page, each with the result key that it came from.
+    """Yield the items of a page, each with its result key.
 
-    An element of a list is an item; so is an entry of a map, as ``{"key": …, "value": …}``, and a structure or a string
-    as a whole. A number is a sum (see `sums`). With `search`, the items are what boto3's ``PageIterator.search`` gives,
-    under the name "search"; where it finds nothing on a page, there is no item.
+    Each element of a list is an item. So is each entry of a map, as ``{"key": …, "value": …}``, and each structure or
+    string as a whole. A number is a sum (see `sums`). With `search`, the items are what boto3's
+    ``PageIterator.search`` gives, under the name "search"; if it finds nothing on a page, there is no item.
     """
     if search is not None:
         found = find("search", search, response)
@@ -176,7 +176,7 @@ def sums(response: Mapping[str, Any], paginator: Mapping[str, Any]) -> dict[str,
 
 
 def result_shape(model: OperationModel, result_key: str) -> Any:
-    """The shape that a result key like ``A.B`` finds in an operation's output, or None where it is an expression."""
+    """The shape that a result key like ``A.B`` finds in an operation's output, or None if it is an expression."""
     shape: Any = model.output_shape
     for name in result_key.split("."):
         shape = getattr(shape, "members", {}).get(name)

@@ -1,7 +1,7 @@
-"""Which paginator pages an operation: botocore's own, one that is inferred from the model, or what the crawl states.
+"""Which paginator pages an operation: botocore's own, one inferred from the model, or what the crawl states.
 
-A paginator is data, in the words of botocore's ``paginators-1.json``: `input_token`, `output_token`, `result_key`, and
-where there are such, `limit_key`, `more_results` and `non_aggregate_keys`.
+A paginator is data, in the terms of botocore's ``paginators-1.json``: `input_token`, `output_token`, `result_key`, and
+optionally `limit_key`, `more_results` and `non_aggregate_keys`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pageturner.paging import api
 NEEDED = ("input_token", "output_token", "result_key")
 STATED = (*NEEDED, "limit_key", "more_results")
 
-# In the order of preference, in lower case: an operation may have both a NextToken and a Marker.
+# In order of preference, in lower case: an operation can have both a NextToken and a Marker.
 _INPUT_TOKENS = (
     "nexttoken",
     "marker",
@@ -34,12 +34,12 @@ _INPUT_TOKENS = (
 _LIMIT_KEYS = ("maxresults", "limit", "maxrecords", "maxitems", "pagesize", "maximumpagesize", "maxkeys", "maxresult")
 _MORE_RESULTS = ("istruncated", "truncated", "hasmore", "hasmoreresults")
 
-# Paging these on until there is no token would never end, or is not paging.
+# Paging these until there is no token would never end, or is not paging.
 NEVER_ENDING = {
-    ("kinesis", "get_records"): "a shard iterator is followed by another for as long as the shard is open",
-    ("dynamodbstreams", "get_records"): "a shard iterator is followed by another for as long as the shard is open",
-    ("logs", "get_log_events"): "at its end it returns the token that it was given; use filter_log_events",
-    ("lightsail", "get_relational_database_log_events"): "at its end it returns the token that it was given",
+    ("kinesis", "get_records"): "it returns another shard iterator for as long as the shard is open",
+    ("dynamodbstreams", "get_records"): "it returns another shard iterator for as long as the shard is open",
+    ("logs", "get_log_events"): "at the end, it returns the same token again; use filter_log_events",
+    ("lightsail", "get_relational_database_log_events"): "at the end, it returns the same token again",
 }
 
 
@@ -47,7 +47,7 @@ NEVER_ENDING = {
 class Paginator:
     """A paginator's `definition`, and where it comes from.
 
-    Where it is not whole, `missing` says why: then paging needs what the crawl does not state.
+    If the definition is incomplete, `missing` says why: the crawl must state the rest.
     """
 
     definition: Mapping[str, Any]
@@ -56,7 +56,7 @@ class Paginator:
 
 
 def paginator_of(service: str, operation: str, stated: Mapping[str, Any]) -> Paginator:
-    """The paginator of an operation; what is `stated` goes before what botocore ships, and that before inference."""
+    """Return an operation's paginator: `stated` overrides botocore's own, which takes precedence over inference."""
     official = api.official_paginator(service, operation)
     if official is not None:
         definition, missing = official, None
@@ -70,15 +70,15 @@ def paginator_of(service: str, operation: str, stated: Mapping[str, Any]) -> Pag
 
 
 def infer_paginator(model: OperationModel) -> tuple[dict[str, Any], str | None]:
-    """Return what the model says of how an operation pages, and why that is not enough, or None where it is."""
+    """Return what the model says about how an operation pages, and why that is not enough (None: it is)."""
     inputs = _members(model.input_shape)
     outputs = _members(model.output_shape)
     input_token = _first(inputs, _INPUT_TOKENS, {"string"})
     if input_token is None:
-        return {}, "it has no parameter that looks like a token"
+        return {}, "no parameter looks like a token"
     found = _output_token(outputs, input_token)
     if found is None:
-        return {}, f"its output has no token that belongs to {input_token}"
+        return {}, f"its output has no token that matches {input_token}"
     path, output_token, members = found
     paginator: dict[str, Any] = {"input_token": input_token, "output_token": path + output_token}
     if limit_key := _first(inputs, _LIMIT_KEYS, {"integer", "long", "string"}):
@@ -100,7 +100,7 @@ def _lists(members: Mapping[str, Any]) -> list[str]:
 
 
 def _lists_below(members: Mapping[str, Any]) -> list[str]:
-    """The lists within the structures at the token's side, at any depth but that of a structure within itself."""
+    """The lists in the structures next to the token, at any depth, but not in a structure nested in itself."""
     found = []
     for name, shape in members.items():
         below = {n: s for n, s in _members(shape).items() if s.name != shape.name}
@@ -114,7 +114,7 @@ def _first(members: Mapping[str, Any], names: tuple[str, ...], types: set[str]) 
 
 
 def _output_token(outputs: Mapping[str, Any], input_token: str) -> tuple[str, str, Mapping[str, Any]] | None:
-    """The path to the output token, its name, and all that is at its side: at the top, or one structure down."""
+    """The path to the output token, its name, and all members next to it: at the top, or one structure down."""
     name = input_token.lower()
     bare = name.removeprefix("starting").removeprefix("page")
     names = (f"next{name}", name, f"next{bare}", f"nextpage{name}")
@@ -128,5 +128,5 @@ def _output_token(outputs: Mapping[str, Any], input_token: str) -> tuple[str, st
 
 
 def as_lists(stated: Mapping[str, Any]) -> dict[str, Any]:
-    """What a crawl states, for botocore: it wants lists, and a frozen crawl has tuples."""
+    """What a crawl states, with lists for botocore: a frozen crawl has tuples."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items()}

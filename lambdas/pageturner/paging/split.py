@@ -1,8 +1,9 @@
-"""`split`: one listing becomes the listings of its parts, which together have every item of it once.
+"""`split`: one listing becomes the listings of its parts, which together have every item exactly once.
 
-The parts are complete by construction, wherever their boundaries lie: each has the items above one boundary and up to
-the next, the first has no lower one, and the last no upper one. What a service returns beyond them is cut off here, so
-it does not matter whether it takes a start or an end as inclusive. A boundary decides only how even the parts are.
+The parts are complete by construction, wherever their boundaries are: each has the items above one boundary and up to
+the next; the first has no lower boundary, and the last no upper one. Items that a service returns beyond them are cut
+off here, so it does not matter whether it treats a start or an end as inclusive. Boundaries only decide how even the
+parts are.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ Bound = str | int
 
 @dataclass(frozen=True)
 class Part:
-    """Which part of a listing a target has: number `number` of `count`.
+    """The part of a listing that a target has: number `number` of `count`.
 
-    Where the service cannot be told exactly, `member` of an item decides: above `above` and up to `up_to` (None: no
-    bound). `ordered` listings are at their end when an item lies beyond.
+    If the request cannot select the part exactly, an item's `member` decides: above `above` and up to `up_to` (None: no
+    bound). An `ordered` listing ends at the first item beyond.
     """
 
     number: int
@@ -44,10 +45,10 @@ class Way:
     start: str = ""
     end: str = ""
     member: str | None = None
-    refused: tuple[str, ...] = ()  # parameters that do not go with it
+    refused: tuple[str, ...] = ()  # parameters that it cannot be combined with
 
 
-# One folds keys into prefixes; the other has botocore hand them over encoded, in another order than S3 lists them.
+# Delimiter folds keys into prefixes; with EncodingType, botocore leaves keys encoded, which sort differently.
 _NOT_THE_KEYS = ("Delimiter", "EncodingType")
 _EVENTS = Way("times", "StartTime", "EndTime", "Date")
 _WAYS: Mapping[tuple[str, str], Way] = {
@@ -78,17 +79,17 @@ def wrong(way: Way, parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield why a listing with these parameters cannot be split."""
     for name in way.refused:
         if name in parameters:
-            yield f"it does not go with the parameter {name}; leave out one of them"
+            yield f"split cannot be combined with the parameter {name}; remove one of the two"
     if way.kind == "keys" and str(parameters.get("Bucket", "")).endswith("--x-s3"):
-        yield "the keys of a directory bucket come in no order; leave it out"
+        yield "a directory bucket does not list its keys in order; remove split"
     if way.kind == "times":
         missing = [name for name in (way.start, way.end) if name not in parameters]
         if missing:
-            yield f"windows of time need the parameters {way.start} and {way.end}; give {' and '.join(missing)}"
+            yield f"time windows require the parameters {way.start} and {way.end}; add {' and '.join(missing)}"
             return
         start, end = parameters[way.start], parameters[way.end]
         try:
-            # logs takes milliseconds, which are no times to botocore.
+            # logs takes milliseconds, which are not times to botocore.
             is_empty = start >= end if _are_numbers(start, end) else _time(start) >= _time(end)
         except (ValueError, TypeError, OverflowError):
             yield f"{way.start} and {way.end} must be times, like 2026-01-31T00:00:00Z"
@@ -100,7 +101,7 @@ def wrong(way: Way, parameters: Mapping[str, Any]) -> Iterator[str]:
 def parts(
     way: Way, parameters: Mapping[str, Any], count: int, keys_after: KeysAfter
 ) -> Iterator[tuple[dict[str, Any], Part]]:
-    """Yield the parameters of each of at most `count` parts of a listing, and the part.
+    """Yield at most `count` parts of a listing, each with its request parameters.
 
     `keys_after` is called for ranges of keys.
     """
@@ -118,25 +119,25 @@ def parts(
         if above is not None:
             own[way.start] = above
         if up_to is not None and way.end:
-            # A little more, in case that the service's end is exclusive.
+            # A little later, in case the service's end is exclusive.
             own[way.end] = _later(up_to)
         yield own, Part(number, len(edges) - 1, way.member, above, up_to, ordered=way.kind == "keys")
 
 
 def cut(response: Mapping[str, Any], result_keys: Sequence[str], part: Part) -> tuple[Mapping[str, Any], bool]:
-    """Return a page without what belongs to other parts, and whether all the rest of the listing does."""
+    """Return a page without the items of other parts, and whether the rest of the listing belongs to them."""
     if part.member is None:
         return response, False
     own, beyond = dict(response), False
     for name in result_keys:
-        # Ways are known for lists at the top of the output only.
+        # All known ways have their lists at the top of the output.
         if not isinstance(items := response.get(name), list):
             continue
         kept = []
         for item in items:
             value = item.get(part.member)
             if value is None:
-                # Of another kind, which is not split (logs' searchedLogStreams): the first part has it.
+                # Items of another kind (logs' searchedLogStreams) are not split: the first part has them.
                 if name == result_keys[0] or part.number == 1:
                     kept.append(item)
                 continue
@@ -150,7 +151,7 @@ def cut(response: Mapping[str, Any], result_keys: Sequence[str], part: Part) -> 
 
 
 def _like(value: Any, bound: Bound | None) -> Any:
-    """A bound as what an item has: a time, or text, which compares by code points as S3 compares bytes of UTF-8."""
+    """A bound in the type of `value`: a time, or text, which compares by code points as S3 compares UTF-8 bytes."""
     return _time(bound) if isinstance(value, datetime) and bound is not None else bound
 
 
@@ -172,7 +173,7 @@ def _text(time: datetime) -> str:
 
 
 def _time_boundaries(start: Any, end: Any, count: int) -> list[Bound]:
-    """Where the windows meet: whole numbers where the parameters are (logs counts milliseconds), or whole seconds."""
+    """Where the windows meet: integers if the parameters are (logs uses milliseconds), otherwise whole seconds."""
     if _are_numbers(start, end):
         return sorted({start + (end - start) * number // count for number in range(1, count)} - {start, end})
     begin, seconds = _time(start), int((_time(end) - _time(start)).total_seconds())

@@ -1,1 +1,1 @@
-"""A crawl becomes a run and its targets."""
+"""Turns a crawl into a run and its targets."""

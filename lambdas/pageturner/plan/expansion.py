@@ -1,4 +1,4 @@
-"""A crawl → its targets, with all that has to be looked up for it: accounts, regions, another crawl's items, keys."""
+"""Expands a crawl into targets, and looks up what that needs: accounts, regions, another crawl's items, keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pageturner.stores.keys import targets_key
 
 @dataclass(frozen=True)
 class Expansion:
-    """Expands crawls. `account` and `region` are those of the deployment, and the default."""
+    """Expands crawls. `account` and `region` are the deployment's own, which are the default."""
 
     client: Client
     stores: Stores
@@ -30,9 +30,9 @@ class Expansion:
     region: str
 
     def targets(self, crawl: Crawl) -> Iterator[Target]:
-        """Yield the targets of `crawl`, as they are found.
+        """Yield the targets of `crawl` as they are found.
 
-        Raises `InvalidCrawlError` where what they are made from is not there, or gives no parameters of the operation.
+        Raises `InvalidCrawlError` if their source is missing, or gives parameters that the operation does not take.
         """
         places = () if crawl.source else Places(self.client, self.account, self.region).of(crawl)
 
@@ -43,13 +43,13 @@ class Expansion:
             yield from targets.parts(crawl, listing, keys_after)
 
     def source_run(self, crawl: Crawl) -> str | None:
-        """The run whose items `crawl` has a target for each of; None where it has no such thing."""
+        """Return the run whose items become the targets of `crawl`; None if it has no source."""
         if crawl.source is None:
             return None
         run_id = self.stores.runs.latest(self.catalogue[crawl.source])
         if run_id is None:
             raise InvalidCrawlError(
-                f"for_each.crawl: there is no complete run of {crawl.source} as the catalogue has it; "
+                f"for_each.crawl: there is no complete run of {crawl.source} as the catalogue defines it; "
                 f'start one first: {{"crawl": "{crawl.source}"}}'
             )
         return run_id
@@ -63,7 +63,7 @@ class Expansion:
             found = self.stores.runs.find(str(self.source_run(crawl)))
             if found is None:
                 raise InvalidCrawlError(
-                    f"for_each.crawl: the latest run of {crawl.source} has been forgotten; start one"
+                    f"for_each.crawl: the records of the latest run of {crawl.source} have expired; start a new run"
                 )
             run = Run(**found.run)
             listed = self.stores.pages.json_array(targets_key(run))
@@ -71,7 +71,7 @@ class Expansion:
             yield from item_bindings(crawl.for_each, self._records(run, self.catalogue[crawl.source]), parameters)
 
     def _records(self, run: Run, source: Crawl) -> Iterator[Mapping[str, Any]]:
-        """The lines of all pages of a run that hold items of its primary result key."""
+        """Yield the lines of a run's pages that have items of its primary result key."""
         for listing in by_target(self.stores.checkpoints.pages(run)):
             for record in listing.records:
                 for line in self.stores.pages.read(record.key).records:
@@ -88,7 +88,7 @@ class Expansion:
             ours = from_service_error(error)
             if isinstance(ours, ThrottledError | TransientError):
                 raise ours from error
-            # The target's own verdict will say that it is denied, or not there.
+            # The target's own verdict will say that it is denied or not found.
             return [], False
         lists = (answer.get(name, []) for name in ("Contents", "Versions", "DeleteMarkers"))
         return sorted({item["Key"] for items in lists for item in items}), answer["IsTruncated"]

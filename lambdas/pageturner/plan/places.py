@@ -1,4 +1,4 @@
-"""Where a crawl's targets are: accounts, of the organization if asked, and the regions of each."""
+"""Where a crawl's targets are: its accounts, or the organization's, and the regions of each."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from pageturner.paging import api
 
 @dataclass(frozen=True)
 class Places:
-    """Finds (account, region) pairs. `client` makes a client of a service in a region and, by role, an account."""
+    """Finds (account, region) pairs. `client` makes a client for a service, a region and, by role, an account."""
 
     client: Client
     account: str
     region: str
 
     def of(self, crawl: Crawl) -> Iterator[tuple[str, str]]:
-        """Yield each place of `crawl`. Raises `InvalidCrawlError` where the organization cannot be read."""
+        """Yield the pairs of `crawl`. Raises `InvalidCrawlError` if the organization or regions cannot be read."""
         existing = api.regions_of(crawl.service, api.partition_of(self.region))
         for account in self._accounts(crawl):
             if crawl.regions != ALL_REGIONS:
@@ -36,20 +36,20 @@ class Places:
             elif existing:
                 regions = self._enabled(account, existing)
             else:
-                # A global service has one listing, whichever region it is asked in.
+                # A global service has one listing, the same from every region.
                 regions = (self.region,)
             yield from ((account, region) for region in regions)
 
     def _enabled(self, account: str, regions: list[str]) -> list[str]:
-        """Those of `regions` that an account has not left disabled."""
+        """Return `regions` without those that are disabled in an account."""
         try:
             found = self.client("ec2", self.region, account).describe_regions(AllRegions=True)["Regions"]
         except SERVICE_ERRORS as error:
-            reason = refused(error, "regions: those that are enabled cannot be read; list them instead")
+            reason = refused(error, "regions: the enabled regions cannot be read; list the regions instead")
             if account == self.account or not isinstance(reason, InvalidCrawlError):
                 raise reason from error
-            # One account that does not tell is not to end the run, nor to have fewer regions than it may have: the
-            # targets in regions that it has not enabled will be denied.
+            # One account that refuses must not fail the run, nor lose regions that it may have enabled. Targets in
+            # regions that it has not enabled will be denied.
             return regions
         disabled = {region["RegionName"] for region in found if region.get("OptInStatus") == "not-opted-in"}
         return [region for region in regions if region not in disabled]
@@ -76,19 +76,19 @@ class Places:
             raise refused(
                 error,
                 f"accounts: the organization cannot be read from account {self.account}; deploy to its management "
-                f"account or to a delegated administrator of AWS Organizations, or list the accounts",
+                f"account or to a delegated administrator account, or list the accounts",
             ) from error
 
 
 def refused(error: Exception, sentence: str) -> PageturnerError:
-    """The error for a request that the plan needs: one to be tried again, or else this sentence with the reason."""
+    """Return the error of a request that planning needs: one that is retried, or else `sentence` with the reason."""
     ours = from_service_error(error)
     return ours if isinstance(ours, ThrottledError | TransientError) else InvalidCrawlError(f"{sentence} ({error})")
 
 
 def _active(pages: Any) -> Iterator[str]:
     for page in pages:
-        # State has taken the place of Status, which goes away (Organizations API Reference, Account).
+        # State replaces Status, which is being retired (Organizations API Reference, Account).
         yield from (
             account["Id"] for account in page["Accounts"] if account.get("State", account.get("Status")) == "ACTIVE"
         )

@@ -1,4 +1,4 @@
-"""How a run begins, and how one that has not come to its end goes on."""
+"""How a run begins, and how an incomplete run is resumed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _TARGET = tuple(field.name for field in fields(Target))
 
 @dataclass(frozen=True)
 class Execution:
-    """The Step Functions execution that plans: its ARN, and when it began and came to planning (ISO 8601).
+    """The Step Functions execution that plans: its ARN, when it began, and when it entered PlanRun (ISO 8601).
 
-    One that is redriven plans long after it began.
+    A redriven execution plans long after it began.
     """
 
     id: str
@@ -35,13 +35,13 @@ class Execution:
 
 @dataclass(frozen=True)
 class Planner:
-    """Plans runs. `is_running` says whether an execution, by its ARN, is still going."""
+    """Plans runs. `is_running` says whether the execution with an ARN is still running."""
 
     stores: Stores
     is_running: Callable[[str], bool]
 
     def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion) -> dict[str, Any]:
-        """Begin a run. Raises `OverlapError` where one of this crawl is going and the crawl does not allow two."""
+        """Begin a run. Raises `OverlapError` if a run of this crawl is running and the crawl does not allow two."""
         run = targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at)
         self._lock(crawl, run, execution)
         try:
@@ -54,31 +54,29 @@ class Planner:
         return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
 
     def resume(self, run_id: str, execution: Execution) -> dict[str, Any]:
-        """Go on with the targets of a run that have not come to their end, in the same run.
+        """Resume, in the same run, its targets that are neither complete nor limited.
 
-        Returns its summary, under `nothing_to_do`, where it came to what was asked for. Raises `InvalidCrawlError`
-        where there is no such run, and `OverlapError` while it is going.
+        Returns its summary, under `nothing_to_do`, if it has succeeded. Raises `InvalidCrawlError` if there is no such
+        run, and `OverlapError` while it is running.
         """
         found = self.stores.runs.find(run_id)
         if found is None:
             raise InvalidCrawlError(
-                f'input.resume: there is no run "{run_id}"; its name is in the output of its execution'
+                f'input.resume: there is no run "{run_id}"; find the run_id in the output of its execution'
             )
         if found.summary and found.summary["outcome"] == "succeeded":
             message = (
-                f"{run_id} came to its end before, and nothing is left to resume. It was {found.summary['message']}"
+                f"{run_id} has already succeeded, and nothing is left to resume. It was {found.summary['message']}"
             )
             return {"nothing_to_do": {**found.summary, "message": message}}
         if found.execution not in ("", execution.id) and self.is_running(found.execution):
-            raise OverlapError(
-                f"{run_id} is still going, in {found.execution}; stop that first, or let it come to its end"
-            )
+            raise OverlapError(f"{run_id} is still running, in {found.execution}; wait for it to end, or stop it first")
         crawl = Crawl.from_dict(found.crawl)
         run = replace(Run(**found.run), deadline=targets.deadline(crawl, execution.entered_at))
         self._lock(crawl, run, execution)
         key = resumed_targets_key(run, execution.id)
         count = self._put_targets(key, self._unfinished(run, crawl))
-        # A verdict from before says nothing of what is to come.
+        # An earlier verdict does not apply to the resumption.
         self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
         self.stores.runs.resume(run, execution.id)
         return self._state(run, crawl, key, count)
@@ -108,15 +106,15 @@ class Planner:
         owner = self.stores.runs.lock(crawl.name, run, execution.id)
         if owner is None:
             return
-        # An execution that was stopped has left its lock behind.
+        # A stopped execution leaves its lock behind.
         if (
             not self.is_running(owner.execution)
             and self.stores.runs.lock(crawl.name, run, execution.id, instead_of=owner) is None
         ):
             return
         raise OverlapError(
-            f"{owner.run_id} of the crawl {crawl.name} is still going, in {owner.execution}; "
-            f'let it come to its end, stop it, or say "overlap: allow" in the crawl'
+            f"{owner.run_id} of the crawl {crawl.name} is still running, in {owner.execution}; "
+            f'wait for it to end, stop it, or set "overlap: allow" in the crawl'
         )
 
     def _state(self, run: Run, crawl: Crawl, key: str, count: int) -> dict[str, Any]:
@@ -130,7 +128,7 @@ class Planner:
 
 
 def paging_of(crawl: Crawl) -> dict[str, Any]:
-    """How a crawl pages, for the person who looks: with which paginator, and what makes an item that item."""
+    """How a crawl pages, for people to read: the paginator, and what identifies an item."""
     paginator = crawl.paginator
     keys: Iterable[tuple[str, str | None]] = keys_of(
         crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search

@@ -1,4 +1,4 @@
-"""A crawl → its targets, and the names that follow from them."""
+"""Makes the run and the targets of a crawl, and their names."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pageturner.messages import shown
 from pageturner.page_state import Run, Target, part_id, utc_text
 from pageturner.paging import split
 
-# For as long as someone may still ask about a run.
+# How long people may still ask about a run.
 _KEPT = timedelta(days=400)
 _WRONG_SHOWN = 5
 
 
 def plan_run(crawl: Crawl, execution_id: str, started_at: str, entered_at: str) -> Run:
-    """Name the run that an execution begins: the same execution always gets the same name, so a retry is harmless.
+    """Name the run that an execution begins. The same execution always gets the same name, so a retry is harmless.
 
-    `started_at` is Step Functions' ISO 8601 time of the execution, and `entered_at` that of its planning.
+    `started_at` and `entered_at` are Step Functions' ISO 8601 times of the execution's and PlanRun's start.
     """
     began = datetime.fromisoformat(started_at).astimezone(UTC)
     unique = hashlib.sha256(execution_id.encode()).hexdigest()[:8]
@@ -41,14 +41,14 @@ def plan_run(crawl: Crawl, execution_id: str, started_at: str, entered_at: str) 
 
 
 def deadline(crawl: Crawl, entered_at: str) -> str:
-    """By when a run that was planned, or resumed, at this time is to have come to its end."""
+    """Return the deadline of a run that is planned, or resumed, at `entered_at`."""
     return utc_text(datetime.fromisoformat(entered_at).astimezone(UTC) + timedelta(hours=crawl.deadline_hours))
 
 
 def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable[Binding]) -> Iterator[Target]:
     """Yield the listings of `crawl`, each once: all `places` (account, region) for each binding that names none.
 
-    Raises `InvalidCrawlError` where a binding's parameters are not the operation's.
+    Raises `InvalidCrawlError` if the operation does not take a binding's parameters.
     """
     everywhere = list(places)
     seen: set[str] = set()
@@ -57,9 +57,9 @@ def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable
         if binding.parameters:
             _check(crawl, parameters)
         where = everywhere if binding.account is None else [(binding.account, str(binding.region))]
-        # A listing is the same in every run, so that its items are the same items.
+        # A listing has the same id in every run, so its items keep their identity.
         identity = json.dumps([crawl.service, crawl.operation, parameters], sort_keys=True)
-        # 64 bits: at 40, one in 200 runs of 100,000 targets would take two of them for one.
+        # 64 bits: with 40, two targets would collide in one of 200 runs of 100,000 targets.
         digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         for account, region in where:
             target_id = f"{account}-{region}-{digest}"
@@ -71,7 +71,7 @@ def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable
 def parts(
     crawl: Crawl, listing: Target, keys_after: Callable[[Target, str, int], tuple[Sequence[str], bool]]
 ) -> Iterator[Target]:
-    """Yield the targets that a listing is split into: itself, where the crawl does not split."""
+    """Yield the targets that a listing is split into, or the listing itself if the crawl does not split."""
     way = split.way_of(crawl.service, crawl.operation)
     if crawl.split is None or way is None:
         yield listing
@@ -88,4 +88,6 @@ def _check(crawl: Crawl, parameters: Mapping[str, Any]) -> None:
         wrong = list(split.wrong(way, parameters))
     if wrong:
         lines = "; ".join(islice(wrong, _WRONG_SHOWN))
-        raise InvalidCrawlError(f"for_each gives {crawl.service} {crawl.operation} {shown(parameters)}: {lines}")
+        raise InvalidCrawlError(
+            f"for_each: invalid parameters for {crawl.service} {crawl.operation}, {shown(parameters)}: {lines}"
+        )

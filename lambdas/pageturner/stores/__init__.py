@@ -1,4 +1,4 @@
-"""What is kept: page objects in S3; items, runs, checkpoints and what is recorded of targets in DynamoDB."""
+"""The stores: page objects in S3; items, runs, checkpoints and target records in DynamoDB."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pageturner.stores.target_records import TargetRecords
 
 
 class Stores:
-    """The stores of a deployment, each made when it is first used. `client` makes the client of a service."""
+    """The stores of a deployment, each created on first use. `client` creates the client of a service."""
 
     def __init__(self, client: Callable[[str], Any], bucket: str, items_table: str, runs_table: str) -> None:
         self._client = client
@@ -27,12 +27,12 @@ class Stores:
 
     @classmethod
     def of_environment(cls) -> Stores:
-        """The stores that a function's environment names."""
+        """Return the stores that the function's environment variables name."""
         return cls(clients.client, *(os.environ[name] for name in ("ITEMS_BUCKET", "ITEMS_TABLE", "RUNS_TABLE")))
 
     @cached_property
     def pages(self) -> PageStore:
-        """The page objects, and other objects of a run."""
+        """The page objects, and the other objects of a run."""
         return PageStore(self._client("s3"), self._bucket)
 
     @cached_property
@@ -47,12 +47,12 @@ class Stores:
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:
-        """Checkpoints, which are the records of pages."""
+        """Checkpoints, which are page records."""
         return CheckpointStore(self._run_table)
 
     @cached_property
     def targets(self) -> TargetRecords:
-        """What is recorded of targets besides their pages."""
+        """Records of targets, besides their pages."""
         return TargetRecords(self._run_table)
 
     @cached_property

@@ -1,7 +1,7 @@
-"""Checkpoints, in the runs table: one record a page, which is the checkpoint after it.
+"""Checkpoints in the runs table: one record a page, which is the checkpoint after that page.
 
-So the checkpoint of a target is the last of its page records. A late duplicate of an older page writes that page's own
-record once more, and can move nothing back.
+The checkpoint of a target is therefore its last page record. A late duplicate of an older page only rewrites that
+page's own record, so it cannot move the checkpoint back.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _LONGEST_TEXT = 300_000
 
 @dataclass(frozen=True)
 class PageRecord:
-    """A page that was written: the `place` after it, its own item count and size, and the key of its object.
+    """A written page: the `place` after it, its item count, its size, and the key of its object.
 
-    `milliseconds` is how long fetching and writing it took; `non_aggregate` is the JSON text of botocore's
+    `milliseconds` is how long fetching and writing took; `non_aggregate` is the JSON text of botocore's
     `non_aggregate_part`, which only the first page has.
     """
 
@@ -40,7 +40,7 @@ class PageRecord:
 
 @dataclass
 class Listing:
-    """The pages of the last pass of a target, of which alone its listing consists."""
+    """The pages of a target's last pass. Only they are its listing."""
 
     target_id: str
     pass_number: int = 0
@@ -48,12 +48,12 @@ class Listing:
 
     @property
     def end(self) -> Place | None:
-        """The place after its last page, or None where there is no page."""
+        """The place after the last page, or None if there is no page."""
         return self.records[-1].place if self.records else None
 
 
 def by_target(records: Iterable[PageRecord]) -> Iterator[Listing]:
-    """Group page records, which come by target, pass and page."""
+    """Group page records by target. They must be in order of target, pass and page."""
     for target_id, of_target in groupby(records, key=lambda record: record.target_id):
         listing = Listing(target_id)
         for record in of_target:
@@ -65,7 +65,7 @@ def by_target(records: Iterable[PageRecord]) -> Iterator[Listing]:
 
 
 class CheckpointStore:
-    """Records pages, and says how far each target is."""
+    """Records pages, and returns the checkpoint of each target."""
 
     def __init__(self, table: RunTable) -> None:
         self._table = table
@@ -81,21 +81,21 @@ class CheckpointStore:
             fetched_at=record.fetched_at,
             milliseconds=record.milliseconds,
             place=record.place.as_dict(),
-            # A DynamoDB item is at most 400 KB; what is larger than this is also more than a summary.
+            # A DynamoDB item is at most 400 KB. A longer text is not a summary anyway, and is left out.
             non_aggregate=record.non_aggregate if len(record.non_aggregate or "") <= _LONGEST_TEXT else None,
         )
 
     def begin_pass(self, run: Run, target: Target, place: Place) -> None:
-        """Move the checkpoint of a target to `place`, the first page of a pass. A late repeat moves nothing back."""
+        """Move the checkpoint of a target to `place`, the first page of a pass. A late repeat cannot move it back."""
         self._table.put(run, keys.PAGE.format(target.target_id, place.pass_number, 0), place=place.as_dict())
 
     def checkpoint(self, run: Run, target_id: str) -> Place | None:
-        """The place after the last page of a target that was written, or None where there is none yet."""
+        """Return the place after the last written page of a target, or None if there is none yet."""
         found = self._table.last(run, keys.pages_of(target_id))
         return Place(**json.loads(found["place"]["S"])) if found is not None else None
 
     def pages(self, run: Run) -> Iterator[PageRecord]:
-        """Yield the records of all pages of a run, by target, pass and page; page 0 is the beginning of a pass."""
+        """Yield a run's page records in order of target, pass and page; page 0 is the beginning of a pass."""
         for record, item in self._table.records(run, keys.prefix(keys.PAGE)):
             _, target_id, pass_number, page = record.split("#")
             if int(page) == 0:

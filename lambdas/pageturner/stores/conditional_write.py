@@ -1,4 +1,4 @@
-"""Writes to DynamoDB that take effect only where a condition holds."""
+"""Conditional writes to DynamoDB."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pageturner.errors import as_sink_error
 
 
 def conditional_write(not_done: str, write: Callable[..., Any], **request: Any) -> bool:
-    """Make `write`, a client's method, and return whether the condition of the `request` held.
+    """Call `write`, a client method, with `request`, and return whether the request's condition held.
 
-    Raises `SinkError`, which begins with `not_done`, where that cannot be told.
+    Any other failure raises a `SinkError` whose message begins with `not_done`.
     """
     with as_sink_error(not_done):
         try:

@@ -1,4 +1,4 @@
-"""The items in DynamoDB: a projection of the page objects, keyed by item, so that repeating it is harmless."""
+"""The items in DynamoDB: a projection of the page objects, keyed by item, so that a repeat is harmless."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-# DynamoDB Developer Guide, "Quotas": a batch of BatchWriteItem, an item.
+# DynamoDB Developer Guide, "Quotas": items in a BatchWriteItem request, size of an item.
 _BATCH = 25
 _LARGEST_ITEM = 400 * 1024
-# What the other attributes of an item can come to: two keys of up to 1 KiB twice, and names.
+# Room for the other attributes of an item: two keys of up to 1 KiB, each twice, and names.
 _ROOM = 16 * 1024
 
 
 class ItemTable:
-    """Writes the items of committed pages."""
+    """Writes the items of committed pages, and sweeps stale ones."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
@@ -31,7 +31,7 @@ class ItemTable:
 
     def project(self, page: CommittedPage, target: Target, primary: str) -> None:
         """Put every item of a page of `target`; `primary` is the primary result key. Raises `SinkError`."""
-        # A key twice in one batch would have the whole batch rejected.
+        # DynamoDB rejects a batch that has the same key twice.
         items = [_item(record, target, primary, page.key, line) for line, record in enumerate(page.records, start=1)]
         puts: dict[str, WriteRequestTypeDef] = {item["sk"]["S"]: {"PutRequest": {"Item": item}} for item in items}
         requests = list(puts.values())
@@ -41,16 +41,16 @@ class ItemTable:
     def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
         unprocessed = batch
         while unprocessed:
-            with as_sink_error(f"table {self.name} did not take a batch of items"):
+            with as_sink_error(f"could not write a batch of items to table {self.name}"):
                 answer = self._dynamodb.batch_write_item(RequestItems={self.name: unprocessed})
             left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self.name, []))
             if len(left) >= len(unprocessed):
-                # Not one was taken: waiting is for the state machine, not for a Lambda that is paid for it.
-                raise SinkError(f"table {self.name} took none of a batch of {len(left)} items: it is throttled")
+                # The state machine waits, because a Lambda function is billed while it waits.
+                raise SinkError(f"table {self.name} is throttled: it accepted none of a batch of {len(left)} items")
             unprocessed = left
 
     def has_any(self, crawl_name: str, target: Target) -> bool:
-        """Whether there is any item of a target's listing."""
+        """Return whether a target's listing has any items."""
         return bool(self._query(crawl_name, target, Limit=1)["Items"])
 
     def sweep(
@@ -63,11 +63,11 @@ class ItemTable:
         *,
         mark: bool,
     ) -> tuple[Mapping[str, Any] | None, int, int]:
-        """Remove, or mark, the stale items among the next ones of a target's listing.
+        """Remove or mark the stale items among the next items of a target's listing.
 
-        Stale are those of abandoned passes of this run (`passes` has the last one of each target of the listing), and
-        those that were last seen before it. Returns where to go on (None at the end), how many were stale, and how many
-        were not.
+        Stale items are those of abandoned passes of this run (`passes` has the last pass of each target of the
+        listing), and those last seen before this run. Returns the key to continue from (None at the end), the number of
+        stale items, and the number of others.
         Raises `SinkError`.
         """
         more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
@@ -85,7 +85,7 @@ class ItemTable:
 
     def _query(self, crawl_name: str, target: Target, **more: Any) -> Any:
         values = {":pk": {"S": partition_key(crawl_name, target)}}
-        with as_sink_error(f"table {self.name} was not read"):
+        with as_sink_error(f"could not read table {self.name}"):
             return self._dynamodb.query(
                 TableName=self.name,
                 KeyConditionExpression="pk = :pk",
@@ -98,7 +98,7 @@ class ItemTable:
         request: dict[str, Any] = {
             "TableName": self.name,
             "Key": {"pk": item["pk"], "sk": item["sk"]},
-            # It may have been seen again in the meantime, by another run.
+            # Another run may have seen the item in the meantime.
             "ConditionExpression": "fetched_at = :seen",
             "ExpressionAttributeValues": {":seen": item["fetched_at"]},
         }
@@ -107,7 +107,7 @@ class ItemTable:
             retire = self._dynamodb.update_item
             request["UpdateExpression"] = "SET stale_since = if_not_exists(stale_since, :since)"
             request["ExpressionAttributeValues"][":since"] = {"S": run.started_at}
-        conditional_write(f"a stale item of table {self.name} was not dealt with", retire, **request)
+        conditional_write(f"could not remove or mark a stale item of table {self.name}", retire, **request)
 
 
 def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
@@ -117,7 +117,7 @@ def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> b
 
 
 def _item(record: Mapping[str, Any], target: Target, primary: str, page_object: str, line: int) -> dict[str, Any]:
-    # A text that is its own key can be as large as a page.
+    # A string item is its own key, and can be as large as a page.
     key = sort_key(record["key"])
     own = record["result_key"] == primary
     item: dict[str, Any] = {
@@ -137,5 +137,5 @@ def _item(record: Mapping[str, Any], target: Target, primary: str, page_object: 
 
 
 def is_large(record: Mapping[str, Any]) -> bool:
-    """Whether DynamoDB cannot hold an item's text, which is ASCII: then it is found in its page object, at its line."""
+    """Return whether an item's text, which is ASCII, is too large for DynamoDB; its page object still has it."""
     return len(record["item"]) > _LARGEST_ITEM - _ROOM

@@ -1,7 +1,6 @@
-"""The names under which everything is kept: the keys of S3 objects, and of the rows of both tables.
+"""The keys of everything that is stored: S3 objects, and the rows of both tables.
 
-The templates are filled by `str.format`, and some of them by States.Format, because the Crawl machine records verdicts
-itself.
+`str.format` fills the templates. States.Format also fills some, because the Crawl machine records verdicts itself.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from typing import Any
 
 from pageturner.page_state import Place, Run, Target
 
-# Partitions of the runs table: all records of a run, by its id; a crawl's lock, and its latest complete runs, by name.
+# Partitions of the runs table: the records of a run, by run id; the lock and latest complete runs of a crawl, by name.
 RUN = "run#{}"
 LOCK = "lock#{}"
 LATEST = "latest#{}"
 # The records of a run, by target id (pages, verdicts, throttles) or by listing id (sweeps). Passes and pages are padded
-# so that they sort as numbers; page 0 is the beginning of a pass.
+# to sort as numbers; page 0 is the beginning of a pass.
 THE_RUN = "run"
 PAGE = "page#{}#{:04d}#{:08d}"
 VERDICT = "verdict#{}"
@@ -28,17 +27,17 @@ _LONGEST_SORT_KEY = 1024
 
 
 def row(partition: str, record: str) -> dict[str, Any]:
-    """The primary key of a row, as DynamoDB takes it."""
+    """The primary key of a row, in DynamoDB's format."""
     return {"pk": {"S": partition}, "sk": {"S": record}}
 
 
 def prefix(template: str) -> str:
-    """What all sort keys of a template begin with."""
+    """The common prefix of a template's sort keys."""
     return template.partition("{")[0]
 
 
 def pages_of(target_id: str) -> str:
-    """What the sort keys of all pages of a target begin with."""
+    """The common prefix of the sort keys of a target's pages."""
     return f"{prefix(PAGE)}{target_id}#"
 
 
@@ -48,7 +47,7 @@ def page_prefix(run: Run, crawl_name: str) -> str:
 
 
 def page_key(run: Run, crawl_name: str, target: Target, place: Place) -> str:
-    """The key of the object of the page that `place` fetches."""
+    """The key of the object of the page at `place`."""
     return f"{page_prefix(run, crawl_name)}{target.target_id}-{place.pass_number}-{place.page:08d}.jsonl.gz"
 
 
@@ -58,27 +57,27 @@ def targets_key(run: Run) -> str:
 
 
 def resumed_targets_key(run: Run, execution_id: str) -> str:
-    """The key of the file of the targets that an execution resumes."""
+    """The key of the file with the targets that an execution resumes."""
     return f"runs/{run.run_id}/targets-{_hash(execution_id)[:8]}.json"
 
 
 def token_key(run: Run, token: str) -> str:
-    """The key of the object that holds a token that is too long to travel."""
+    """The key of the object that holds a token too long for metadata and state."""
     return f"runs/{run.run_id}/tokens/{_hash(token)}"
 
 
 def manifest_key(run: Run) -> str:
-    """The key of the manifest: every file with its count and every target with its verdict."""
+    """The key of the manifest: every file with its counts and every target with its verdict."""
     return f"runs/{run.run_id}/manifest.json"
 
 
 def partition_key(crawl_name: str, target: Target) -> str:
-    """The partition key of the items of a target: the same for all parts of a listing, which differ from run to run."""
+    """The partition key of a target's items: the same for all parts of a listing, which differ from run to run."""
     return f"{crawl_name}#{target.listing_id}"
 
 
 def sort_key(key: str) -> str:
-    """The sort key of the item with this identity: the identity, or its hash where DynamoDB does not take it."""
+    """The sort key of an item: its identity, or a hash of it if DynamoDB does not accept it."""
     encoded = key.encode("utf-8", errors="surrogatepass")
     if 0 < len(encoded) <= _LONGEST_SORT_KEY and not any("\ud800" <= character <= "\udfff" for character in key):
         return key

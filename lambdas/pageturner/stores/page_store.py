@@ -1,8 +1,8 @@
 """The page objects in S3. They are the record of a run; everything else is a projection of them.
 
-An object holds a page's items, one JSON line each, and in its metadata what goes with them: the token that fetches the
-next page, and counts. Both are put at once, and the first writer wins: an API may answer the same token twice with
-different pages, and one answer's items with the other answer's token would lose items.
+An object holds a page's items, one JSON line each. Its metadata holds the token of the next page, and counts. One
+request puts both, and the first writer wins: an API may answer the same token twice with different pages, and the items
+of one answer with the token of the other would lose items.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pageturner.stores.keys import page_key, token_key
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# S3 takes 2 KB of user metadata for an object (User Guide, "Working with object metadata"): a longer token is put
-# first, into an object of its own.
+# S3 accepts 2 KB of user metadata per object (User Guide, "Working with object metadata"). A longer token is put first,
+# in an object of its own.
 _LONGEST_TOKEN = 1500
-# No token of boto3's TokenEncoder, which is base64, begins like this.
+# No token of boto3's TokenEncoder begins like this, because they are base64.
 _REFERENCE = "s3:"
 _FACTS = "page"
 _COMPRESSION = 6
@@ -40,10 +40,10 @@ End = Literal["complete", "limited", "repeated", "endless"]
 class Facts:
     """What is known of a page besides its items, and put with them.
 
-    `next_token` fetches the next page. At the listing's end, `end` says why it ended: "complete"; "limited" by
-    `MaxItems` (then `next_token` is boto3's resume token) or by a `StartingToken`; "repeated", the token being the one
-    that fetched this page; "endless", there being more pages than the crawl allows. `taken` counts what `MaxItems`
-    counts, `shared_keys` the items that share their key with another, `sums` has the numbers among the result keys.
+    `next_token` fetches the next page. At the end of the listing, `end` says why it ended: "complete"; "limited" by
+    `MaxItems` (then `next_token` is boto3's resume token) or by a `StartingToken`; "repeated" if the token is the one
+    that fetched this page; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
+    counts, `shared_keys` the items that share their key with another, and `sums` has the numbers among the result keys.
     """
 
     next_token: str | None
@@ -55,7 +55,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class CommittedPage:
-    """A page as its object holds it, under `key`; `bytes` is the object's size."""
+    """A page as stored under `key`; `bytes` is the size of its object."""
 
     records: list[dict[str, Any]]
     facts: Facts
@@ -79,9 +79,9 @@ class PageStore:
         records: list[dict[str, Any]],
         facts: Facts,
     ) -> CommittedPage:
-        """Put the page, and return it, or, where another invocation was first, the page that *it* put.
+        """Put the page and return it. If another invocation was first, return the page that *it* put.
 
-        Raises `SinkError` when S3 does not take it.
+        Raises `SinkError` if S3 does not accept it.
         """
         body = gzip.compress(
             "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in records).encode("ascii"),
@@ -90,8 +90,8 @@ class PageStore:
         )
         key = page_key(run, crawl_name, target, place)
         kept = replace(facts, next_token=self.keep_token(run, facts.next_token))
-        # Also a 409, ConditionalRequestConflict, is a SinkError: another invocation is putting this page right now.
-        with as_sink_error(f"s3://{self.bucket}/{key} was not written"):
+        # A 409, ConditionalRequestConflict, is a SinkError too: another invocation is putting this page right now.
+        with as_sink_error(f"could not write s3://{self.bucket}/{key}"):
             try:
                 self._s3.put_object(
                     Bucket=self.bucket,
@@ -108,8 +108,8 @@ class PageStore:
         return CommittedPage(records, kept, len(body), key)
 
     def read(self, key: str) -> CommittedPage:
-        """Return the page that lies under `key`. Raises `SinkError`."""
-        with as_sink_error(f"s3://{self.bucket}/{key} was not read"):
+        """Return the page stored under `key`. Raises `SinkError`."""
+        with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
             body = found["Body"].read()
         facts = Facts(**json.loads(found["Metadata"][_FACTS]))
@@ -117,7 +117,7 @@ class PageStore:
         return CommittedPage(records, facts, len(body), key)
 
     def keep_token(self, run: Run, token: str | None) -> str | None:
-        """Return what stands for `token` in metadata and state: itself, or a reference to an object that holds it."""
+        """Return what represents `token` in metadata and state: itself, or a reference to an object that holds it."""
         if token is None or len(token) <= _LONGEST_TOKEN:
             return token
         key = token_key(run, token)
@@ -125,7 +125,7 @@ class PageStore:
         return f"{_REFERENCE}{key}"
 
     def token(self, kept: str | None) -> str | None:
-        """Return the token that `keep_token` kept."""
+        """Return the token that `keep_token` kept as `kept`."""
         if kept is None or not kept.startswith(_REFERENCE):
             return kept
         return str(self.get_json(kept.removeprefix(_REFERENCE)))
@@ -133,33 +133,33 @@ class PageStore:
     def put_json(self, key: str, document: Any) -> None:
         """Put `document` as JSON. Raises `SinkError`."""
         body = json.dumps(document).encode()
-        with as_sink_error(f"s3://{self.bucket}/{key} was not written"):
+        with as_sink_error(f"could not write s3://{self.bucket}/{key}"):
             self._s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
 
     def get_json(self, key: str) -> Any:
         """Return the JSON document under `key`. Raises `SinkError`."""
-        with as_sink_error(f"s3://{self.bucket}/{key} was not read"):
+        with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
     def put_text(self, key: str, chunks: Iterable[str]) -> None:
-        """Put a text as it comes, which may be larger than the memory. Raises `SinkError`."""
+        """Put a text in chunks; it may be larger than memory. Raises `SinkError`."""
         with tempfile.TemporaryFile() as file:
             for chunk in chunks:
                 file.write(chunk.encode())
             file.seek(0)
-            with as_sink_error(f"s3://{self.bucket}/{key} was not written"):
+            with as_sink_error(f"could not write s3://{self.bucket}/{key}"):
                 self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, ContentType="application/json")
 
     def json_array(self, key: str) -> Iterator[Any]:
-        """Yield the elements of a JSON array that `array_text` made. Raises `SinkError`."""
-        with as_sink_error(f"s3://{self.bucket}/{key} was not read"):
+        """Yield the elements of a JSON array that `array_text` wrote. Raises `SinkError`."""
+        with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             for line in self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_lines(chunk_size=_CHUNK):
                 if line not in (b"[", b"]"):
                     yield json.loads(line.removesuffix(b","))
 
 
 def array_text(elements: Iterable[Any]) -> Iterator[str]:
-    """The JSON text of an array, an element a line, in chunks as the elements come."""
+    """Yield the JSON text of an array in chunks, one element a line."""
     yield "["
     for number, element in enumerate(elements):
         yield (",\n" if number else "\n") + json.dumps(element)

@@ -1,4 +1,4 @@
-"""Runs and locks, in the runs table: one record a run, one lock a crawl, and which run of a crawl was the latest."""
+"""Runs and locks in the runs table: one record a run, one lock a crawl, and the latest run of a crawl."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pageturner.stores.run_table import RunTable, expires_at
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is known of a run: its `execution` while it is going, and its `summary` when it has ended."""
+    """The record of a run: its `execution` while it is running, and its `summary` once it has ended."""
 
     run: Mapping[str, Any]
     crawl: Mapping[str, Any]
@@ -27,14 +27,14 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Owner:
-    """Who has a lock."""
+    """The owner of a lock."""
 
     run_id: str
     execution: str
 
 
 class RunStore:
-    """Begins, finds and ends runs, and keeps two of a crawl from going at once."""
+    """Begins, finds and ends runs, and prevents two runs of a crawl at the same time."""
 
     def __init__(self, table: RunTable) -> None:
         self._table = table
@@ -45,7 +45,7 @@ class RunStore:
         self._table.put(run, keys.THE_RUN, started_at=run.started_at, **about)
 
     def find(self, run_id: str) -> RunRecord | None:
-        """Return the record of a run, or None where there is none."""
+        """Return the record of a run, or None if there is none."""
         item = self._table.get(_run(run_id), run_id)
         if item is None:
             return None
@@ -57,31 +57,31 @@ class RunStore:
         )
 
     def resume(self, run: Run, execution_id: str) -> None:
-        """Record that a run goes on, in another execution or in one that was redriven."""
+        """Record that a run continues, in another execution or in a redriven one."""
         expression = "SET execution = :execution REMOVE summary DELETE failed_in :executions"
         values = {":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}}
         self._table.update(run, keys.THE_RUN, expression, values)
 
     def finish(self, run: Run, summary: Mapping[str, Any]) -> None:
-        """Record how a run has ended, and that its execution has nothing more to do with it."""
+        """Record the summary of a run that has ended, and clear its execution."""
         values = {":summary": {"S": json.dumps(summary)}, ":none": {"S": ""}}
         self._table.update(run, keys.THE_RUN, "SET summary = :summary, execution = :none", values)
 
     def record_failure(self, run_id: str, execution_id: str) -> bool:
-        """Record that an execution fails of its run. Returns False where it has, and has not resumed the run since."""
+        """Record that an execution fails its run. Returns False if it already has and has not resumed it since."""
         return self._table.update_if(
             "NOT contains(failed_in, :execution)",
             _run(run_id),
             "ADD failed_in :executions",
             {":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}},
-            f"the failure of {run_id}",
+            f"the failure of run {run_id}",
         )
 
     def lock(self, crawl_name: str, run: Run, execution_id: str, instead_of: Owner | None = None) -> Owner | None:
-        """Take the lock of a crawl for a run; return who has it, where another execution does.
+        """Take the lock of a crawl for a run. Returns its owner if another execution has it.
 
         Step Functions' own lists of executions are eventually consistent, and a schedule can deliver twice. The lock of
-        `instead_of`, whose execution is dead, is taken over. It ends by itself an hour after the run's deadline.
+        `instead_of`, whose execution is dead, is taken over. A lock expires an hour after the run's deadline.
         """
         until = datetime.fromisoformat(run.deadline) + timedelta(hours=1)
         values = {":mine": {"S": execution_id}, ":now": {"N": str(int(time.time()))}}
@@ -95,32 +95,32 @@ class RunStore:
             "execution": {"S": execution_id},
             "expires_at": {"N": str(int(until.timestamp()))},
         }
-        if self._table.put_if(condition, lock, values, f"the lock of {crawl_name}"):
+        if self._table.put_if(condition, lock, values, f"the lock of crawl {crawl_name}"):
             return None
-        held = self._table.get(_lock(crawl_name), f"the lock of {crawl_name}")
-        if held is None:  # given back just now
+        held = self._table.get(_lock(crawl_name), f"the lock of crawl {crawl_name}")
+        if held is None:  # released just now
             return self.lock(crawl_name, run, execution_id, instead_of)
         return Owner(held["run_id"]["S"], held["execution"]["S"])
 
     def unlock(self, crawl_name: str, execution_id: str) -> None:
-        """Give back the lock of a crawl, where this execution has it."""
+        """Release the lock of a crawl, if this execution has it."""
         mine = {":mine": {"S": execution_id}}
-        self._table.delete_if("execution = :mine", _lock(crawl_name), mine, f"the lock of {crawl_name}")
+        self._table.delete_if("execution = :mine", _lock(crawl_name), mine, f"the lock of crawl {crawl_name}")
 
     def record_latest(self, run: Run, crawl: Crawl) -> None:
-        """Record that the latest run that came to all that `crawl` lists is this one, unless there is a later one."""
+        """Record this run as the latest one that listed all that `crawl` lists, unless there is a later one."""
         started_at = {"S": run.started_at}
         about = {"run_id": {"S": run.run_id}, "started_at": started_at, "expires_at": expires_at(run)}
         self._table.put_if(
             "attribute_not_exists(pk) OR started_at < :started_at",
             {**_latest(crawl), **about},
             {":started_at": started_at},
-            f"the latest run of {crawl.name}",
+            f"the latest run of crawl {crawl.name}",
         )
 
     def latest(self, crawl: Crawl) -> str | None:
-        """The latest run that came to all that `crawl` lists, or None where there is none."""
-        found = self._table.get(_latest(crawl), f"the latest run of {crawl.name}")
+        """Return the latest run that listed all that `crawl` lists, or None if there is none."""
+        found = self._table.get(_latest(crawl), f"the latest run of crawl {crawl.name}")
         return found["run_id"]["S"] if found is not None else None
 
 

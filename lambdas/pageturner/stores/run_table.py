@@ -1,6 +1,6 @@
-"""The runs table, as the stores of runs, checkpoints and targets use it: rows of texts and numbers, in partitions.
+"""The runs table, which the stores of runs, checkpoints and targets share: rows of strings and numbers, in partitions.
 
-Every request that fails raises `SinkError`.
+Every failed request raises `SinkError`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class RunTable:
-    """Reads and writes rows. All rows of a run share its partition, and expire with it."""
+    """Reads and writes rows. All rows of a run share its partition and expire with it."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
 
     def put(self, run: Run, record: str, /, **values: Any) -> None:
-        """Put a record of a run: numbers as numbers, texts as texts, all else as JSON; None is left out."""
+        """Put a record of a run: numbers as numbers, strings as strings, all else as JSON; None is left out."""
         item = {**keys.row(keys.RUN.format(run.run_id), record), "expires_at": expires_at(run)}
         for name, value in values.items():
             if value is None:
@@ -35,12 +35,12 @@ class RunTable:
                 item[name] = {"N": str(value)}
             else:
                 item[name] = {"S": value if isinstance(value, str) else json.dumps(value)}
-        with as_sink_error(f"{record} of {run.run_id} was not recorded"):
+        with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
             self._dynamodb.put_item(TableName=self._table, Item=item)
 
     def update(self, run: Run, record: str, expression: str, values: Mapping[str, Any]) -> None:
         """Update a record of a run."""
-        with as_sink_error(f"{record} of {run.run_id} was not recorded"):
+        with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=keys.row(keys.RUN.format(run.run_id), record),
@@ -49,34 +49,34 @@ class RunTable:
             )
 
     def delete(self, run: Run, record: str) -> None:
-        """Remove a record of a run, if it is there."""
-        with as_sink_error(f"{record} of {run.run_id} was not removed"):
+        """Delete a record of a run, if it exists."""
+        with as_sink_error(f'could not delete record "{record}" of run {run.run_id} from the runs table'):
             self._dynamodb.delete_item(TableName=self._table, Key=keys.row(keys.RUN.format(run.run_id), record))
 
     def get(self, row: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
-        """Return a row, or None where there is none; `what` it is, for the message of an error."""
-        with as_sink_error(f"{what} was not read"):
+        """Return a row, or None if there is none; `what` names it in an error message."""
+        with as_sink_error(f"could not read {what} from the runs table"):
             answer = self._dynamodb.get_item(TableName=self._table, Key=row, ConsistentRead=True)
         return answer.get("Item")
 
     def records(self, run: Run, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the records of a run whose sort keys begin with `prefix`, in their order, each with its sort key."""
+        """Yield the records of a run whose sort keys begin with `prefix`, in order, each with its sort key."""
         answers = self._dynamodb.get_paginator("query").paginate(**self._beginning_with(run, prefix))
-        with as_sink_error(f"the records of {run.run_id} were not read"):
+        with as_sink_error(f"could not read the records of run {run.run_id} from the runs table"):
             for answer in answers:
                 for item in answer["Items"]:
                     yield item["sk"]["S"], item
 
     def last(self, run: Run, prefix: str) -> Mapping[str, Any] | None:
-        """Return the last of the records of a run whose sort keys begin with `prefix`, or None where there is none."""
-        with as_sink_error(f"the last record of {prefix} of {run.run_id} was not read"):
+        """Return the last record of a run whose sort key begins with `prefix`, or None if there is none."""
+        with as_sink_error(f'could not read the last "{prefix}" record of run {run.run_id} from the runs table'):
             answer = self._dynamodb.query(**self._beginning_with(run, prefix), ScanIndexForward=False, Limit=1)
         return answer["Items"][0] if answer["Items"] else None
 
     def put_if(self, condition: str, row: Mapping[str, Any], values: Mapping[str, Any], what: str) -> bool:
-        """Put a row where a condition holds; return whether it did."""
+        """Put a row if a condition holds; return whether it did."""
         return conditional_write(
-            f"{what} was not recorded",
+            f"could not write {what} to the runs table",
             self._dynamodb.put_item,
             TableName=self._table,
             Item=row,
@@ -87,9 +87,9 @@ class RunTable:
     def update_if(
         self, condition: str, row: Mapping[str, Any], expression: str, values: Mapping[str, Any], what: str
     ) -> bool:
-        """Update a row where a condition holds; return whether it did."""
+        """Update a row if a condition holds; return whether it did."""
         return conditional_write(
-            f"{what} was not recorded",
+            f"could not write {what} to the runs table",
             self._dynamodb.update_item,
             TableName=self._table,
             Key=row,
@@ -99,9 +99,9 @@ class RunTable:
         )
 
     def delete_if(self, condition: str, row: Mapping[str, Any], values: Mapping[str, Any], what: str) -> bool:
-        """Remove a row where a condition holds; return whether it did."""
+        """Delete a row if a condition holds; return whether it did."""
         return conditional_write(
-            f"{what} was not removed",
+            f"could not delete {what} from the runs table",
             self._dynamodb.delete_item,
             TableName=self._table,
             Key=row,
@@ -119,5 +119,5 @@ class RunTable:
 
 
 def expires_at(run: Run) -> dict[str, str]:
-    """When DynamoDB may forget the rows of a run, in seconds since 1970."""
+    """When DynamoDB may delete the rows of a run, in seconds since 1970."""
     return {"N": str(run.expires_at)}

@@ -1,6 +1,7 @@
-"""What the runs table has of a target besides its pages: a verdict, its throttles, the sweep of its listing.
+"""Records of targets in the runs table, besides their pages: verdicts, throttles, and sweeps of their listings.
 
-The Crawl machine itself records verdicts, of targets that cannot go on; what the last page says comes before them.
+The Crawl machine itself records the verdict of a target that cannot continue. The verdict of the last page takes
+precedence over it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from pageturner.stores.run_table import RunTable, expires_at
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """What a sweep came to: how many items were `stale`, and in the place of how many listed ones there is another.
+    """The result of a sweep: how many items were `stale`, and how many listed items were `merged` with another one.
 
-    `merged` ones were listed more than once, or on different pages under a key that is not theirs alone.
-    `kept_because` says why stale items were left alone, where they were.
+    Merged items were listed more than once, or on different pages under a key that is not unique. `kept_because` says
+    why stale items were kept, if they were.
     """
 
     stale: int = 0
@@ -33,7 +34,7 @@ class TargetRecords:
         self._table = table
 
     def verdicts(self, run: Run) -> dict[str, dict[str, str]]:
-        """The verdict records of a run by target: `verdict`, and where there is one `error` and `cause`."""
+        """Return the verdict records of a run by target: `verdict`, and `error` and `cause` if there are any."""
         return {
             record.removeprefix(keys.prefix(keys.VERDICT)): {
                 name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")
@@ -42,7 +43,7 @@ class TargetRecords:
         }
 
     def forget_verdicts(self, run: Run, target_ids: Iterable[str]) -> None:
-        """Remove the verdict records of targets that are paged again."""
+        """Delete the verdict records of targets that are paged again."""
         for target_id in target_ids:
             self._table.delete(run, keys.VERDICT.format(target_id))
 
@@ -53,20 +54,20 @@ class TargetRecords:
         self._table.update(run, keys.THROTTLES.format(target.target_id), expression, values)
 
     def throttles(self, run: Run) -> dict[str, int]:
-        """How many requests of each target were throttled, where any was."""
+        """Return the number of throttled requests of each target that has any."""
         return {
             record.removeprefix(keys.prefix(keys.THROTTLES)): int(item["throttles"]["N"])
             for record, item in self._table.records(run, keys.prefix(keys.THROTTLES))
         }
 
     def claim_sweep(self, run: Run, target: Target) -> bool:
-        """Whether it is this target that sweeps the items of its listing: the first that asks, and no other."""
+        """Return whether this target sweeps the items of its listing: only the first target that asks does."""
         row = keys.row(keys.RUN.format(run.run_id), keys.SWEEPER.format(target.listing_id))
         return self._table.put_if(
             "attribute_not_exists(pk) OR target_id = :mine",
             {**row, "expires_at": expires_at(run), "target_id": {"S": target.target_id}},
             {":mine": {"S": target.target_id}},
-            f"who sweeps {target.listing_id}",
+            f"the sweeper of {target.listing_id}",
         )
 
     def record_sweep(self, run: Run, listing_id: str, record: SweepRecord) -> None:
@@ -74,7 +75,7 @@ class TargetRecords:
         self._table.put(run, keys.SWEEP.format(listing_id), **asdict(record))
 
     def sweeps(self, run: Run) -> dict[str, SweepRecord]:
-        """What the sweep of each listing that was swept came to."""
+        """Return the sweep record of each listing that was swept."""
         return {
             record.removeprefix(keys.prefix(keys.SWEEP)): SweepRecord(
                 int(item["stale"]["N"]), int(item["merged"]["N"]), item["kept_because"]["S"]

@@ -1,1 +1,1 @@
-"""One page of a target: fetched, committed, checkpointed."""
+"""Turns one page of a target: fetch, commit, checkpoint."""

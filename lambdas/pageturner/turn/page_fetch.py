@@ -1,4 +1,4 @@
-"""One page of a target, fetched from the service: what goes wrong is one of `pageturner.errors`."""
+"""Fetches one page of a target from the service; every failure is one of `pageturner.errors`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from pageturner.paging import api, pagination, split
 
 
 def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken: int) -> pagination.Page:
-    """Call the operation once, with the token of the page (None: the first one), and return the target's page.
+    """Call the operation once and return the target's page.
 
-    `taken` is how many items were taken before it. Raises the errors of `pageturner.errors`.
+    `token` fetches the page (None: the first page). `taken` is the number of items taken before it.
+    Raises the errors of `pageturner.errors`.
     """
     model = api.operation_model(crawl.service, crawl.operation)
     definition = crawl.paginator.definition

@@ -1,8 +1,8 @@
-"""One page of a target, in the order in which nothing is lost and a repeat is harmless.
+"""Turns one page of a target, in an order that loses nothing and makes a repeat harmless.
 
-1. take the place from the state, or from the checkpoint;
+1. take the place from the state or from the checkpoint;
 2. call the operation once;
-3. commit the page: its items and its next token at once, and the first writer wins;
+3. commit the page: its items and its next token in one object; the first writer wins;
 4. project the committed items to the other sinks;
 5. move the checkpoint forward;
 6. return the next place.
@@ -27,10 +27,11 @@ from pageturner.stores.page_store import CommittedPage, End, Facts
 from pageturner.turn import page_fetch
 from pageturner.turn.records import item_json, records
 
-# A token that does not last as long as the listing takes will not last the fourth time either.
+# Tokens that have expired this often before the listing ended will expire again.
 MOST_RESTARTS = 3
-# Seconds between pages: the first after a throttle; the longest, which must fit into what Express leaves after its
-# budget; and, on the way back, by how much each page is sooner, until it no longer matters.
+# Seconds between pages: FIRST_INTERVAL after the first throttle, at most LONGEST_INTERVAL, which must fit into the time
+# that Express leaves after the loop's budget. A page without a throttle multiplies the interval by SPEED_UP; below
+# SHORTEST_INTERVAL, it becomes 0.
 FIRST_INTERVAL = 0.5
 LONGEST_INTERVAL = 20.0
 SPEED_UP = 0.95
@@ -39,9 +40,9 @@ SHORTEST_INTERVAL = 0.05
 
 @dataclass(frozen=True)
 class Turned:
-    """A page that was turned: the place after it, what was written, and how long both halves took, in milliseconds.
+    """A turned page: the place after it, what was written, and the milliseconds that fetching and writing took.
 
-    `page` is None where there was nothing left to turn, or the token is no longer taken.
+    `page` is None if there was no page left to turn, or if the service rejected the token.
     """
 
     place: Place
@@ -52,7 +53,7 @@ class Turned:
 
 @dataclass(frozen=True)
 class PageStep:
-    """Turns one page. `client` makes the client of a service in a region and an account."""
+    """Turns one page. `client` creates the client of a service in a region and an account."""
 
     client: Client
     stores: Stores
@@ -63,7 +64,7 @@ class PageStep:
         if place.next == "end":
             return self._ended(Turned(place))
         if (now := _now()) >= state.run.deadline:
-            raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}, and it is {now}")
+            raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}; it is now {now}")
         if place.next == "begin_pass":
             place = replace(place, next="page")
             self.stores.checkpoints.begin_pass(state.run, state.target, place)
@@ -72,8 +73,8 @@ class PageStep:
             token = self.stores.pages.token(place.token)
             page = page_fetch.fetch(self.client, state.crawl, state.target, token, place.taken)
         except errors.TokenInvalidError as error:
-            # Only said, not done: this may be an invocation that nobody waits for any more. The pass begins when Crawl
-            # comes back with this place.
+            # The pass does not begin here, because Crawl may have abandoned this invocation. It begins when Crawl comes
+            # back with this place.
             return Turned(_next_pass(place, error))
         fetched = time.monotonic()
         committed = self._commit(state, place, page)
@@ -91,7 +92,7 @@ class PageStep:
                 committed.bytes,
                 committed.key,
                 after,
-                # botocore takes them from the first page only.
+                # As in botocore, from the first page only.
                 item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None,
                 now,
                 round((written - began) * 1000),
@@ -122,19 +123,19 @@ class PageStep:
     def _ended(self, turned: Turned) -> Turned:
         if turned.place.verdict == "failed":
             raise errors.RepeatedTokenError(
-                f"the service returned the token that had fetched page {turned.place.pages} again; that page was kept, "
-                f"but the listing cannot go on"
+                f"page {turned.place.pages} returned the same token that fetched it; the page was kept, "
+                f"but the listing cannot continue"
             )
         return turned
 
 
 def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
-    """The beginning of the pass after the one whose token is not taken, if the target may begin again."""
+    """Return the beginning of the next pass, after the service rejected the token, if the target may restart."""
     if place.page == 1:
-        raise errors.InvalidRequestError(f"the StartingToken is not taken: {error}") from error
+        raise errors.InvalidRequestError(f"the service rejected the StartingToken: {error}") from error
     if place.pass_number > MOST_RESTARTS:
         raise errors.TooManyRestartsError(
-            f"the token of page {place.page} was not taken, after {MOST_RESTARTS} new beginnings: {error}"
+            f"the service rejected the token of page {place.page}, after {MOST_RESTARTS} restarts: {error}"
         ) from error
     return Place(pass_number=place.pass_number + 1, interval=place.interval, next="begin_pass")
 
@@ -143,7 +144,7 @@ def _end(page: pagination.Page, crawl: Crawl, place: Place) -> End | None:
     if page.resume_token is not None:
         return "limited"
     if page.next_token is None:
-        # What lies before a StartingToken was not listed.
+        # The items before a StartingToken were not listed.
         return "limited" if "StartingToken" in crawl.pagination_config else "complete"
     if page.repeated_token:
         return "repeated"
@@ -151,7 +152,7 @@ def _end(page: pagination.Page, crawl: Crawl, place: Place) -> End | None:
 
 
 def _interval(interval: float, state: PageState) -> float:
-    """How many seconds apart the pages are to be: twice as many after a throttle, and then slowly fewer again."""
+    """Return the seconds between pages: doubled after a throttle, then slowly reduced."""
     least = 1 / state.crawl.max_pages_per_second if state.crawl.max_pages_per_second else 0.0
     if state.throttled:
         return round(min(max(2 * interval, least, FIRST_INTERVAL), LONGEST_INTERVAL), 3)

@@ -1,13 +1,13 @@
 """The lines of a page object: one JSON object for each item of a page.
 
 An item is JSON text inside its line, because Athena's JSON SerDes do not reliably read a nested object into a string
-column. The text loses nothing; with the operation's model at hand it can be turned back:
+column. The text is lossless: the operation's model is enough to decode it.
 
-- timestamps are ISO 8601 in UTC, bytes are base64, sets are lists in order of their text;
-- decimals are numbers, or text where a float would round them;
-- NaN and the infinities, which JSON does not have, are the texts "NaN", "Infinity" and "-Infinity".
+- Timestamps are ISO 8601 in UTC, bytes are base64, sets are lists sorted by the JSON text of their members.
+- Decimals are numbers, or strings if a float would round them.
+- NaN and the infinities, which JSON does not have, are the strings "NaN", "Infinity" and "-Infinity".
 
-It is ASCII, so that not even a lone surrogate can break a page.
+The text is ASCII, so even a lone surrogate cannot break a page.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def _encode(value: object) -> Any:
         return _number(value)
     if isinstance(value, set | frozenset):
         return sorted(value, key=item_json)
-    raise TypeError(f"a value of type {type(value).__name__} has no JSON form")
+    raise TypeError(f"a value of type {type(value).__name__} cannot be encoded as JSON")
 
 
 def _timestamp(value: datetime) -> str:
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
         return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:  # in the first or last hours that a datetime can say
+    except OverflowError:  # in the first or last hours that datetime can represent
         return aware.isoformat()
 
 
@@ -54,15 +54,15 @@ def _number(value: Decimal) -> int | float | str:
     return float(value) if Decimal(repr(float(value))) == value else str(value)
 
 
-# One encoder for all items: json.dumps would make a new one for each.
+# One encoder for all items: json.dumps would create a new one for each.
 _ENCODER = json.JSONEncoder(default=_encode, separators=(",", ":"), allow_nan=False)
 
 
 def item_json(item: Any) -> str:
-    """The JSON text of an item. Raises `TypeError` for a type that no API response has."""
+    """Return the JSON text of an item. Raises `TypeError` for a type that no API response has."""
     try:
         return _ENCODER.encode(item)
-    except ValueError:  # NaN or an infinity: rare enough to look for it only now
+    except ValueError:  # NaN or an infinity: so rare that only this path checks for it
         return _ENCODER.encode(_without_nan(item))
 
 
@@ -77,7 +77,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def item_key(item: Any, text: str, key: str | None) -> str:
-    """An item's identity: what `key` (JMESPath) finds in it, or else a hash of its JSON text."""
+    """Return an item's identity: what `key` (JMESPath) finds in it, or a hash of its JSON text."""
     found = find("key", key, item) if key else None
     if found is None or found in ("", [], {}):
         return f"sha256:{_hash(text)}"
@@ -91,10 +91,10 @@ def records(
     keys: Mapping[str, str | None],
     fetched_at: str,
 ) -> tuple[list[dict[str, Any]], int]:
-    """Return the record of each item of a page, and how many of them share their key with another one.
+    """Return the records of a page's items, and how many of them share their key with another one.
 
-    `items` come with their result key, and `keys` has the identity's expression for each. Items that share a key keep
-    theirs apart by a hash of the item, all of them, so that their order on the page does not matter. `fetched_at` is
+    `items` are pairs of result key and item; `keys` has the identity expression of each result key. Every item that
+    shares its key gets a hash of the item appended to it, so the order on the page does not matter. `fetched_at` is
     ISO 8601 in UTC.
     """
     made: list[dict[str, Any]] = []

@@ -36,20 +36,20 @@ FOUND = [
     ("dynamodb", "list_tables", "TableNames[?starts_with(@, 's')]"),
 ]
 NOTHING = [
-    ("s3", "list_objects_v2", "Contenst", 'there is no Contenst; did you mean "Contents"?'),
-    ("s3", "list_objects_v2", "Contents.Key", "a list has no Key; [].Key is that of each of its elements"),
-    ("s3", "list_objects_v2", "Contents[].Kye", 'there is no Kye; did you mean "Key"?'),
-    ("s3", "list_objects_v2", "Contents[].Key.Name", "a string has no Name"),
-    ("s3", "list_objects_v2", "Contents[?Sise > `0`]", 'there is no Sise; did you mean "Size"?'),
-    ("s3", "list_objects_v2", "Contents[0].Owner[].ID", "a structure is no list"),
-    ("s3", "list_objects_v2", "Contents[0].Size[0]", "a long is no list"),
-    ("s3", "list_objects_v2", "Contents[*].Owner.Id | [0]", 'there is no Id; did you mean "ID"?'),
-    ("ec2", "describe_instances", "Reservations[].Instances.InstanceId", "a list has no InstanceId"),
+    ("s3", "list_objects_v2", "Contenst", 'there is no member Contenst; did you mean "Contents"?'),
+    ("s3", "list_objects_v2", "Contents.Key", "a list has no member Key; use [].Key for each of its elements"),
+    ("s3", "list_objects_v2", "Contents[].Kye", 'there is no member Kye; did you mean "Key"?'),
+    ("s3", "list_objects_v2", "Contents[].Key.Name", "a string has no member Name"),
+    ("s3", "list_objects_v2", "Contents[?Sise > `0`]", 'there is no member Sise; did you mean "Size"?'),
+    ("s3", "list_objects_v2", "Contents[0].Owner[].ID", "a structure is not a list"),
+    ("s3", "list_objects_v2", "Contents[0].Size[0]", "a long is not a list"),
+    ("s3", "list_objects_v2", "Contents[*].Owner.Id | [0]", 'there is no member Id; did you mean "ID"?'),
+    ("ec2", "describe_instances", "Reservations[].Instances.InstanceId", "a list has no member InstanceId"),
     ("ec2", "describe_instances", "Reservations[].Instance[].InstanceId", 'did you mean "Instances"?'),
-    ("s3", "list_objects_v2", "Name1 || Name2", 'there is no Name1; did you mean "Name"?'),
-    ("s3", "list_objects_v2", "Contents[].not_null(Kye)", "there is no Kye"),
-    ("dynamodb", "list_tables", "TableNames[].Name", "a string has no Name"),
-    ("dynamodb", "scan", "Items[].service.X", "there is no X"),
+    ("s3", "list_objects_v2", "Name1 || Name2", 'there is no member Name1; did you mean "Name"?'),
+    ("s3", "list_objects_v2", "Contents[].not_null(Kye)", "there is no member Kye"),
+    ("dynamodb", "list_tables", "TableNames[].Name", "a string has no member Name"),
+    ("dynamodb", "scan", "Items[].service.X", "there is no member X"),
 ]
 
 

@@ -102,7 +102,9 @@ def test_an_account_that_does_not_tell_its_regions_has_all_of_them(
         machines.plan(asked, "execution-2")
     own = clients.client("ec2", "us-east-1")
     monkeypatch.setattr(own, "describe_regions", answers("UnauthorizedOperation"))
-    with pytest.raises(InvalidCrawlError, match="regions: those that are enabled cannot be read; list them instead"):
+    with pytest.raises(
+        InvalidCrawlError, match="regions: the enabled regions cannot be read; list the regions instead"
+    ):
         machines.plan({**VPCS, "regions": ["all"]}, "execution-3")
 
 
@@ -224,7 +226,7 @@ def test_the_items_of_another_crawl_are_targets(aws: Aws, machines: Machines) ->
 def test_a_run_of_less_is_not_a_run_to_go_by(aws: Aws, machines: Machines) -> None:
     make_buckets(3)
     machines.catalogue = {"buckets": BUCKETS, "objects": OBJECTS_OF_ALL}
-    message = r'there is no complete run of buckets as the catalogue has it; start one first: {"crawl": "buckets"}'
+    message = r'there is no complete run of buckets as the catalogue defines it; start one first: {"crawl": "buckets"}'
     with pytest.raises(InvalidCrawlError, match=message):
         machines.plan({"crawl": "objects"})
     machines.run(aws, {"crawl": "buckets", "pagination_config": {"MaxItems": 1}})
@@ -296,7 +298,10 @@ def test_items_give_parameters_regions_and_what_their_own_target_had(aws: Aws, m
     [
         ("item.Nme", r'for_each\.parameters\.Bucket: "item\.Nme" finds nothing in {"item"'),
         ("join('', item.Nme)", r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'),
-        ("length(item.Name)", r"for_each gives s3 list_objects_v2 .* Invalid type for parameter Buck"),
+        (
+            "length(item.Name)",
+            r"for_each: invalid parameters for s3 list_objects_v2, .* Invalid type for parameter Buck",
+        ),
     ],
 )
 def test_an_expression_that_gives_no_parameters_is_an_error(
@@ -544,7 +549,10 @@ def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
     assert len(json.dumps(report)) < 100_000
 
 
-@pytest.mark.parametrize(("value", "said"), [("yes", 'input.dry_run: "yes" must be true or false'), (1, "dry_run: 1")])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("yes", 'input.dry_run: invalid value "yes"; must be true or false'), (1, "dry_run: invalid value 1")],
+)
 def test_a_dry_run_is_true_or_false(machines: Machines, value: object, said: str) -> None:
     with pytest.raises(InvalidCrawlError, match=said):
         machines.plan({**VPCS, "dry_run": value})

@@ -178,7 +178,7 @@ def test_a_listing_that_never_ends_is_ended_with_a_verdict_of_its_own(
     answers(monkeypatch, "iam", "list_roles", pages)
     summary = machines.run(aws, {"service": "iam", "operation": "list_roles", "max_pages": 5})
     assert (summary["outcome"], summary["targets"], summary["pages"]) == ("failed", {"endless": 1}, 5)
-    assert "it has more than max_pages (5) pages" in summary["message"]
+    assert "the listing has more than max_pages (5) pages" in summary["message"]
 
 
 def test_a_listing_of_exactly_as_many_pages_as_allowed_is_complete(

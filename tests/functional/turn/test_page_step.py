@@ -239,7 +239,9 @@ def test_the_same_token_twice_is_an_error_after_its_page_was_kept(
 
     monkeypatch.setattr(client, "list_objects_v2", same_token)
     for again in (place, FROM_CHECKPOINT):
-        with pytest.raises(RepeatedTokenError, match="the token that had fetched page 2 again; that page was kept"):
+        with pytest.raises(
+            RepeatedTokenError, match="page 2 returned the same token that fetched it; the page was kept"
+        ):
             machines.fetch(planned, target, again)
     assert keys_in_s3(aws) == KEYS[:20]
 
@@ -293,7 +295,7 @@ def test_a_table_that_takes_nothing_is_left_to_the_state_machine(
 ) -> None:
     client = clients.client("dynamodb")
     monkeypatch.setattr(client, "batch_write_item", _unprocessed(client, iter([3, 0])))
-    with pytest.raises(SinkError, match="took none of a batch of 7 items"):
+    with pytest.raises(SinkError, match="accepted none of a batch of 7 items"):
         machines.fetch(planned, target, FROM_CHECKPOINT)
 
 

@@ -55,131 +55,172 @@ def test_input_needs_no_catalogue() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"servce": "s3"}, 'crawls.c.servce: is not a key of a crawl; did you mean "service"?'),
-        ({"service": None}, 'crawls.c.service: is missing; it must be the name that boto3 uses, like "s3"'),
-        ({"service": 3}, 'crawls.c.service: 3 must be the name that boto3 uses, like "s3"'),
+        ({"servce": "s3"}, 'crawls.c.servce: unknown key; did you mean "service"?'),
+        ({"service": None}, 'crawls.c.service: missing required key; must be a boto3 service name, like "s3"'),
+        ({"service": 3}, 'crawls.c.service: invalid value 3; must be a boto3 service name, like "s3"'),
         ({"service": "s33"}, 'crawls.c.service: boto3 has no service "s33"; did you mean "s3"?'),
         ({"operation": "ListObjectsV2"}, 's3 has no operation "ListObjectsV2"; did you mean "list_objects_v2"?'),
         (
             {"operation": "get_object", "parameters": {"Bucket": "b", "Key": "k"}},
-            "crawls.c: botocore has no paginator for s3 get_object, and how it pages cannot be inferred: it has no "
-            "parameter that looks like a token; state input_token, output_token, result_key in the crawl",
+            "crawls.c: botocore has no paginator for s3 get_object, and none can be inferred: no parameter looks like "
+            "a token; set input_token, output_token, result_key in the crawl",
         ),
         (
             {"service": "ce", "operation": "get_cost_categories"}
             | {"parameters": {"TimePeriod": {"Start": "2026-01-01", "End": "2026-02-01"}}},
-            "its output has 2 lists (CostCategoryNames, CostCategoryValues), not one; state result_key in the crawl",
+            "its output has 2 lists (CostCategoryNames, CostCategoryValues), not one; set result_key in the crawl",
         ),
         (
             {"service": "logs", "operation": "get_log_events", "parameters": {"logStreamName": "s"}},
-            "crawls.c.operation: logs get_log_events never ends: at its end it returns the token that it was given",
+            "crawls.c.operation: logs get_log_events never ends: at the end, it returns the same token again",
         ),
         ({"input_token": "Continuation"}, 'input_token: "Continuation" is not a parameter of the operation; did you'),
-        ({"input_token": []}, "crawls.c.input_token: [] must be a name or a list of names"),
-        ({"limit_key": ["a"]}, 'crawls.c.limit_key: ["a"] must be a name'),
-        ({"result_key": "Contents["}, 'crawls.c.result_key: "Contents[" is not JMESPath'),
+        (
+            {"input_token": []},
+            "crawls.c.input_token: invalid value []; must be a parameter name or a list of parameter names",
+        ),
+        ({"limit_key": ["a"]}, 'crawls.c.limit_key: invalid value ["a"]; must be a parameter name'),
+        ({"result_key": "Contents["}, 'crawls.c.result_key: "Contents[" is not valid JMESPath'),
         (
             {"output_token": "NextToken"},
-            'crawls.c.output_token: "NextToken" finds nothing: there is no NextToken; did you mean "NextContinuation',
+            'crawls.c.output_token: "NextToken" finds nothing: there is no member NextToken; '
+            'did you mean "NextContinuation',
         ),
-        ({"result_key": "Contents.Key"}, "Key; [].Key is that of each of its elements"),
-        ({"more_results": "Truncated"}, 'crawls.c.more_results: "Truncated" finds nothing: there is no Truncated; did'),
-        ({"output_token": ["A", "B"], "input_token": "Prefix"}, "there must be one for each input_token"),
-        ({"max_pages_per_second": 0}, "max_pages_per_second: 0 must be a number from 0.05 to 1000"),
-        ({"max_concurrency": 0}, "max_concurrency: 0 must be a whole number from 1 to 10000"),
-        ({"deadline_hours": "1"}, 'deadline_hours: "1" must be a number from 0.001 to 8760'),
-        ({"overlap": "yes"}, 'overlap: "yes" must be one of: refuse, allow'),
-        ({"stale_items": "drop"}, 'stale_items: "drop" must be one of: remove, mark, keep'),
-        ({"tolerate": ["broken"]}, 'tolerate: ["broken"] must be a list of any of: complete, limited, denied'),
-        ({"ignore_errors": "NoSuchBucket"}, 'ignore_errors: "NoSuchBucket" must be a list of error codes'),
-        ({"allow_empty": 1}, "allow_empty: 1 must be true or false"),
-        ({"max_pages": 0}, "crawls.c.max_pages: 0 must be a whole number from 1"),
+        ({"result_key": "Contents.Key"}, "Key; use [].Key for each of its elements"),
+        (
+            {"more_results": "Truncated"},
+            'crawls.c.more_results: "Truncated" finds nothing: there is no member Truncated; did',
+        ),
+        ({"output_token": ["A", "B"], "input_token": "Prefix"}, "must have one entry for each input_token"),
+        ({"max_pages_per_second": 0}, "max_pages_per_second: invalid value 0; must be a number from 0.05 to 1000"),
+        ({"max_concurrency": 0}, "max_concurrency: invalid value 0; must be an integer from 1 to 10000"),
+        ({"deadline_hours": "1"}, 'deadline_hours: invalid value "1"; must be a number from 0.001 to 8760'),
+        ({"overlap": "yes"}, 'overlap: invalid value "yes"; must be one of: refuse, allow'),
+        ({"stale_items": "drop"}, 'stale_items: invalid value "drop"; must be one of: remove, mark, keep'),
+        (
+            {"tolerate": ["broken"]},
+            'tolerate: invalid value ["broken"]; must be a list of any of: complete, limited, denied',
+        ),
+        (
+            {"ignore_errors": "NoSuchBucket"},
+            'ignore_errors: invalid value "NoSuchBucket"; must be a list of error codes',
+        ),
+        ({"allow_empty": 1}, "allow_empty: invalid value 1; must be true or false"),
+        ({"max_pages": 0}, "crawls.c.max_pages: invalid value 0; must be a positive integer"),
         (
             {"pagination_config": {"StartingToken": "eyJ2IjogMX0="}},
-            "StartingToken: it belongs to another operation; a token of this one holds ContinuationToken",
+            "StartingToken: the token belongs to another operation; a token of this one contains ContinuationToken",
         ),
         (
             {"pagination_config": {"StartingToken": "x"}, "regions": ["us-east-1", "us-east-2"]},
-            "pagination_config.StartingToken: it goes on with one listing, and regions makes several; leave out one",
+            "pagination_config.StartingToken: it continues one listing, but regions makes several; "
+            "remove one of the two",
         ),
         (
             {"pagination_config": {"StartingToken": "x"}, "accounts": "organization"},
-            "StartingToken: it goes on with one listing, and accounts makes several",
+            "StartingToken: it continues one listing, but accounts makes several",
         ),
         (
             {"pagination_config": {"StartingToken": "x"}, "for_each": {"list": [{"Prefix": "a"}]}},
-            "StartingToken: it goes on with one listing, and for_each makes several",
+            "StartingToken: it continues one listing, but for_each makes several",
         ),
         (
             {"service": "apigateway", "operation": "get_usage", "pagination_config": {"MaxItems": 5}}
             | {"parameters": {"usagePlanId": "u", "startDate": "2026-01-01", "endDate": "2026-01-02"}},
-            "MaxItems: it counts the elements of a list, and items is a map; leave it out",
+            "MaxItems: it counts the elements of a list, but items is a map; remove it",
         ),
-        ({"parameters": []}, "crawls.c.parameters: [] must be an object of the operation's parameters"),
+        (
+            {"parameters": []},
+            "crawls.c.parameters: invalid value []; must be an object with the operation's parameters",
+        ),
         (
             {"parameters": {"bucket": "b"}},
             'parameters.bucket: s3 list_objects_v2 has no such parameter; did you mean "Bucket"?',
         ),
         ({"parameters": {}}, 'crawls.c.parameters: Missing required parameter in input: "Bucket"'),
         ({"parameters": {"Bucket": 3}}, "crawls.c.parameters: Invalid type for parameter Bucket, value: 3"),
-        ({"pagination_config": 5}, "crawls.c.pagination_config: 5 must be an object with any of MaxItems, PageSize"),
+        (
+            {"pagination_config": 5},
+            "crawls.c.pagination_config: invalid value 5; must be an object with any of MaxItems, PageSize",
+        ),
         (
             {"pagination_config": {"maxItems": 5}},
-            'pagination_config.maxItems: is not a key of it; did you mean "MaxItems"?',
+            'pagination_config.maxItems: unknown key; did you mean "MaxItems"?',
         ),
-        ({"pagination_config": {"MaxItems": "many"}}, 'MaxItems: "many" must be a whole number from 1'),
-        ({"pagination_config": {"MaxItems": 0}}, "MaxItems: 0 must be a whole number from 1"),
-        ({"pagination_config": {"MaxItems": True}}, "MaxItems: true must be a whole number from 1"),
-        ({"pagination_config": {"StartingToken": ""}}, 'StartingToken: "" must be a token'),
-        ({"search": "Contents[?"}, 'crawls.c.search: "Contents[?" is not JMESPath at character 11'),
-        ({"search": "Contenst[]"}, 'crawls.c.search: "Contenst[]" finds nothing: there is no Contenst; did you mean'),
-        ({"search": "Contents[?Sise > `5`]"}, 'there is no Sise; did you mean "Size"?'),
-        ({"key": "Kye"}, 'crawls.c.key: "Kye" finds nothing: there is no Kye; did you mean "Key"?'),
-        ({"key": "Key", "search": "Contents[].Owner"}, 'crawls.c.key: "Key" finds nothing: there is no Key; it can be'),
-        ({"key": "Contents[].Key"}, 'crawls.c.key: "Contents[].Key" finds nothing: there is no Contents; it can be'),
-        ({"key": ["Key"]}, 'crawls.c.key: ["Key"] must be a JMESPath expression'),
-        ({"regions": "us-east-1"}, 'crawls.c.regions: "us-east-1" must be a list of regions'),
-        ({"regions": ["us-east"]}, 'crawls.c.regions: ["us-east"] must be a list of regions'),
-        ({"regions": ["us-east-1", "us-east-1"]}, 'crawls.c.regions: ["us-east-1", "us-east-1"] has one of them twice'),
-        ({"sinks": ["postgres"]}, 'crawls.c.sinks: ["postgres"] must be a list of any of: dynamodb'),
-        ({"schedule": "daily"}, 'crawls.c.schedule: "daily" must be like "rate(6 hours)"'),
-        ({"schedule": "rate(0 days)"}, 'crawls.c.schedule: "rate(0 days)" must be like'),
-        ({"schedule": "cron(0 3 * * *)"}, 'crawls.c.schedule: "cron(0 3 * * *)" must be like'),
+        ({"pagination_config": {"MaxItems": "many"}}, 'MaxItems: invalid value "many"; must be a positive integer'),
+        ({"pagination_config": {"MaxItems": 0}}, "MaxItems: invalid value 0; must be a positive integer"),
+        ({"pagination_config": {"MaxItems": True}}, "MaxItems: invalid value true; must be a positive integer"),
+        ({"pagination_config": {"StartingToken": ""}}, 'StartingToken: invalid value ""; must be a token'),
+        ({"search": "Contents[?"}, 'crawls.c.search: "Contents[?" is not valid JMESPath at character 11'),
+        (
+            {"search": "Contenst[]"},
+            'crawls.c.search: "Contenst[]" finds nothing: there is no member Contenst; did you mean',
+        ),
+        ({"search": "Contents[?Sise > `5`]"}, 'there is no member Sise; did you mean "Size"?'),
+        ({"key": "Kye"}, 'crawls.c.key: "Kye" finds nothing: there is no member Kye; did you mean "Key"?'),
+        (
+            {"key": "Key", "search": "Contents[].Owner"},
+            'crawls.c.key: "Key" finds nothing: there is no member Key; valid names',
+        ),
+        (
+            {"key": "Contents[].Key"},
+            'crawls.c.key: "Contents[].Key" finds nothing: there is no member Contents; valid names',
+        ),
+        ({"key": ["Key"]}, 'crawls.c.key: invalid value ["Key"]; must be a JMESPath expression'),
+        ({"regions": "us-east-1"}, 'crawls.c.regions: invalid value "us-east-1"; must be a list of regions'),
+        ({"regions": ["us-east"]}, 'crawls.c.regions: invalid value ["us-east"]; must be a list of regions'),
+        ({"regions": ["us-east-1", "us-east-1"]}, 'crawls.c.regions: duplicate value in ["us-east-1", "us-east-1"]'),
+        ({"sinks": ["postgres"]}, 'crawls.c.sinks: invalid value ["postgres"]; must be a list of any of: dynamodb'),
+        ({"schedule": "daily"}, 'crawls.c.schedule: invalid value "daily"; must be like "rate(6 hours)"'),
+        ({"schedule": "rate(0 days)"}, 'crawls.c.schedule: invalid value "rate(0 days)"; must be like'),
+        ({"schedule": "cron(0 3 * * *)"}, 'crawls.c.schedule: invalid value "cron(0 3 * * *)"; must be like'),
         ({"timezone": "Europe/Berln"}, '"Europe/Berln" is not a time zone; did you mean "Europe/Berlin"?'),
-        ({"enabled": "no"}, 'crawls.c.enabled: "no" must be true or false'),
-        ({"accounts": ["12345"]}, 'crawls.c.accounts: ["12345"] must be a list of account numbers of 12 digits, in'),
-        ({"accounts": [111111111111]}, "crawls.c.accounts: [111111111111] must be a list of account numbers of 12"),
-        ({"accounts": "all"}, 'accounts: "all" must be a list of account numbers of 12 digits, in quotes'),
-        ({"accounts": []}, "crawls.c.accounts: [] must be a list of account numbers"),
-        ({"organizational_units": ["ou-abcd-11112222"]}, 'organizational_units: it goes with "accounts: organization"'),
-        ({"organizational_units": ["prod"]}, 'organizational_units: ["prod"] must be a list of organizational units'),
-        ({"regions": ["all", "eu-west-1"]}, 'regions: ["all", "eu-west-1"] must be ["all"] and nothing else'),
+        ({"enabled": "no"}, 'crawls.c.enabled: invalid value "no"; must be true or false'),
+        (
+            {"accounts": ["12345"]},
+            'crawls.c.accounts: invalid value ["12345"]; must be a list of 12-digit account IDs, in',
+        ),
+        (
+            {"accounts": [111111111111]},
+            "crawls.c.accounts: invalid value [111111111111]; must be a list of 12-digit account",
+        ),
+        ({"accounts": "all"}, 'accounts: invalid value "all"; must be a list of 12-digit account IDs, in quotes'),
+        ({"accounts": []}, "crawls.c.accounts: invalid value []; must be a list of 12-digit account IDs"),
+        ({"organizational_units": ["ou-abcd-11112222"]}, 'organizational_units: requires "accounts: organization"'),
+        (
+            {"organizational_units": ["prod"]},
+            'organizational_units: invalid value ["prod"]; must be a list of organizational unit IDs',
+        ),
+        ({"regions": ["all", "eu-west-1"]}, 'regions: invalid value ["all", "eu-west-1"]; must be ["all"] alone'),
         (
             {"service": "bedrock-agent", "operation": "list_agents", "regions": ["all"]} | PLAIN,
-            "crawls.c.regions: botocore does not say in which regions bedrock-agent exists; list them",
+            "crawls.c.regions: botocore does not know the regions of bedrock-agent; list them",
         ),
-        ({"split": 1}, "crawls.c.split: 1 must be a whole number from 2 to 1000"),
+        ({"split": 1}, "crawls.c.split: invalid value 1; must be an integer from 2 to 1000"),
         (
             {"service": "iam", "operation": "list_roles", "split": 4} | PLAIN,
-            "split: no way is known to split iam list_roles; leave it out (ways are known for cloudtrail lookup_events",
+            "split: iam list_roles cannot be split; remove split (supported: cloudtrail lookup_events",
         ),
-        ({"split": 4, "pagination_config": {"MaxItems": 5}}, "split: MaxItems is about one listing, not its parts"),
+        (
+            {"split": 4, "pagination_config": {"MaxItems": 5}},
+            "split: MaxItems applies to a whole listing, not to a part",
+        ),
         (
             {"split": 4, "parameters": {"Bucket": "b", "Delimiter": "/"}},
-            "split: it does not go with the parameter Delimiter; leave out one of them",
+            "split: split cannot be combined with the parameter Delimiter; remove one of the two",
         ),
         (
             {"split": 4, "parameters": {"Bucket": "b", "EncodingType": "url"}},
-            "split: it does not go with the parameter EncodingType; leave out one of them",
+            "split: split cannot be combined with the parameter EncodingType; remove one of the two",
         ),
         (
             {"split": 4, "parameters": {"Bucket": "b--use1-az4--x-s3"}},
-            "the keys of a directory bucket come in no order",
+            "a directory bucket does not list its keys in order",
         ),
         (
             {"service": "logs", "operation": "filter_log_events", "split": 4}
             | {**PLAIN, "parameters": {"logGroupName": "g", "startTime": 1}},
-            "split: windows of time need the parameters startTime and endTime; give endTime",
+            "split: time windows require the parameters startTime and endTime; add endTime",
         ),
         (
             {"service": "cloudtrail", "operation": "lookup_events", "split": 4}
@@ -188,17 +229,18 @@ def test_input_needs_no_catalogue() -> None:
         ),
         (
             {"for_each": []},
-            'for_each: [] must be one of {"crawl": "a-name", "parameters": {"Parameter": "item.Member"}}',
+            "for_each: invalid value []; must be one of "
+            '{"crawl": "a-name", "parameters": {"Parameter": "item.Member"}}',
         ),
-        ({"for_each": {"crawl": "buckets"}}, 'for_each: {"crawl": "buckets"} must be one of'),
-        ({"for_each": {"list": []}}, 'for_each: {"list": []} must be one of'),
+        ({"for_each": {"crawl": "buckets"}}, 'for_each: invalid value {"crawl": "buckets"}; must be one of'),
+        ({"for_each": {"list": []}}, 'for_each: invalid value {"list": []}; must be one of'),
         (
             {"for_each": {"list": [{"Prefix": "a"}, {"prefix": "b"}]}},
-            'for_each, the parameters no. 2, {"prefix": "b"}: prefix: s3 list_objects_v2 has no such parameter; did',
+            'for_each, entry 2, {"prefix": "b"}: prefix: s3 list_objects_v2 has no such parameter; did',
         ),
         (
             {"parameters": None, "for_each": {"matrix": {"Prefix": ["a", "b"]}}},
-            'for_each, the parameters no. 1, {"Prefix": "a"}: Missing required parameter in input: "Bucket"',
+            'for_each, entry 1, {"Prefix": "a"}: Missing required parameter in input: "Bucket"',
         ),
         (
             {"for_each": {"crawl": "buckets", "parameters": {"Bukket": "item.Name"}}},
@@ -206,23 +248,23 @@ def test_input_needs_no_catalogue() -> None:
         ),
         (
             {"for_each": {"crawl": "buckets", "parameters": {"Bucket": "item.Name"}}},
-            "for_each.parameters.Bucket: it is given in parameters too; leave out one of them",
+            "for_each.parameters.Bucket: also set in parameters; remove one of the two",
         ),
         (
             {"for_each": {"crawl": "buckets", "parameters": {"Prefix": "item["}}},
-            'for_each.parameters.Prefix: "item[" is not JMESPath',
+            'for_each.parameters.Prefix: "item[" is not valid JMESPath',
         ),
         (
             {"for_each": {"crawl": "buckets", "parameters": {"Prefix": "key"}, "region": "!"}},
-            'for_each.region: "!" is not JMESPath',
+            'for_each.region: "!" is not valid JMESPath',
         ),
         (
             {"for_each": {"crawl": "buckets", "parameters": {"Prefix": "key"}}, "regions": ["us-east-1"]},
-            "for_each: the items of buckets say the regions; leave out either regions or for_each",
+            "for_each: the items of buckets determine the regions; remove either regions or for_each",
         ),
         (
             {"parameters": None, "for_each": {"crawl": "buckets", "parameters": {"Prefix": "key"}}},
-            "for_each.parameters: s3 list_objects_v2 needs Bucket, which neither it nor parameters gives",
+            "for_each.parameters: s3 list_objects_v2 requires Bucket; add it here or to parameters",
         ),
         (
             {"for_each": {"crawl": "bukets", "parameters": {"Delimiter": "key"}}},
@@ -230,7 +272,7 @@ def test_input_needs_no_catalogue() -> None:
         ),
         (
             {"for_each": {"crawl": "c", "parameters": {"Delimiter": "key"}}},
-            "crawls.c.for_each.crawl: it comes back to itself: c → c",
+            "crawls.c.for_each.crawl: circular reference: c → c",
         ),
     ],
 )
@@ -244,17 +286,15 @@ def test_a_chain_of_crawls_ends() -> None:
     def of(source: str) -> dict[str, Any]:
         return {**OBJECTS, "for_each": {"crawl": source, "parameters": {"Delimiter": "key"}}}
 
-    with pytest.raises(InvalidCrawlError, match=r"crawls\.a\.for_each\.crawl: it comes back to itself: a → b → c → a"):
+    with pytest.raises(InvalidCrawlError, match=r"crawls\.a\.for_each\.crawl: circular reference: a → b → c → a"):
         parse_catalogue({"crawls": {"a": of("b"), "b": of("c"), "c": of("a")}})
-    with pytest.raises(InvalidCrawlError, match=r'a\.for_each\.crawl: "d", of c, is not in the catalogue'):
+    with pytest.raises(InvalidCrawlError, match=r'a\.for_each\.crawl: "d" \(named in c\) is not in the catalogue'):
         parse_catalogue({"crawls": {"a": of("b"), "b": of("c"), "c": of("d")}})
 
 
 def test_a_page_size_that_the_api_does_not_take() -> None:
     entry = {"service": "cloudwatch", "operation": "list_metrics", "pagination_config": {"PageSize": 5}}
-    with pytest.raises(
-        InvalidCrawlError, match="PageSize: cloudwatch list_metrics has no parameter that sets the size"
-    ):
+    with pytest.raises(InvalidCrawlError, match="PageSize: cloudwatch list_metrics has no parameter for the page size"):
         parse_catalogue({"crawls": {"c": entry}})
 
 
@@ -262,13 +302,13 @@ def test_a_page_size_that_the_api_does_not_take() -> None:
     "document", [None, [], {}, {"crawls": []}, {"crawls": {}, "more": 1}, {"crawl": {"a": OBJECTS}}, "crawls"]
 )
 def test_what_is_no_catalogue(document: object) -> None:
-    with pytest.raises(InvalidCrawlError, match='the catalogue has one key at the top, "crawls"'):
+    with pytest.raises(InvalidCrawlError, match='the catalogue must have exactly one top-level key, "crawls"'):
         parse_catalogue(document)
 
 
 @pytest.mark.parametrize("name", ["", "a" * 49, "a/b", "-a", "a b", "ü", 3, "adhoc-mine"])
 def test_a_name_must_fit_where_it_is_used(name: object) -> None:
-    with pytest.raises(InvalidCrawlError, match=r"1 to 48 letters|are for crawls from the console"):
+    with pytest.raises(InvalidCrawlError, match=r"1 to 48 letters|are reserved for crawls from the console"):
         parse_catalogue({"crawls": {name: OBJECTS}})
 
 
@@ -288,14 +328,18 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     ("document", "said"),
     [
         ({"crawl": "s3-objets"}, 'input.crawl: "s3-objets" is not in the catalogue; did you mean "s3-objects"?'),
-        ({"crawl": "zzz"}, 'input.crawl: "zzz" is not in the catalogue; it can be: s3-objects'),
-        ({"crawl": "s3-objects", "pagination": {}}, 'input.pagination: is not a key of a crawl; did you mean "pag'),
-        ({"crawl": "s3-objects", "schedule": "rate(1 day)"}, "input.schedule: is not a key of a crawl"),
+        ({"crawl": "zzz"}, 'input.crawl: "zzz" is not in the catalogue; valid names: s3-objects'),
+        ({"crawl": "s3-objects", "pagination": {}}, 'input.pagination: unknown key; did you mean "pag'),
+        ({"crawl": "s3-objects", "schedule": "rate(1 day)"}, "input.schedule: unknown key"),
         ({"crawl": "s3-objects", "parameters": {"Bucket": 1}}, "input.parameters: Invalid type for parameter Bucket"),
-        ({}, 'the input {} names no crawl; give {"crawl": "a-name"} with a name of the catalogue (s3-objects)'),
+        (
+            {},
+            'the input {} names no crawl; use {"crawl": "a-name"} with a name from the catalogue '
+            "(available: s3-objects)",
+        ),
         ([], 'the input is []; it must be a JSON object like {"crawl": "a-name"}'),
         ({"crawl": ["s3-objects"]}, 'input.crawl: ["s3-objects"] is not in the catalogue'),
-        ({"service": "s3"}, "input.operation: is missing"),
+        ({"service": "s3"}, "input.operation: missing required key"),
     ],
 )
 def test_a_wrong_input_is_told_what_is_wrong_and_what_would_be_right(document: object, said: str) -> None:
