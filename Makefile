@@ -1,5 +1,6 @@
-# Everything sets itself up: .venv (this project), .venv-ministack (the emulator, which pins its own botocore) and
-# node_modules (the CDK CLI). Nothing is installed outside this folder.
+# Everything sets itself up in this folder: .venv (the project), .venv-ministack (the emulator, which pins its own
+# botocore) and node_modules (the CDK CLI). `make clean` removes them. pip, npm and jsii keep their usual download caches
+# in your home folder.
 
 PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -11,37 +12,65 @@ RUN := .venv/bin/.run-stamp
 DEV := .venv/bin/.dev-stamp
 EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
+STEP = @$(PYTHON) -m local.step
 
-.PHONY: demo local test check format bench deploy clean
+.PHONY: help demo local test check format bench bootstrap deploy reader reader-template destroy synth app clean
 
-demo: $(CLI) $(RUN) $(EMULATOR) ## deploy to an emulator on this machine, and watch three crawls
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(CLI) $(RUN) $(EMULATOR) ## deploy to an emulator on this machine, and watch crawls
 	@.venv/bin/python -m local.demo
 
 local: $(CLI) $(RUN) $(EMULATOR) ## the same, and keep it running until Ctrl-C
 	@.venv/bin/python -m local.demo --keep
 
-test: $(CLI) $(DEV) $(EMULATOR) ## all tests
+test: $(CLI) $(DEV) $(EMULATOR) ## run all tests
 	@# pytest, hypothesis, and jsii when it is interrupted, would leave files. The trap has the shell outlive Ctrl-C, to remove them.
 	@folder=$$(mktemp -d) && trap : INT TERM && \
 	  { TMPDIR="$$folder" HYPOTHESIS_STORAGE_DIRECTORY="$$folder/hypothesis" \
 	    .venv/bin/python -m pytest -n 2 --dist loadfile; code=$$?; rm -rf "$$folder"; exit $$code; }
 
-check: $(CLI) $(DEV) ## formatter, linter, types, synth, template
+check: $(CLI) $(DEV) ## formatter, linter, types, layers, synth, template
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/python -m local.check_template
 
-format: $(DEV) ## let the formatter and the linter mend what they can
+format: $(DEV) ## let the formatter and the linter fix what they can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
 bench: $(DEV) ## memory and time of a plan of 100,000 targets
 	@.venv/bin/python bench/plan.py
 
-deploy: $(CLI) $(RUN) ## deploy to the AWS account of your credentials; CONTEXT='-c retain_data=false' for settings
-	PATH="$(CURDIR)/.venv/bin:$$PATH" node_modules/.bin/cdk deploy $(CONTEXT)
+# Of your environment: credentials, region, and AWS_ENDPOINT_URL if that is `make local`'s. CONTEXT='-c name=value' for settings.
+CDK = @.venv/bin/python -m local.cdk
+
+bootstrap: $(CLI) $(RUN) ## prepare an account and region for the CDK, once
+	$(CDK) bootstrap $(CONTEXT)
+
+deploy: $(CLI) $(RUN) ## deploy to AWS, or to the emulator of `make local`; CONTEXT='-c name=value' for settings
+	$(CDK) deploy $(CONTEXT)
+
+reader: $(CLI) $(RUN) ## let the deployment in account PAGETURNER_ACCOUNT read this account
+	@test -n "$(PAGETURNER_ACCOUNT)" || { echo "make reader needs the account that Pageturner is deployed to: make reader PAGETURNER_ACCOUNT=111122223333" >&2; exit 2; }
+	$(CDK) deploy "Reader/*" --parameters PageturnerAccount=$(PAGETURNER_ACCOUNT) $(CONTEXT)
+
+reader-template: synth ## write reader.template.json, for StackSets
+	@cp cdk.out/assembly-Reader/*.template.json cdk.out/reader.template.json
+	@echo "cdk.out/reader.template.json"
+
+destroy: $(CLI) $(RUN) ## delete the stack; bucket and tables stay, unless retain_data was false
+	$(CDK) destroy $(CONTEXT)
+
+synth: $(CLI) $(RUN) ## write the templates to cdk.out
+	$(CDK) synth --quiet $(CONTEXT)
+
+# What cdk.json runs, so that any CDK CLI works in a fresh clone.
+app: $(RUN)
+	@.venv/bin/python app.py
 
 clean: ## remove all that the other targets made
 	rm -rf .venv .venv-ministack node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -50,25 +79,22 @@ need_python = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and
 
 $(RUN): requirements.txt lambdas/requirements.txt
 	$(need_python)
-	@echo "Setting up .venv …"
-	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --requirement requirements.txt
+	$(STEP) "Creating .venv" $(PYTHON) -m venv .venv
+	$(STEP) "Installing the CDK and the functions' packages into .venv" .venv/bin/python -m pip install --requirement requirements.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)
-	@echo "Installing what the tests need …"
-	@.venv/bin/python -m pip install --quiet --requirement requirements-dev.txt
+	$(STEP) "Installing the test tools into .venv" .venv/bin/python -m pip install --requirement requirements-dev.txt
 	@touch $@
 
 $(EMULATOR): local/requirements.txt
 	$(need_python)
-	@echo "Setting up .venv-ministack …"
-	@$(PYTHON) -m venv .venv-ministack
-	@.venv-ministack/bin/python -m pip install --quiet --requirement local/requirements.txt
+	$(STEP) "Creating .venv-ministack" $(PYTHON) -m venv .venv-ministack
+	$(STEP) "Installing MiniStack, the AWS emulator, into .venv-ministack" .venv-ministack/bin/python -m pip install --requirement local/requirements.txt
 	@touch $@
 
 $(CLI): package.json package-lock.json
-	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Pageturner needs Node.js with npm, for the AWS CDK CLI"; exit 1; }
-	@echo "Installing the CDK CLI …"
-	@npm ci --silent --no-audit --no-fund
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Pageturner needs Node.js 22 or newer with npm, for the AWS CDK CLI" >&2; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 22)' || echo "Node.js $$(node --version) is no longer supported by the AWS CDK: it works so far, but install 22 or newer"
+	$(STEP) "Installing the AWS CDK CLI into node_modules" npm ci --no-audit --no-fund
 	@touch $@

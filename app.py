@@ -1,7 +1,9 @@
-"""The CDK application: settings in, two stacks out. It makes no AWS calls."""
+"""The CDK application: settings in, two stacks out. It calls no AWS API."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import aws_cdk
 # The catalogue and the error names are the functions' own.
 sys.path.insert(0, str(Path(__file__).parent / "lambdas"))
 
+from infra.emulator_endpoint import is_emulator
 from infra.pageturner_stack import PageturnerStack
 from infra.reader_role import ReaderRoleStack
 from infra.settings import SettingError, Settings
@@ -19,6 +22,10 @@ from pageturner.errors import InvalidCrawlError
 def main() -> None:
     """Synthesize the stacks, or say in words what is wrong with the settings or the catalogue."""
     app = aws_cdk.App()
+    # Whoever runs the CLI against the emulator means the emulator: functions made for AWS would not work there.
+    if app.node.try_get_context("emulator") is None:
+        with contextlib.suppress(OSError):
+            app.node.set_context("emulator", is_emulator(os.environ.get("AWS_ENDPOINT_URL")))
     try:
         settings = Settings.from_context(app.node)
         PageturnerStack(app, settings)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local.deployment import CDK, cdk_environment
+from local.cdk import CDK, cdk_environment
 from local.emulator import PROJECT, environment_without_aws
 
 
@@ -17,7 +17,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="pageturner-") as folder:
         assembly = str(Path(folder, "assembly"))
         # With the user's credentials the CLI would ask AWS whose they are.
-        environment = cdk_environment(environment_without_aws(), folder)
+        environment = {**cdk_environment(environment_without_aws()), "TMPDIR": folder}
         synth = [str(CDK), "synth", "--quiet", "--no-notices", "--output", assembly]
         code = subprocess.run(synth, cwd=PROJECT, env=environment, check=False).returncode
         if code:

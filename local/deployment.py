@@ -3,76 +3,72 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from local.emulator import ACCOUNT, PROJECT, REGION, Emulator, kill_group
+from local.cdk import CDK, cdk_environment
+from local.command import run
+from local.emulator import ACCOUNT, PROJECT, REGION, Emulator
 
-CDK = PROJECT / "node_modules" / ".bin" / "cdk"
-
-
-class DeploymentError(Exception):
-    """The CDK CLI failed; the message has what it said."""
+Show = Callable[[str], None]
 
 
-def deploy(emulator: Emulator, context: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Synthesize, bootstrap and deploy, with these context values; return the stack's outputs."""
-    settings = {"emulator": "true", **(context or {})}
-    flags = [flag for name, value in settings.items() for flag in ("--context", f"{name}={value}")]
-    with tempfile.TemporaryDirectory(prefix="pageturner-") as folder:
-        outputs = Path(folder, "outputs.json")
-        assembly = str(Path(folder, "assembly"))
-        _cdk(emulator, folder, "synth", "--quiet", "--output", assembly, *flags)
-        _cdk(emulator, folder, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", assembly)
-        deployment = ["deploy", "--app", assembly, "--require-approval", "never", "--outputs-file", str(outputs)]
-        _cdk(emulator, folder, *deployment)
+class Deployment:
+    """Synthesizes once, with these context values, into a temporary folder; a context manager."""
+
+    def __init__(self, emulator: Emulator, context: Mapping[str, str] | None = None) -> None:
+        self._emulator = emulator
+        self._flags = [flag for name, value in (context or {}).items() for flag in ("--context", f"{name}={value}")]
+
+    def __enter__(self) -> Deployment:
+        self._folder = tempfile.TemporaryDirectory(prefix="pageturner-")
+        self._assembly = str(Path(self._folder.name, "assembly"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def synth(self, show: Show) -> None:
+        """Synthesize all stacks. Raises `CommandError`, as all of these do."""
+        self._cdk(show, "synth", "--quiet", "--output", self._assembly, *self._flags)
+
+    def bootstrap(self, show: Show) -> None:
+        """Put CDK's own stack into the emulator's account."""
+        self._cdk(show, "bootstrap", f"aws://{ACCOUNT}/{REGION}", "--app", self._assembly)
+
+    def deploy(self, show: Show) -> dict[str, str]:
+        """Deploy the stack, and return its outputs."""
+        outputs = Path(self._folder.name, "outputs.json")
+        arguments = ["--require-approval", "never", "--progress", "events", "--outputs-file", str(outputs)]
+        self._cdk(show, "deploy", "--app", self._assembly, *arguments)
         (stack,) = json.loads(outputs.read_text(encoding="utf-8")).values()
         return dict(stack)
 
-
-def reader_template(emulator: Emulator, context: Mapping[str, str]) -> str:
-    """Return the template of the stack of other accounts, synthesized with these context values."""
-    flags = [flag for name, value in context.items() for flag in ("--context", f"{name}={value}")]
-    with tempfile.TemporaryDirectory(prefix="pageturner-") as folder:
-        assembly = str(Path(folder, "assembly"))
-        _cdk(emulator, folder, "synth", "--quiet", "--output", assembly, *flags)
-        (template,) = Path(assembly, "assembly-Reader").glob("*.template.json")
+    def reader_template(self) -> str:
+        """The template of the stack for other accounts."""
+        (template,) = Path(self._assembly, "assembly-Reader").glob("*.template.json")
         return template.read_text(encoding="utf-8")
 
-
-def _cdk(emulator: Emulator, folder: str, *arguments: str) -> None:
-    process = subprocess.Popen(
-        [str(CDK), *arguments, "--no-notices"],
-        cwd=PROJECT,
-        env=cdk_environment(emulator.environment(), folder),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # A group of its own: when we are stopped, the app and its pip, which write to our folder, are to go first.
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate()
-    except BaseException:
-        kill_group(process)
-        raise
-    if process.returncode:
-        raise DeploymentError(f"cdk {arguments[0]} failed:\n{output}")
+    def _cdk(self, show: Show, *arguments: str) -> None:
+        environment = {**cdk_environment(self._emulator.environment()), "TMPDIR": self._folder.name}
+        run([str(CDK), *arguments, "--no-notices"], show, env=environment, cwd=PROJECT)
 
 
-def cdk_environment(environment: Mapping[str, str], folder: str) -> dict[str, str]:
-    """That environment for the CDK CLI: with temporary files in the folder, and no network but what it was given."""
-    return {
-        **environment,
-        # `cdk.json` runs the app with the python3 that is found first.
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
-        "TMPDIR": folder,
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-        "CDK_DISABLE_VERSION_CHECK": "true",
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "18,20",
-    }
+def deploy(emulator: Emulator, context: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Synthesize, bootstrap and deploy without a word; return the stack's outputs."""
+    with Deployment(emulator, context) as deployment:
+        deployment.synth(_silently)
+        deployment.bootstrap(_silently)
+        return deployment.deploy(_silently)
+
+
+def reader_template(emulator: Emulator, context: Mapping[str, str]) -> str:
+    """Return the template of the stack for other accounts, synthesized with these context values."""
+    with Deployment(emulator, context) as deployment:
+        deployment.synth(_silently)
+        return deployment.reader_template()
+
+
+def _silently(_: str) -> None:
+    """For tests, which show nothing."""

@@ -18,7 +18,10 @@ from typing import Any
 
 import boto3
 import botocore.session
+import psutil
 from botocore.config import Config
+
+from local.command import kill_group
 
 PROJECT = Path(__file__).parent.parent
 MINISTACK_PYTHON = PROJECT / ".venv-ministack" / "bin" / "python"
@@ -28,17 +31,16 @@ _READY_SECONDS = 60
 _STOP_SECONDS = 10
 # A setting of botocore that it takes neither from its configuration file nor from the environment.
 _NOTHING = (None, None, None, None)
-# In a container that reaps no zombies, a dead group never goes away.
-_GONE_SECONDS = 2
 # What the emulator gets of the environment. It is configured by dozens of names (AUTH, SERVICES, USE_SSL,
 # PERSIST_STATE ...), and who uses it otherwise has some of them set.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
 _NOT_THE_USERS_AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_SHAREDCREDENTIALS_FILE": os.devnull,
 }
-_CREDENTIALS = {
+# What it takes for credentials, and the region that it is in.
+CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_REGION": REGION,
@@ -84,7 +86,7 @@ class Emulator:
 
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to take the emulator for AWS, and nothing of the user's own AWS."""
-        return {**environment_without_aws(), **_CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
+        return {**environment_without_aws(), **CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client of the emulator, whatever the environment says."""
@@ -99,6 +101,16 @@ class Emulator:
             config=Config(proxies={}).merge(options.pop("config", None) or Config()),
             **options,
         )
+
+    def kill_functions(self, name: str) -> int:
+        """Kill the processes of the function whose name contains `name`. Returns how many there were."""
+        killed = 0
+        for process in psutil.Process(self.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if name in process.environ().get("AWS_LAMBDA_FUNCTION_NAME", ""):
+                    process.kill()
+                    killed += 1
+        return killed
 
     def __enter__(self) -> Emulator:
         self._folder = Path(tempfile.mkdtemp(prefix="pageturner-"))
@@ -121,7 +133,7 @@ class Emulator:
             environment = {
                 **{name: os.environ[name] for name in _INHERITED if name in os.environ},
                 **_NOT_THE_USERS_AWS,
-                **_CREDENTIALS,
+                **CREDENTIALS,
                 "AWS_ENDPOINT_URL": self._lambda_endpoint_url or self.url,
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port),
@@ -196,19 +208,6 @@ def environment_without_aws() -> dict[str, str]:
     # A proxy that leads to the internet does not lead to this machine.
     local = ",".join(filter(None, (os.environ.get("NO_PROXY", os.environ.get("no_proxy")), "127.0.0.1")))
     return {**mine, **_NOT_THE_USERS_AWS, "NO_PROXY": local, "no_proxy": local}
-
-
-def kill_group(process: subprocess.Popen[Any]) -> None:
-    """Kill a process that we started as the head of a group, and all of the group, and wait until it is gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    deadline = time.monotonic() + _GONE_SECONDS
-    # What still dies can still write. On macOS a group of zombies answers with PermissionError.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        while time.monotonic() < deadline:
-            os.killpg(process.pid, 0)
-            time.sleep(0.02)
 
 
 def stop_on_signals() -> None:

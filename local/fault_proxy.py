@@ -184,6 +184,6 @@ class FaultProxy:
                     self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """The tests have the requests themselves."""
+                """Who asks has the requests themselves."""
 
         return Handler

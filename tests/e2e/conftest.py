@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import time
@@ -10,12 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import psutil
 import pytest
 
 from local.deployment import deploy
 from local.emulator import REGION, Emulator
-from tests.e2e.fault_proxy import FaultProxy, Request
+from local.fault_proxy import FaultProxy, Request
 
 RUN_SECONDS = 300
 OBJECTS = 1200
@@ -25,6 +23,17 @@ PAGE_SIZE = 20
 def lists_source(request: Request) -> bool:
     """A page of the listing of the bucket `source`."""
     return request.method == "GET" and request.path.startswith("/source?list-type=2")
+
+
+def wait_until_ended(stepfunctions: Any, execution: str) -> dict[str, Any]:
+    """Wait for an execution's end, and return it."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        found: dict[str, Any] = stepfunctions.describe_execution(executionArn=execution)
+        if found["status"] != "RUNNING":
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{execution} still runs after {RUN_SECONDS} s")
 
 
 @dataclass
@@ -50,13 +59,7 @@ class Deployed:
 
     def wait(self, execution: str) -> dict[str, Any]:
         """Wait for an execution's end, and return it."""
-        deadline = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < deadline:
-            found: dict[str, Any] = self.stepfunctions.describe_execution(executionArn=execution)
-            if found["status"] != "RUNNING":
-                return found
-            time.sleep(0.2)
-        raise AssertionError(f"{execution} still runs after {RUN_SECONDS} s")
+        return wait_until_ended(self.stepfunctions, execution)
 
     def run(self, execution_input: Any) -> dict[str, Any]:
         """Run a crawl that is to succeed, and return its summary."""
@@ -140,16 +143,6 @@ class Deployed:
         for loop in found:
             self.stepfunctions.stop_execution(executionArn=loop)
         return len(found)
-
-    def kill_functions(self, name: str) -> int:
-        """Kill the processes that run the function whose name has this in it. Returns how many there were."""
-        killed = 0
-        for process in psutil.Process(self.emulator.pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if name in process.environ().get("AWS_LAMBDA_FUNCTION_NAME", ""):
-                    process.kill()
-                    killed += 1
-        return killed
 
     def running(self, machine: str = "CrawlMachineArn") -> list[str]:
         """The executions that run of the machine that the stack has as this output."""

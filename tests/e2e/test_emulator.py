@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from local import emulator
-from local.emulator import Emulator, kill_group
+from local.command import kill_group
+from local.emulator import Emulator
 
 
 def first(port: int, then: Callable[[], int]) -> Callable[[], int]:

@@ -13,7 +13,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from tests.e2e.fault_proxy import Answer, Dropped, Fault, FaultProxy, Request, answering, json_error, s3_error
+from local.fault_proxy import Answer, Dropped, Fault, FaultProxy, Request, answering, json_error, s3_error
 
 BODY = bytes(range(256)) * 300
 

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from local.deployment import deploy
+from local.fault_proxy import Answer, Dropped, Fault, Request, answering, json_error, s3_error
 from tests.e2e.conftest import OBJECTS, PAGE_SIZE, Deployed, listed_by_boto3, lists_source
-from tests.e2e.fault_proxy import Answer, Dropped, Fault, Request, answering, json_error, s3_error
 
 ALWAYS = 100_000
 
@@ -69,7 +69,7 @@ def killing(deployed: Deployed, matches: Callable[[Request], bool], spared: int,
     """The function that makes this request is killed, before it takes effect or after."""
 
     def kill() -> Answer | None:
-        assert deployed.kill_functions("FetchPage") > 0
+        assert deployed.emulator.kill_functions("FetchPage") > 0
         raise Dropped
 
     if after:
@@ -296,7 +296,7 @@ def test_a_page_delivered_twice_while_the_listing_changes_is_one_of_its_answers(
     def changed_and_killed(_: Request, __: bytes) -> Answer | None:
         deployed.s3.delete_object(Bucket="source", Key=page[3])
         deployed.s3.put_object(Bucket="source", Key=f"{page[5]}-new", Body=b"x")
-        deployed.kill_functions("FetchPage")
+        deployed.emulator.kill_functions("FetchPage")
         raise Dropped
 
     deployed.proxy.add(Fault(commits, 1, 3, after=changed_and_killed))
@@ -325,7 +325,7 @@ def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Dep
 
     refused = deployed.wait(deployed.start({"crawl": "objects"}))
     assert (refused["status"], refused["error"]) == ("FAILED", "OverlapError")
-    assert f"is still going, in {execution}" in refused["cause"]
+    assert f"is still running, in {execution}" in refused["cause"]
 
     deployed.stepfunctions.stop_execution(executionArn=execution)
     run_id = deployed.run_of(execution)

@@ -1,0 +1,27 @@
+"""Whether what stands for AWS here is MiniStack, the emulator of `make local`, and not AWS itself."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from urllib.parse import urlsplit
+
+_SECONDS = 2
+
+
+def is_emulator(endpoint_url: str | None) -> bool:
+    """Ask what answers at `endpoint_url`, the value of AWS_ENDPOINT_URL. Raises `OSError` where nothing does."""
+    if not endpoint_url:
+        return False
+    parts = urlsplit(endpoint_url)
+    if parts.scheme != "http" or parts.hostname is None:
+        return False  # MiniStack is on this machine, without TLS
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
+    try:
+        connection.request("GET", "/_ministack/health")
+        answer = connection.getresponse()
+        return answer.status == 200 and "services" in json.loads(answer.read())
+    except (http.client.HTTPException, ValueError):
+        return False
+    finally:
+        connection.close()
