@@ -1,4 +1,4 @@
-"""`make demo`: the real stack on the emulator, real crawls, and what they came to.
+"""`make demo`: the real stack on the emulator, a crawl with trouble in its way, and its result held against boto3's.
 
 With ``--keep`` (`make local`) everything keeps running afterwards, until Ctrl-C.
 """
@@ -6,25 +6,33 @@ With ``--keep`` (`make local`) everything keeps running afterwards, until Ctrl-C
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
-import shutil
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+import textwrap
+from collections.abc import Mapping
 
 from botocore.exceptions import EndpointConnectionError, HTTPClientError
 
-from local.deployment import DeploymentError, deploy
-from local.emulator import Emulator, EmulatorError, stop_on_signals
-from local.seed import seed
+from infra.catalogue import read_catalogue
+from local import trouble
+from local.command import CommandError
+from local.deployment import Deployment
+from local.emulator import PROJECT, Emulator, EmulatorError, stop_on_signals
+from local.fault_proxy import FaultProxy
+from local.progress import Line, progress, shortened
+from local.runs import OwnListing, Progress, RunError, Runs, listed_by_boto3
+from local.seed import BUCKET, seed
+from pageturner.crawls.crawl import Crawl
+from pageturner.messages import count_of
 
-CRAWLS = ("s3-objects", "iam-policies", "dynamodb-operations")
-_ITEMS_SHOWN = 3
-_POLL_SECONDS = 0.5
+TROUBLED = "s3-objects"
+OTHERS = ("iam-policies", "dynamodb-operations")
+# A twentieth of each wait of the state machines, and PageLoops of a second, so that a listing of 40 pages meets in a
+# minute what one of 40,000 meets in hours.
+_WAIT_SCALE = 0.05
+_LOOP_SECONDS = "1"
+_ITEMS_SHOWN = 2
 
 
 def main() -> int:
@@ -34,9 +42,11 @@ def main() -> int:
     keep = parser.parse_args().keep
     stop_on_signals()
     try:
-        with Emulator() as emulator:
-            return _demo(emulator, keep=keep)
-    except (EmulatorError, DeploymentError) as error:
+        # The functions reach the emulator through the proxy, which can answer in its place.
+        with FaultProxy() as proxy, Emulator(wait_scale=_WAIT_SCALE, lambda_endpoint_url=proxy.url) as emulator:
+            proxy.upstream = emulator.url
+            return _demo(emulator, proxy, keep=keep)
+    except (EmulatorError, CommandError, RunError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except (EndpointConnectionError, HTTPClientError) as error:
@@ -47,164 +57,134 @@ def main() -> int:
         return 128 + signal.SIGINT
 
 
-def _demo(emulator: Emulator, *, keep: bool) -> int:
+def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
     print(f"MiniStack, an AWS emulator, listens on {emulator.url}")
-    with _stage("Deploying the stack with the CDK CLI: synth, bootstrap, deploy") as done:
-        outputs = deploy(emulator)
-        done(f"state machine {outputs['CrawlMachineArn'].rpartition(':')[2]}")
-    with _stage("Seeding a bucket and a table with botocore's own data") as done:
+    with Deployment(emulator, {"loop_seconds": _LOOP_SECONDS}) as deployment:
+        with progress("Synthesizing the stack") as line:
+            deployment.synth(line.show)
+            line.show("")
+        with progress("Bootstrapping the CDK") as line:
+            deployment.bootstrap(line.show)
+            line.show("")
+        with progress("Deploying the stack") as line:
+            outputs = deployment.deploy(line.show)
+            line.show(f"state machine {outputs['CrawlMachineArn'].rpartition(':')[2]}")
+    with progress("Putting botocore's data files into a bucket and a table") as line:
         objects, rows = seed(emulator)
-        done(f"{objects:,} objects, {rows:,} rows")
-    watch = Watch(emulator, outputs)
-    watch.dry_run(CRAWLS[0])
-    succeeded = [watch.crawl({"crawl": name}) for name in CRAWLS]
+        line.show(f"{objects:,} objects, {rows:,} rows")
+
+    catalogue = read_catalogue(PROJECT / "crawls.yaml")
+    demo = Demo(Runs(emulator, outputs), emulator, proxy)
+    proven = [demo.with_trouble(catalogue[TROUBLED])] if TROUBLED in catalogue else []
+    proven += [demo.plainly(catalogue[name]) for name in OTHERS if name in catalogue]
     _say_what_is_next(emulator, outputs, keep=keep)
     if keep:
         signal.pause()
-    return 0 if all(succeeded) else 1
+    return 0 if all(proven) else 1
 
 
-class Watch:
-    """Starts crawls, shows how they get on, and what they came to."""
+class Demo:
+    """The crawls of the demo. Each returns whether what it wrote is what boto3 lists."""
 
-    def __init__(self, emulator: Emulator, outputs: Mapping[str, str]) -> None:
-        self._outputs = outputs
-        self._stepfunctions = emulator.client("stepfunctions")
-        self._dynamodb = emulator.client("dynamodb")
-        self._s3 = emulator.client("s3")
+    def __init__(self, runs: Runs, emulator: Emulator, proxy: FaultProxy) -> None:
+        self._runs = runs
+        self._emulator = emulator
+        self._proxy = proxy
 
-    def crawl(self, execution_input: Mapping[str, Any]) -> bool:
-        """Run the crawl of an execution input through the Step Functions API; True when it succeeded."""
-        print(f"\n▶ {json.dumps(execution_input)}")
-        execution = self._stepfunctions.start_execution(
-            stateMachineArn=self._outputs["CrawlMachineArn"], input=json.dumps(execution_input)
-        )["executionArn"]
-        with _live_line() as show:
-            while (state := self._stepfunctions.describe_execution(executionArn=execution))["status"] == "RUNNING":
-                show(self._progress(execution))
-                time.sleep(_POLL_SECONDS)
-        if state["status"] != "SUCCEEDED":
-            print(f"  ✗ {state['status']}  {state.get('error', '')}: {state.get('cause', '')}")
-            return False
-        self._tell(json.loads(state["output"]))
-        return True
+    def with_trouble(self, crawl: Crawl) -> bool:
+        """Ask what the crawl would do; run it while everything goes wrong; stop it; resume it."""
+        self._dry_run(crawl)
+        own = listed_by_boto3(self._emulator, crawl)
+        asked = {"crawl": crawl.name}
+        print(f"\n▶ {json.dumps(asked)}, with trouble in its way")
+        with progress("Crawling") as line:
+            trouble.put_in_the_way(self._proxy, self._emulator, BUCKET, lambda text: _say(line, text))
+            execution = self._runs.start(asked)
 
-    def dry_run(self, name: str) -> None:
-        """Ask what a crawl would do, and show the estimate with its arithmetic."""
-        asked = {"crawl": name, "dry_run": True}
+            run_id = ""
+
+            def go_on(found: Progress) -> bool:
+                nonlocal run_id
+                run_id = found.run_id
+                line.show(_pages(found, own))
+                return found.pass_number < 2 or found.pages < trouble.STOPPED_AT
+
+            self._runs.wait(execution, go_on)
+            self._runs.stop(execution)
+            _say(line, f"page {trouble.STOPPED_AT} of pass 2: StopExecution. The run is cut off in the middle.")
+        return self._run({"resume": run_id}, crawl, own)
+
+    def plainly(self, crawl: Crawl) -> bool:
+        """Run the crawl."""
+        return self._run({"crawl": crawl.name}, crawl, listed_by_boto3(self._emulator, crawl))
+
+    def _dry_run(self, crawl: Crawl) -> None:
+        asked = {"crawl": crawl.name, "dry_run": True}
         print(f"\n▶ {json.dumps(asked)}")
-        execution = self._stepfunctions.start_execution(
-            stateMachineArn=self._outputs["CrawlMachineArn"], input=json.dumps(asked)
-        )["executionArn"]
-        while (state := self._stepfunctions.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            time.sleep(_POLL_SECONDS)
-        if state["status"] != "SUCCEEDED":
-            print(f"  ✗ {state['status']}  {state.get('error', '')}: {state.get('cause', '')}")
-            return
-        report = json.loads(state["output"])
-        print(f"  {report['message']}")
-        for line in (*report["estimate"]["arithmetic"], *report["estimate"]["cost_arithmetic"]):
-            print(f"    {line}")
+        with progress("Asking"):
+            report = self._runs.wait(self._runs.start(asked)) or {}
+        print(textwrap.indent(textwrap.fill(report["message"], width=_width() - 2), "  "))
 
-    def _progress(self, execution: str) -> str:
-        """How far the run is, from the checkpoints in the runs table."""
-        run = self._run_of(execution)
-        if run is None:
-            return "planning …"
-        pages = items = size = 0
-        for answer in self._dynamodb.get_paginator("query").paginate(
-            TableName=self._outputs["RunsTable"],
-            KeyConditionExpression="pk = :run AND begins_with(sk, :pages)",
-            # The beginning of a pass is recorded as a page that was not fetched.
-            FilterExpression="attribute_exists(fetched_at)",
-            ExpressionAttributeValues={":run": {"S": run}, ":pages": {"S": "page#"}},
+    def _run(self, asked: Mapping[str, str], crawl: Crawl, own: OwnListing) -> bool:
+        print(f"\n▶ {json.dumps(asked)}")
+        with progress("Crawling") as line:
+
+            def show(found: Progress) -> bool:
+                line.show(_pages(found, own))
+                return True
+
+            summary = self._runs.wait(self._runs.start(asked), show) or {}
+        items = self._runs.items(summary)
+        equal = items == own.items
+        for label, text in (
+            ("verdict", summary["message"]),
+            ("trouble", f"{count_of(summary['throttles'], 'throttle')}, {count_of(summary['restarts'], 'restart')}"),
+            ("cost", f"about ${summary['estimated_cost']:.4f} on AWS"),
+            ("items", summary["items_prefix"]),
+            ("manifest", summary["manifest"]),
         ):
-            pages += answer["Count"]
-            items += sum(int(row["items"]["N"]) for row in answer["Items"])
-            size += sum(int(row["bytes"]["N"]) for row in answer["Items"])
-        return f"{pages:,} pages · {items:,} items · {_size(size)}"
+            print(f"  {label:9}{text}")
+        for item in items[:_ITEMS_SHOWN]:
+            print(f"  {'':9}{shortened(json.dumps(item, ensure_ascii=False), 11)}")
+        compared = f"boto3's own paginator lists {len(own.items):,} items of {crawl.service} {crawl.operation}"
+        if equal:
+            print(f"  {'proof':9}{compared}: the same, in the same order ✓")
+        else:
+            print(f"  {'proof':9}{compared}, and the run has {len(items):,}: they differ ✗")
+        return equal
 
-    def _run_of(self, execution: str) -> str | None:
-        for answer in self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._outputs["RunsTable"],
-            FilterExpression="sk = :run AND execution = :execution",
-            ExpressionAttributeValues={":run": {"S": "run"}, ":execution": {"S": execution}},
-        ):
-            for row in answer["Items"]:
-                return str(row["pk"]["S"])
-        return None
 
-    def _tell(self, summary: Mapping[str, Any]) -> None:
-        targets = ", ".join(f"{count:,} {verdict}" for verdict, count in summary["targets"].items())
-        print(f"  ✓ verdict    {summary['verdict']}  (targets: {targets})")
-        print(f"    turned     {summary['pages']:,} pages, {summary['items']:,} items, {_size(summary['bytes'])}")
-        print(f"    throttles  {summary['throttles']:,}")
-        print(f"    took       {summary['seconds']:.1f} s")
-        print(f"    cost       about ${summary['estimated_cost']:.4f}, on AWS")
-        print(f"    S3         {summary['items_prefix']}")
-        print(f"    DynamoDB   {summary['items_table']}")
-        print(f"    manifest   {summary['manifest']}")
-        width = shutil.get_terminal_size().columns - 15
-        for label, item in zip(("items", *[""] * _ITEMS_SHOWN), self._first_items(summary["manifest"]), strict=False):
-            print(f"    {label:10} {item if len(item) <= width else item[: width - 1] + '…'}")
+def _pages(found: Progress, own: OwnListing) -> str:
+    in_pass = f"pass {found.pass_number}, " if found.pass_number > 1 else ""
+    return f"{in_pass}page {found.pages:,} of {own.pages:,} · {found.items:,} items"
 
-    def _first_items(self, manifest_url: str) -> Iterator[str]:
-        bucket, _, key = manifest_url.removeprefix("s3://").partition("/")
-        manifest = json.loads(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        for file in manifest["files"][:1]:
-            lines = gzip.decompress(self._s3.get_object(Bucket=bucket, Key=file["key"])["Body"].read()).splitlines()
-            for line in lines[:_ITEMS_SHOWN]:
-                yield json.loads(line)["item"]
+
+def _say(line: Line, text: str) -> None:
+    line.say(textwrap.fill(text, width=_width(), initial_indent="  ⚡ ", subsequent_indent="    "))
+
+
+def _width() -> int:
+    return max(len(shortened("x" * 1000)), 30)
 
 
 def _say_what_is_next(emulator: Emulator, outputs: Mapping[str, str], *, keep: bool) -> None:
     print("\nNext")
     if not keep:
         print("  make local   does the same, and keeps it running for your own AWS CLI")
-        print("  README.md    tells how to deploy to an account; crawls.yaml is where your own crawls go")
+        print("  crawls.yaml  is the catalogue: put your own crawls there")
+        print("  README.md    tells how to deploy to an account")
         return
-    print("  Look around with your own AWS CLI, in another terminal:")
+    print("  In another terminal:")
     print(f"    export AWS_ENDPOINT_URL={emulator.url}")
     print("    export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1")
+    print("  Deploy your own crawls.yaml, and start one of its crawls:")
+    print("    make deploy")
+    print(f"    aws stepfunctions start-execution --state-machine-arn {outputs['CrawlMachineArn']} \\")
+    print("""      --input '{"crawl": "iam-policies"}'""")
+    print("  Look around:")
     print(f"    aws s3 ls --recursive s3://{outputs['ItemsBucket']}/runs/")
     print(f"    aws dynamodb scan --max-items 3 --table-name {outputs['ItemsTable']}")
-    print("  Or start a crawl of your own:")
-    print(f"    aws stepfunctions start-execution --state-machine-arn {outputs['CrawlMachineArn']} \\")
-    print("""      --input '{"service": "ec2", "operation": "describe_instance_types"}'""")
-    print("  Ctrl-C stops it and leaves nothing behind.")
-
-
-@contextmanager
-def _stage(title: str) -> Iterator[Callable[[str], None]]:
-    """Say what is being done; call what it gives with what came of it."""
-    print(f"{title} …", flush=True)
-    began = time.monotonic()
-    yield lambda result: print(f"  {result} ({time.monotonic() - began:.0f} s)", flush=True)
-
-
-@contextmanager
-def _live_line() -> Iterator[Callable[[str], None]]:
-    """A line that changes in place on a terminal; elsewhere, a new line for every change."""
-    last = ""
-
-    def show(text: str) -> None:
-        nonlocal last
-        if text != last:
-            print(f"\r  {text:60}" if sys.stdout.isatty() else f"  {text}", end="" if sys.stdout.isatty() else "\n")
-            sys.stdout.flush()
-            last = text
-
-    yield show
-    if sys.stdout.isatty():
-        print(f"\r{'':64}\r", end="")
-
-
-def _size(count: float) -> str:
-    for unit in ("bytes", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
-        count /= 1024
-    return f"{count:,.1f} GiB"
+    print("  Ctrl-C stops everything and leaves nothing behind.", flush=True)
 
 
 if __name__ == "__main__":
