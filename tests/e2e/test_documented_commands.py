@@ -1,0 +1,254 @@
+"""Every command of README and docs, as it is written there, in a fresh copy of the project.
+
+They run against the emulator that `make local` started, in the order of the documents. Stack sets, which it does not
+have, run on moto's server. The copy shares what `make` has installed, so that nothing is installed twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from local.emulator import PROJECT, environment_without_aws
+from tests.e2e.conftest import wait_until_ended
+
+INSTALLED = (".venv", ".venv-ministack", "node_modules")
+NOT_COPIED = (*INSTALLED, ".git", "cdk.out", "__pycache__", ".*_cache", ".hypothesis")
+DOCUMENTS = ("docs/emulator.md", "README.md", "docs/deploying.md", "docs/reference.md", "docs/reliability.md")
+# `make test` runs this; `make local` is `make demo`, and stays.
+NOT_RUN = {"make demo": ".venv/bin/python -m local.demo", "make test": ".venv/bin/python -m pytest"}
+CRAWL_OF_NOTHING = """
+  of-nothing:
+    service: s3
+    operation: list_objects_v2
+    parameters: {Bucket: there-is-no-such-bucket}
+"""
+
+
+def documented() -> list[tuple[str, str]]:
+    """The commands of all blocks of shell in the documents: each with its document, without its comment."""
+    blocks = [
+        (name, block)
+        for name in DOCUMENTS
+        for block in re.findall(r"^```sh\n(.*?)^```", (PROJECT / name).read_text(encoding="utf-8"), re.DOTALL | re.M)
+    ]
+    commands = [
+        (name, " ".join(re.sub(r"(^|\s)#.*", "", line).split()))
+        for name, block in blocks
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
+    return [(name, command) for name, command in commands if command]
+
+
+@dataclass
+class Clone:
+    """A copy of the project, and the environment of a person who works in it."""
+
+    folder: Path
+    environment: dict[str, str]
+    process: subprocess.Popen[str]
+    said: list[str] = field(default_factory=list)
+    execution: str = ""
+
+    def run(self, command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+        ended = subprocess.run(
+            command,
+            shell=True,
+            cwd=self.folder,
+            env={**self.environment, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return ended.returncode, ended.stdout
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """A copy in which `make local` runs, and whose environment has what it says to export."""
+    folder = tmp_path_factory.mktemp("clone") / "pageturner"
+    shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
+    for name in INSTALLED:
+        (folder / name).symlink_to(PROJECT / name)
+    # Of what the tests need, a person has only the AWS CLI.
+    tools = folder.with_name("bin")
+    tools.mkdir()
+    (tools / "aws").symlink_to(PROJECT / ".venv" / "bin" / "aws")
+    temporary = folder.with_name("tmp")
+    temporary.mkdir()
+    environment = {
+        **{name: value for name, value in environment_without_aws().items() if not name.startswith("MAKE")},
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        "TMPDIR": str(temporary),
+    }
+    process = subprocess.Popen(
+        ["make", "local"],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    made = Clone(folder, environment, process)
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            made.said.append(line.strip())
+            if exported := re.match(r"export (.*)", line.strip()):
+                for name, _, value in (pair.partition("=") for pair in exported[1].split()):
+                    made.environment[name] = value
+            if "Ctrl-C" in line:
+                break
+        assert process.poll() is None, "\n".join(made.said)
+        yield made
+        os.killpg(process.pid, signal.SIGINT)
+        process.stdout.read()
+        process.wait()
+        assert list(temporary.iterdir()) == [], "nothing is left behind"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def moto_server() -> Iterator[dict[str, str]]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    server.stop()
+
+
+def test_the_demo_shows_its_trouble_and_its_proof(clone: Clone) -> None:
+    said = "\n".join(clone.said)
+    for trouble in ("503 SlowDown", "FetchPage is killed", "no longer takes the token", "StopExecution"):
+        assert trouble in said
+    assert re.search(r"\d+ throttles?, 1 restart$", said, re.M)
+    assert len(re.findall(r"boto3's own paginator lists .*: the same, in the same order ✓", said)) == 3
+    assert "✗" not in said
+    assert re.search(r"page \d+ of \d+ · [\d,]+ items", said)
+
+
+@pytest.mark.parametrize(("document", "command"), documented())
+def test_a_documented_command_works(document: str, command: str, clone: Clone, moto_server: dict[str, str]) -> None:
+    if command in NOT_RUN:
+        code, said = clone.run(f"{command} --dry-run")
+        assert code == 0
+        assert NOT_RUN[command] in said
+        return
+    if command == "make local":
+        return  # by the fixture
+    if command.startswith("export "):
+        pattern = re.escape(command).replace("<port>", r"\d+")
+        assert any(re.fullmatch(pattern, line) for line in clone.said), "it says so itself"
+        return
+    if (document, command) == ("docs/emulator.md", "make deploy"):
+        with (clone.folder / "crawls.yaml").open("a") as catalogue:
+            catalogue.write(CRAWL_OF_NOTHING)
+    stack_sets = "stack-set" in command or "stack-instances" in command
+    code, said = clone.run(
+        command.replace("<execution>", clone.execution), environment=moto_server if stack_sets else None
+    )
+    assert code == 0, said
+    check = CHECKS.get(command.partition(" --")[0])
+    if check is not None:
+        check(clone, said)
+
+
+def _deployed(clone: Clone, said: str) -> None:
+    """The catalogue as it is now, with functions whose errors have their names."""
+    assert f"AWS_ENDPOINT_URL is {clone.environment['AWS_ENDPOINT_URL']}, the emulator" in said
+    stepfunctions = clone.client("stepfunctions")
+    execution = stepfunctions.start_execution(
+        stateMachineArn="arn:aws:states:us-east-1:000000000000:stateMachine:Pageturner-Crawl",
+        input=json.dumps({"crawl": "of-nothing"}),
+    )["executionArn"]
+    ended = wait_until_ended(stepfunctions, execution)
+    assert ended["status"] == "FAILED"
+    assert "1 failed" in ended["cause"]
+    assert "NotFoundError" in ended["cause"]
+
+
+def _started(clone: Clone, said: str) -> None:
+    clone.execution = json.loads(said)["executionArn"]
+    assert wait_until_ended(clone.client("stepfunctions"), clone.execution)["status"] == "SUCCEEDED"
+
+
+def _described(_: Clone, said: str) -> None:
+    assert json.loads(json.loads(said)["output"])["verdict"] == "complete"
+
+
+def _destroyed(clone: Clone, _: str) -> None:
+    stacks = clone.client("cloudformation").list_stacks()["StackSummaries"]
+    (status,) = {stack["StackStatus"] for stack in stacks if stack["StackName"] == "Pageturner"}
+    assert status == "DELETE_COMPLETE"
+    assert any("storeitems" in bucket["Name"] for bucket in clone.client("s3").list_buckets()["Buckets"])
+
+
+def _reader(clone: Clone, _: str) -> None:
+    role = clone.client("iam").get_role(RoleName="PageturnerReader")["Role"]
+    assert "111122223333" in json.dumps(role["AssumeRolePolicyDocument"])
+
+
+CHECKS = {
+    "make deploy": _deployed,
+    "make destroy": _destroyed,
+    "make reader PAGETURNER_ACCOUNT=111122223333": _reader,
+    "aws stepfunctions start-execution": _started,
+    "aws stepfunctions describe-execution": _described,
+}
+
+
+def test_any_cdk_cli_knows_the_emulator(clone: Clone) -> None:
+    code, said = clone.run("npx cdk synth --quiet --no-notices")
+    assert code == 0, said
+    template = (clone.folder / "cdk.out" / "Pageturner.template.json").read_text()
+    assert '"Runtime": "provided.al2023"' in template
+
+
+def test_an_emulator_that_is_gone_is_not_aws(clone: Clone) -> None:
+    code, said = clone.run("make deploy", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    assert code != 0
+    assert "AWS_ENDPOINT_URL is http://127.0.0.1:1, and nothing answers there" in said
+    assert "unset AWS_ENDPOINT_URL" in said
+
+
+def test_a_reader_needs_to_know_for_whom(clone: Clone) -> None:
+    code, said = clone.run("make reader")
+    assert code != 0
+    assert "make reader PAGETURNER_ACCOUNT=111122223333" in said
+
+
+def test_help_lists_all_targets(clone: Clone) -> None:
+    code, said = clone.run("make help")
+    assert code == 0
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", (clone.folder / "Makefile").read_text(), re.M)
+    # What cdk.json runs is for no person.
+    assert {line.split()[1] for line in said.splitlines()} == set(targets.split()) - {"app"}

@@ -1,0 +1,38 @@
+"""README and docs: every link leads somewhere, and every file that they name is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+# Where the documents name files without the folder that all of a kind are in.
+FOLDERS = ["", "lambdas/pageturner/", "tests/e2e/", "tests/functional/", "tests/functional/turn/", "tests/infra/"]
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    for link in (link for link in links if "://" not in link):
+        name, _, anchor = link.partition("#")
+        target = (document.parent / name) if name else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_are_named_exist(document: Path) -> None:
+    names = re.findall(r"`([\w./-]+(?:\.(?:py|json|yaml|toml|md|txt)|/))`", document.read_text(encoding="utf-8"))
+    # What a run or a command makes.
+    made = ("manifest.json", "targets.json", "cdk.out", "runs/", "items/", "map-results")
+    for name in (name for name in names if not name.startswith(made)):
+        assert any((PROJECT / folder / name).exists() for folder in FOLDERS), name
