@@ -8,8 +8,9 @@ from typing import Any
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.back_off import FIRST_WAIT_SECONDS, BackOff
 from infra.functions import FETCH_PAGE_TIMEOUT
-from infra.target_state import FIRST_WAIT_SECONDS, after_a_loop
+from infra.target_state import after_a_loop
 from infra.verdict_states import VerdictStates
 from pageturner.errors import (
     AccessDeniedError,
@@ -23,7 +24,6 @@ from pageturner.errors import (
 )
 from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
 
-LONGEST_WAIT_SECONDS = 240
 MOST_INTERRUPTIONS = 5
 
 
@@ -36,9 +36,12 @@ class FailedPageLoop(Construct):
         super().__init__(scope, construct_id)
         self._what_next = what_next
         self._verdicts = verdicts
+        back_off = BackOff(
+            self, "Throttled", go_on=lambda name, patience: self._go_on(name, patience, AFTER_THROTTLING)
+        )
         # The order of these lines is the order of the rules.
         self.start = sfn.Choice(self, "WhatFailed?")
-        self.start.when(_failed_with(ThrottledError), self._back_off())
+        self.start.when(_failed_with(ThrottledError), back_off.start)
         self.start.when(_failed_with(DeadlinePassedError), verdicts.verdict("Late", "unfinished"))
         self.start.when(_failed_with(AccessDeniedError), verdicts.verdict("Denied", "denied"))
         self.start.when(
@@ -49,22 +52,6 @@ class FailedPageLoop(Construct):
         )
         # Anything else interrupted the loop: a timeout, a crash, an unavailable sink. The checkpoint has the place.
         self.start.otherwise(self._interrupted())
-
-    def _back_off(self) -> sfn.Wait:
-        """Wait where waiting costs nothing, each time twice as long, up to four minutes."""
-        wait = sfn.Wait(self, "BackOff", time=sfn.WaitTime.seconds_path("$.patience.wait_seconds"))
-        longest = sfn.Choice(self, "WaitedLongest?")
-        doubled = sfn.JsonPath.math_add(
-            sfn.JsonPath.number_at("$.patience.wait_seconds"), sfn.JsonPath.number_at("$.patience.wait_seconds")
-        )
-        longest_wait = {"wait_seconds": LONGEST_WAIT_SECONDS, "interruptions": 0}
-        longest.when(
-            sfn.Condition.number_greater_than_equals("$.patience.wait_seconds", LONGEST_WAIT_SECONDS / 2),
-            self._go_on("BackedOffLongest", longest_wait, AFTER_THROTTLING),
-        )
-        longest.otherwise(self._go_on("BackedOff", {"wait_seconds": doubled, "interruptions": 0}, AFTER_THROTTLING))
-        wait.next(longest)
-        return wait
 
     def _interrupted(self) -> sfn.Choice:
         given_up = self._verdicts.verdict(

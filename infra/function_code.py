@@ -57,10 +57,13 @@ class _LocalBundling:
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
         target = Path(output_dir)
         requirements = str(LAMBDAS / "requirements.txt")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
         command += ["--no-deps", "--target", output_dir, "--requirement", requirements]
-        # CDK reads our standard output.
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        pip = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if pip.returncode:
+            # Shown only now: on some machines pip prints pages of warnings. An exception would come back from jsii
+            # as a stack trace without its message.
+            sys.exit(f"{pip.stdout}\npip could not install lambdas/requirements.txt: see above")
         shutil.rmtree(target / "bin", ignore_errors=True)
         for path in _sources():
             copy = target / path.relative_to(LAMBDAS)

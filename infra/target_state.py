@@ -12,10 +12,8 @@ from typing import Any
 
 from aws_cdk import aws_stepfunctions as sfn
 
+from infra.back_off import FIRST_WAIT_SECONDS
 from pageturner.page_state import FROM_CHECKPOINT, Sweep
-
-# PageLoop has already retried for most of a minute when Crawl begins to wait.
-FIRST_WAIT_SECONDS = 15
 
 
 def at_first() -> dict[str, Any]:

@@ -47,13 +47,14 @@ def run(
         start_new_session=True,
     )
     printed = []
+    assert process.stdout is not None  # noqa: S101 - it is a pipe
     try:
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        for line in process.stdout:
-            printed.append(line)
-            text = _ESCAPES.sub("", line).strip()
-            if text and not text.startswith("WARNING"):
-                show(text)
+        with process.stdout as lines:
+            for line in lines:
+                printed.append(line)
+                text = _ESCAPES.sub("", line).strip()
+                if text and not text.startswith("WARNING"):
+                    show(text)
         code = process.wait()
     except BaseException:
         kill_group(process)

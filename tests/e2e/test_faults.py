@@ -176,7 +176,7 @@ INCOMPLETE: dict[str, tuple[Callable[[], Fault], str]] = {
     ),
     "pages that are never taken": (
         lambda: answering(commits, s3_error(403, "AccessDenied"), ALWAYS, 3),
-        "SinkError: s3://",
+        "SinkError: could not write s3://",
     ),
     "a deadline that passes": (
         lambda: answering(lists_source, s3_error(503, "SlowDown"), ALWAYS, 8),

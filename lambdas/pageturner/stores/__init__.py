@@ -11,8 +11,8 @@ from pageturner import clients
 from pageturner.stores.checkpoints import CheckpointStore
 from pageturner.stores.item_table import ItemTable
 from pageturner.stores.page_store import PageStore
-from pageturner.stores.run_store import RunStore
 from pageturner.stores.run_table import RunTable
+from pageturner.stores.runs_and_locks import RunStore
 from pageturner.stores.target_records import TargetRecords
 
 
