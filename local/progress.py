@@ -35,7 +35,9 @@ class Line:
         self._in_place = sys.stdout.isatty()
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        if not self._in_place:
+        if self._in_place:
+            self._redraw("…", "")
+        else:
             print(f"{title} …", flush=True)
         self._thread = threading.Thread(target=self._tick, daemon=True)
         self._thread.start()
@@ -62,7 +64,7 @@ class Line:
             self._redraw("…", "" if self._in_place else "\n")
 
     def _redraw(self, mark: str, end: str) -> None:
-        took = f"{time.monotonic() - self._began:.0f} s"
+        took = f"{int(time.monotonic() - self._began)} s"
         with self._lock:
             if self._in_place:
                 # A line that is longer than the terminal is wide would wrap, and scroll instead of changing in place.

@@ -10,7 +10,14 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 # Where the documents name files without the folder that all of a kind are in.
-FOLDERS = ["", "lambdas/pageturner/", "tests/e2e/", "tests/functional/", "tests/functional/turn/", "tests/infra/"]
+FOLDERS = [
+    "",
+    "lambdas/pageturner/",
+    "tests/e2e/",
+    "tests/functional/finish/",
+    "tests/functional/turn/",
+    "tests/infra/",
+]
 
 
 def anchors(document: Path) -> set[str]:

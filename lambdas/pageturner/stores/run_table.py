@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pageturner.errors import as_sink_error
 from pageturner.page_state import Run
@@ -73,41 +73,14 @@ class RunTable:
             answer = self._dynamodb.query(**self._beginning_with(run, prefix), ScanIndexForward=False, Limit=1)
         return answer["Items"][0] if answer["Items"] else None
 
-    def put_if(self, condition: str, row: Mapping[str, Any], values: Mapping[str, Any], what: str) -> bool:
-        """Put a row if a condition holds; return whether it did."""
-        return conditional_write(
-            f"could not write {what} to the runs table",
-            self._dynamodb.put_item,
-            TableName=self._table,
-            Item=row,
-            ConditionExpression=condition,
-            ExpressionAttributeValues=values,
-        )
-
-    def update_if(
-        self, condition: str, row: Mapping[str, Any], expression: str, values: Mapping[str, Any], what: str
+    def write_if(
+        self, not_done: str, operation: Literal["put_item", "update_item", "delete_item"], **request: Any
     ) -> bool:
-        """Update a row if a condition holds; return whether it did."""
-        return conditional_write(
-            f"could not write {what} to the runs table",
-            self._dynamodb.update_item,
-            TableName=self._table,
-            Key=row,
-            UpdateExpression=expression,
-            ConditionExpression=condition,
-            ExpressionAttributeValues=values,
-        )
+        """Write a row if the ConditionExpression of the `request` holds; return whether it did.
 
-    def delete_if(self, condition: str, row: Mapping[str, Any], values: Mapping[str, Any], what: str) -> bool:
-        """Delete a row if a condition holds; return whether it did."""
-        return conditional_write(
-            f"could not delete {what} from the runs table",
-            self._dynamodb.delete_item,
-            TableName=self._table,
-            Key=row,
-            ConditionExpression=condition,
-            ExpressionAttributeValues=values,
-        )
+        The message of a `SinkError` begins with `not_done`.
+        """
+        return conditional_write(not_done, getattr(self._dynamodb, operation), TableName=self._table, **request)
 
     def _beginning_with(self, run: Run, prefix: str) -> dict[str, Any]:
         return {

@@ -69,12 +69,13 @@ class RunStore:
 
     def record_failure(self, run_id: str, execution_id: str) -> bool:
         """Record that an execution fails its run. Returns False if it already has and has not resumed it since."""
-        return self._table.update_if(
-            "NOT contains(failed_in, :execution)",
-            _run(run_id),
-            "ADD failed_in :executions",
-            {":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}},
-            f"the failure of run {run_id}",
+        return self._table.write_if(
+            f"could not write the failure of run {run_id} to the runs table",
+            "update_item",
+            Key=_run(run_id),
+            UpdateExpression="ADD failed_in :executions",
+            ConditionExpression="NOT contains(failed_in, :execution)",
+            ExpressionAttributeValues={":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}},
         )
 
     def lock(self, crawl_name: str, run: Run, execution_id: str, instead_of: Owner | None = None) -> Owner | None:
@@ -95,7 +96,13 @@ class RunStore:
             "execution": {"S": execution_id},
             "expires_at": {"N": str(int(until.timestamp()))},
         }
-        if self._table.put_if(condition, lock, values, f"the lock of crawl {crawl_name}"):
+        if self._table.write_if(
+            f"could not write the lock of crawl {crawl_name} to the runs table",
+            "put_item",
+            Item=lock,
+            ConditionExpression=condition,
+            ExpressionAttributeValues=values,
+        ):
             return None
         held = self._table.get(_lock(crawl_name), f"the lock of crawl {crawl_name}")
         if held is None:  # released just now
@@ -104,18 +111,24 @@ class RunStore:
 
     def unlock(self, crawl_name: str, execution_id: str) -> None:
         """Release the lock of a crawl, if this execution has it."""
-        mine = {":mine": {"S": execution_id}}
-        self._table.delete_if("execution = :mine", _lock(crawl_name), mine, f"the lock of crawl {crawl_name}")
+        self._table.write_if(
+            f"could not delete the lock of crawl {crawl_name} from the runs table",
+            "delete_item",
+            Key=_lock(crawl_name),
+            ConditionExpression="execution = :mine",
+            ExpressionAttributeValues={":mine": {"S": execution_id}},
+        )
 
     def record_latest(self, run: Run, crawl: Crawl) -> None:
         """Record this run as the latest one that listed all that `crawl` lists, unless there is a later one."""
         started_at = {"S": run.started_at}
         about = {"run_id": {"S": run.run_id}, "started_at": started_at, "expires_at": expires_at(run)}
-        self._table.put_if(
-            "attribute_not_exists(pk) OR started_at < :started_at",
-            {**_latest(crawl), **about},
-            {":started_at": started_at},
-            f"the latest run of crawl {crawl.name}",
+        self._table.write_if(
+            f"could not write the latest run of crawl {crawl.name} to the runs table",
+            "put_item",
+            Item={**_latest(crawl), **about},
+            ConditionExpression="attribute_not_exists(pk) OR started_at < :started_at",
+            ExpressionAttributeValues={":started_at": started_at},
         )
 
     def latest(self, crawl: Crawl) -> str | None:

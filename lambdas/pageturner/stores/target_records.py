@@ -63,11 +63,12 @@ class TargetRecords:
     def claim_sweep(self, run: Run, target: Target) -> bool:
         """Return whether this target sweeps the items of its listing: only the first target that asks does."""
         row = keys.row(keys.RUN.format(run.run_id), keys.SWEEPER.format(target.listing_id))
-        return self._table.put_if(
-            "attribute_not_exists(pk) OR target_id = :mine",
-            {**row, "expires_at": expires_at(run), "target_id": {"S": target.target_id}},
-            {":mine": {"S": target.target_id}},
-            f"the sweeper of {target.listing_id}",
+        return self._table.write_if(
+            f"could not write the sweeper of {target.listing_id} to the runs table",
+            "put_item",
+            Item={**row, "expires_at": expires_at(run), "target_id": {"S": target.target_id}},
+            ConditionExpression="attribute_not_exists(pk) OR target_id = :mine",
+            ExpressionAttributeValues={":mine": {"S": target.target_id}},
         )
 
     def record_sweep(self, run: Run, listing_id: str, record: SweepRecord) -> None:

@@ -1,0 +1,77 @@
+"""The verdict of targets and runs, and what manifest and summary say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from local.reference import REFERENCE
+from tests.conftest import Aws, Machines
+from tests.runs_of_a_bucket import CRAWL, entry, target_of, verdict_of
+
+
+@pytest.mark.usefixtures("source")
+def test_every_field_of_output_and_manifest_is_in_the_reference(aws: Aws, machines: Machines) -> None:
+    reference = REFERENCE.read_text(encoding="utf-8")
+    summary = machines.run(aws, {"crawl": "c", "split": 2})
+    limited = machines.run(aws, {"crawl": "c", "pagination_config": {"MaxItems": 1}}, "execution-2")
+    planned = machines.plan({"crawl": "c"}, "execution-3")
+    unfinished = machines.finish(planned)
+    names = {*summary}
+    for run in (summary, limited, unfinished):
+        manifest = aws.json(f"runs/{run['run_id']}/manifest.json")
+        names |= {*manifest, *(name for each in [*manifest["files"], *manifest["targets"]] for name in each)}
+    assert {"part", "resume_token"} <= names
+    assert [name for name in sorted(names) if f"`{name}`" not in reference] == []
+
+
+@pytest.mark.usefixtures("source")
+def test_a_listing_of_which_a_page_is_not_on_record_is_not_complete(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    (second,) = [row for row in aws.rows(aws.runs_table) if row["sk"]["S"].endswith("#0001#00000002")]
+    aws.dynamodb.delete_item(TableName=aws.runs_table, Key={"pk": second["pk"], "sk": second["sk"]})
+    summary = machines.finish(planned)
+    assert (summary["outcome"], summary["targets"], summary["pages"]) == ("failed", {"unfinished": 1}, 3)
+    assert "PagesMissing: the records of 1 page are missing from the runs table" in summary["message"]
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("tolerance", "verdict", "outcome"),
+    [
+        ({}, "denied", "failed"),
+        ({"tolerate": ["denied"]}, "denied", "succeeded"),
+        ({"tolerate": ["denied"]}, "failed", "failed"),
+        ({"ignore_errors": ["NoSuchBucket"]}, "failed", "succeeded"),
+        ({"ignore_errors": ["NotFoundError"]}, "failed", "succeeded"),
+        ({"ignore_errors": ["AccessDenied"]}, "failed", "failed"),
+    ],
+)
+def test_what_a_crawl_tolerates(
+    tolerance: dict[str, Any], verdict: str, outcome: str, aws: Aws, machines: Machines
+) -> None:
+    machines.catalogue = {"c": {**CRAWL, **tolerance}}
+    planned = machines.plan({"crawl": "c"})
+    verdict_of(aws, planned, verdict, "NotFoundError", "An error occurred (NoSuchBucket) when calling X: gone")
+    summary = machines.finish(planned)
+    assert summary["outcome"] == outcome
+    assert summary["targets"] == {verdict: 1}
+
+
+@pytest.mark.usefixtures("source")
+def test_a_target_says_all_that_is_known_of_it(aws: Aws, machines: Machines) -> None:
+    summary = machines.run(aws, {"crawl": "c"})
+    found = entry(aws, summary)
+    assert {name: found[name] for name in ("verdict", "pages", "items", "restarts", "throttles")} == {
+        "verdict": "complete",
+        "pages": 4,
+        "items": 35,
+        "restarts": 0,
+        "throttles": 0,
+    }
+    assert found["first_page_at"] <= found["last_page_at"]
+    assert len(found["first_token_hash"]) == len(found["last_token_hash"]) == 16
+    assert found["first_token_hash"] != found["last_token_hash"]

@@ -1,0 +1,145 @@
+"""Runs that are resumed or redriven, and two runs of a crawl at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pageturner.errors import (
+    InvalidCrawlError,
+    OverlapError,
+)
+from pageturner.page_state import FROM_CHECKPOINT
+from tests.conftest import Aws, Machines
+from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, keys_by_manifest, keys_in_dynamodb, target_of
+
+
+@pytest.mark.usefixtures("source")
+def test_a_run_is_resumed_from_its_checkpoints(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+    first = machines.finish(planned)
+    assert (first["outcome"], first["targets"]) == ("failed", {"unfinished": 1})
+    assert first["message"].endswith(
+        f'redrive its execution or start a new one with the input {{"resume": "{first["run_id"]}"}}'
+    )
+
+    resumed = machines.run(aws, {"resume": first["run_id"]}, "execution-2")
+    assert (resumed["run_id"], resumed["outcome"], resumed["pages"]) == (first["run_id"], "succeeded", 4)
+    assert keys_by_manifest(aws, resumed) == keys_in_dynamodb(aws) == KEYS
+    assert len(aws.object_keys("items/")) == 4
+
+    again = machines.run(aws, {"resume": first["run_id"]}, "execution-3")
+    assert "has already succeeded, and nothing is left to resume" in again["message"]
+    assert len(aws.object_keys("items/")) == 4
+
+
+@pytest.mark.usefixtures("source")
+def test_a_failed_execution_that_is_redriven_resumes_its_run(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+    summary = machines.finish(planned)
+    assert machines.fail(summary) == {"error": "RunIncomplete", "cause": summary["message"]}
+
+    # Days later, in the same execution: it is not late already.
+    machines.entered_at = LATER
+    resumes = json.loads(machines.fail(summary)["output"])
+    assert resumes == {"resume": summary["run_id"]}
+    resumed = machines.plan(resumes)
+    assert resumed["run"]["deadline"] == "2127-01-02T00:00:00.000Z"
+    # When it fails of it again, it does so, and does not go round.
+    summary = machines.finish(resumed)
+    assert machines.fail(summary) == {"error": "RunIncomplete", "cause": summary["message"]}
+
+    whole = machines.run(aws, resumes, "execution-2")
+    assert (whole["run_id"], whole["outcome"]) == (summary["run_id"], "succeeded")
+    assert keys_by_manifest(aws, whole) == keys_in_dynamodb(aws) == KEYS
+    # Its run was resumed elsewhere meanwhile.
+    assert json.loads(machines.fail(summary)["output"]) == resumes
+    assert "nothing is left to resume" in machines.run(aws, resumes)["message"]
+
+
+@pytest.mark.usefixtures("source")
+def test_a_run_that_is_planned_long_after_its_execution_began_is_not_late(machines: Machines) -> None:
+    """As when PlanRun itself has failed, and the execution is redriven."""
+    machines.entered_at = LATER
+    run = machines.plan({"crawl": "c"})["run"]
+    assert (run["started_at"], run["deadline"]) == (machines.started_at, "2127-01-02T00:00:00.000Z")
+
+
+@pytest.mark.usefixtures("source")
+def test_only_the_targets_that_are_not_complete_are_resumed(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c", "regions": ["us-east-1", "eu-west-1"]})
+    one, other = aws.json(planned["targets"]["key"])
+    machines.sweep(planned, one, machines.turn_all(planned, one)[-1])
+    summary = machines.finish(planned)
+    assert summary["targets"] == {"complete": 1, "unfinished": 1}
+    resumed = machines.plan({"resume": summary["run_id"]}, "execution-2")
+    assert aws.json(resumed["targets"]["key"]) == [other]
+    machines.sweep(resumed, other, machines.turn_all(resumed, other)[-1])
+    assert machines.finish(resumed)["targets"] == {"complete": 2}
+
+
+@pytest.mark.usefixtures("source")
+def test_a_verdict_from_before_is_forgotten_when_a_target_is_paged_again(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    verdict = {"verdict": "denied", "error": "AccessDeniedError", "cause": "no"}
+    record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#{target['target_id']}", **verdict}
+    aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
+    assert machines.finish(planned)["targets"] == {"denied": 1}
+    resumed = machines.plan({"resume": planned["run"]["run_id"]}, "execution-2")
+    assert machines.finish(resumed)["targets"] == {"unfinished": 1}
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"resume": "no-such-run"}, 'there is no run "no-such-run"'),
+        ({"resume": 5}, 'must be {"resume": "<run_id>"} and nothing else'),
+        ({"resume": "x", "crawl": "c"}, 'must be {"resume": "<run_id>"} and nothing else'),
+    ],
+)
+def test_a_wrong_resume_is_told_so(document: object, said: str, machines: Machines) -> None:
+    with pytest.raises(InvalidCrawlError, match=said.replace("{", r"\{")):
+        machines.plan(document)
+
+
+@pytest.mark.usefixtures("source")
+def test_a_second_run_is_refused_while_one_is_going(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"}, "one")
+    machines.running = {"one"}
+    with pytest.raises(OverlapError, match=f"{planned['run']['run_id']} of the crawl c is still running, in one"):
+        machines.plan({"crawl": "c"}, "two")
+    with pytest.raises(OverlapError, match="is still running, in one"):
+        machines.plan({"resume": planned["run"]["run_id"]}, "two")
+    # The same execution may plan once more: its function was retried.
+    assert machines.plan({"crawl": "c"}, "one") == planned
+    machines.turn_all(planned, target_of(aws, planned))
+    machines.finish(planned)
+    machines.plan({"crawl": "c"}, "two")
+
+
+@pytest.mark.usefixtures("source")
+def test_the_lock_of_a_dead_execution_is_taken_over(machines: Machines) -> None:
+    machines.plan({"crawl": "c"}, "one")
+    machines.running = set()
+    machines.plan({"crawl": "c"}, "two")
+
+
+@pytest.mark.usefixtures("source")
+def test_the_end_of_one_run_does_not_give_back_anothers_lock(machines: Machines) -> None:
+    dead = machines.plan({"crawl": "c"}, "one")
+    machines.plan({"crawl": "c"}, "two")
+    machines.running = {"two"}
+    machines.finish(dead)
+    with pytest.raises(OverlapError, match="in two"):
+        machines.plan({"crawl": "c"}, "three")
+
+
+@pytest.mark.usefixtures("source")
+def test_a_crawl_may_allow_two_runs_at_once(machines: Machines) -> None:
+    machines.catalogue = {"c": {**CRAWL, "overlap": "allow"}}
+    machines.running = {"one", "two"}
+    assert machines.plan({"crawl": "c"}, "one")["run"] != machines.plan({"crawl": "c"}, "two")["run"]

@@ -1,0 +1,91 @@
+"""What `make` shows of its steps: on a terminal of any width, in a log, and when a step fails."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from local.command import CommandError, run
+
+PROJECT = Path(__file__).parents[3]
+NOISY = "import sys, time; print('WARNING: noise'); print('Collecting ' + 60 * 'x', flush=True); time.sleep(1.2)"
+
+
+def on_a_terminal(columns: int, *command: str) -> str:
+    """What a command draws on a terminal of so many columns."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(command, cwd=PROJECT, stdin=its, stdout=its, stderr=its, env=environment) as process:
+        os.close(its)
+        drawn = b""
+        while True:
+            try:
+                chunk = os.read(ours, 4096)
+            except OSError:  # Linux says so when the other end is closed
+                break
+            if not chunk:
+                break
+            drawn += chunk
+        assert process.wait() == 0
+    os.close(ours)
+    return drawn.decode()
+
+
+@pytest.mark.parametrize("columns", [20, 62, 200])
+def test_a_line_fits_the_terminal_and_changes_in_place(columns: int) -> None:
+    drawn = on_a_terminal(columns, sys.executable, "-m", "local.step", "Installing", sys.executable, "-c", NOISY)
+    lines = [line for line in re.split(r"\r\x1b\[K|\r\n", drawn) if line]
+    assert max(map(len, lines)) < columns
+    assert lines[0].startswith("… Installing (0 s)")
+    assert lines[-1].startswith("✓ Installing (1 s)"[: columns - 2])
+    assert drawn.count("\n") == 1
+    assert "noise" not in drawn
+
+
+def test_in_a_log_a_step_is_two_lines() -> None:
+    command = [sys.executable, "-m", "local.step", "Installing", sys.executable, "-c", NOISY]
+    ended = subprocess.run(
+        command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    )
+    assert re.fullmatch(r"Installing …\n  ✓ \d+ s\n", ended.stdout)
+
+
+def test_a_step_that_fails_shows_all_that_it_said_and_its_exit_code() -> None:
+    failing = "import sys; print('WARNING: noise'); print('no such package', file=sys.stderr); sys.exit(3)"
+    command = [sys.executable, "-m", "local.step", "Installing", sys.executable, "-c", failing]
+    ended = subprocess.run(
+        command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert ended.returncode == 3
+    assert {"WARNING: noise", "no such package"} <= set(ended.stdout.splitlines())
+    assert "✗" in ended.stdout
+
+
+def test_a_command_that_is_interrupted_goes_with_all_that_it_started() -> None:
+    child = "import time; print('up', flush=True); time.sleep(600)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    began: list[str] = []
+
+    def interrupt(line: str) -> None:
+        began.append(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([sys.executable, "-c", parent], interrupt)
+    assert began == ["up"]
+
+
+def test_a_failed_command_is_named() -> None:
+    with pytest.raises(CommandError, match="failed with exit code 3") as raised:
+        run([sys.executable, "-c", "print('why'); raise SystemExit(3)"], lambda _: None)
+    assert (raised.value.code, raised.value.output) == (3, "why\n")
