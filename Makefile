@@ -80,21 +80,21 @@ need_python = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and
 $(RUN): requirements.txt lambdas/requirements.txt
 	$(need_python)
 	$(STEP) "Creating .venv" $(PYTHON) -m venv .venv
-	$(STEP) "Installing the CDK and the functions' packages into .venv" .venv/bin/python -m pip install --requirement requirements.txt
+	$(STEP) "Installing the CDK and the functions' packages" .venv/bin/python -m pip install --requirement requirements.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)
-	$(STEP) "Installing the test tools into .venv" .venv/bin/python -m pip install --requirement requirements-dev.txt
+	$(STEP) "Installing the test tools" .venv/bin/python -m pip install --requirement requirements-dev.txt
 	@touch $@
 
 $(EMULATOR): local/requirements.txt
 	$(need_python)
 	$(STEP) "Creating .venv-ministack" $(PYTHON) -m venv .venv-ministack
-	$(STEP) "Installing MiniStack, the AWS emulator, into .venv-ministack" .venv-ministack/bin/python -m pip install --requirement local/requirements.txt
+	$(STEP) "Installing MiniStack, the AWS emulator" .venv-ministack/bin/python -m pip install --requirement local/requirements.txt
 	@touch $@
 
 $(CLI): package.json package-lock.json
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Pageturner needs Node.js 22 or newer with npm, for the AWS CDK CLI" >&2; exit 1; }
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 22)' || echo "Node.js $$(node --version) is no longer supported by the AWS CDK: it works so far, but install 22 or newer"
-	$(STEP) "Installing the AWS CDK CLI into node_modules" npm ci --no-audit --no-fund
+	@test "$$(node --print 'process.versions.node.split(".")[0]')" -ge 22 || echo "Node.js $$(node --version) still works, but the AWS CDK no longer supports it: install 22 or newer"
+	$(STEP) "Installing the AWS CDK CLI" npm ci --no-audit --no-fund
 	@touch $@

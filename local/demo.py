@@ -20,7 +20,7 @@ from local.command import CommandError
 from local.deployment import Deployment
 from local.emulator import PROJECT, Emulator, EmulatorError, stop_on_signals
 from local.fault_proxy import FaultProxy
-from local.progress import Line, progress, shortened
+from local.progress import Line, field, progress, shortened, width
 from local.runs import OwnListing, Progress, RunError, Runs, listed_by_boto3
 from local.seed import BUCKET, seed
 from pageturner.crawls.crawl import Crawl
@@ -123,7 +123,7 @@ class Demo:
         print(f"\n▶ {json.dumps(asked)}")
         with progress("Asking"):
             report = self._runs.wait(self._runs.start(asked)) or {}
-        print(textwrap.indent(textwrap.fill(report["message"], width=_width() - 2), "  "))
+        print(field("plan", report["message"].partition(": ")[2]))
 
     def _run(self, asked: Mapping[str, str], crawl: Crawl, own: OwnListing) -> bool:
         print(f"\n▶ {json.dumps(asked)}")
@@ -143,14 +143,12 @@ class Demo:
             ("items", summary["items_prefix"]),
             ("manifest", summary["manifest"]),
         ):
-            print(f"  {label:9}{text}")
+            print(field(label, text))
         for item in items[:_ITEMS_SHOWN]:
             print(f"  {'':9}{shortened(json.dumps(item, ensure_ascii=False), 11)}")
         compared = f"boto3's own paginator lists {len(own.items):,} items of {crawl.service} {crawl.operation}"
-        if equal:
-            print(f"  {'proof':9}{compared}: the same, in the same order ✓")
-        else:
-            print(f"  {'proof':9}{compared}, and the run has {len(items):,}: they differ ✗")
+        differ = f"{compared}, and the run has {len(items):,}: they differ ✗"
+        print(field("proof", f"{compared}: the same, in the same order ✓" if equal else differ))
         return equal
 
 
@@ -160,19 +158,15 @@ def _pages(found: Progress, own: OwnListing) -> str:
 
 
 def _say(line: Line, text: str) -> None:
-    line.say(textwrap.fill(text, width=_width(), initial_indent="  ⚡ ", subsequent_indent="    "))
-
-
-def _width() -> int:
-    return max(len(shortened("x" * 1000)), 30)
+    line.say(textwrap.fill(text, width=width(), initial_indent="  ⚡ ", subsequent_indent="    "))
 
 
 def _say_what_is_next(emulator: Emulator, outputs: Mapping[str, str], *, keep: bool) -> None:
     print("\nNext")
     if not keep:
-        print("  make local   does the same, and keeps it running for your own AWS CLI")
-        print("  crawls.yaml  is the catalogue: put your own crawls there")
-        print("  README.md    tells how to deploy to an account")
+        print(field("local", "make local does the same, and keeps it running for your own AWS CLI"))
+        print(field("yours", "crawls.yaml is the catalogue: put your own crawls there"))
+        print(field("deploy", "README.md tells how to deploy to an account"))
         return
     print("  In another terminal:")
     print(f"    export AWS_ENDPOINT_URL={emulator.url}")

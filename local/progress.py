@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -68,13 +69,30 @@ class Line:
         with self._lock:
             if self._in_place:
                 # A line that is longer than the terminal is wide would wrap, and scroll instead of changing in place.
-                text = shortened(f"{mark} {self._title} ({took})  {self._detail}".rstrip())
+                text = shortened(f"{mark} {took:>5}  {self._title}  {self._detail}".rstrip())
                 print(f"\r\033[K{text}", end=end, flush=True)
             else:
-                print(f"  {mark} {took}  {self._detail}".rstrip(), flush=True)
+                print(f"{mark} {took:>5}  {self._detail}".rstrip(), flush=True)
+
+
+def width() -> int:
+    """How many characters fit on a line of the terminal without wrapping."""
+    return max(shutil.get_terminal_size().columns - 1, 1)
 
 
 def shortened(text: str, indent: int = 0) -> str:
     """Text that fits on a line of the terminal behind `indent` other characters."""
-    most = max(shutil.get_terminal_size().columns - 1 - indent, 1)
+    most = max(width() - indent, 1)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def field(label: str, text: str) -> str:
+    """A label and its text, which goes on below itself. A word that is too long, such as a URL, stays in one piece."""
+    return textwrap.fill(
+        text,
+        width=width(),
+        initial_indent=f"  {label:9}",
+        subsequent_indent=" " * 11,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

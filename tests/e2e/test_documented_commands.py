@@ -147,11 +147,11 @@ def moto_server() -> Iterator[dict[str, str]]:
 
 
 def test_the_demo_shows_its_trouble_and_its_proof(clone: Clone) -> None:
-    said = "\n".join(clone.said)
+    said = " ".join(clone.said)
     for trouble in ("503 SlowDown", "FetchPage is killed", "no longer takes the token", "StopExecution"):
         assert trouble in said
-    assert re.search(r"\d+ throttles?, 1 restart$", said, re.M)
-    assert len(re.findall(r"boto3's own paginator lists .*: the same, in the same order ✓", said)) == 3
+    assert re.search(r"\d+ throttles?, 1 restart ", said)
+    assert len(re.findall(r"boto3's own paginator lists [\w ,]+: the same, in the same order ✓", said)) == 3
     assert "✗" not in said
     assert re.search(r"page \d+ of \d+ · [\d,]+ items", said)
 
