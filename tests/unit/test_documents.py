@@ -1,4 +1,4 @@
-"""README and docs: every link leads somewhere, and every file that they name is there."""
+"""README and docs: links lead somewhere, files that they name exist, catalogues and messages are real."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+
+from infra.catalogue import read_catalogue
+from pageturner.errors import InvalidCrawlError
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -43,3 +46,23 @@ def test_files_that_are_named_exist(document: Path) -> None:
     made = ("manifest.json", "targets.json", "cdk.out", "runs/", "items/", "map-results")
     for name in (name for name in names if not name.startswith(made)):
         assert any((PROJECT / folder / name).exists() for folder in FOLDERS), name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_catalogues_in_documents_are_valid(document: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(crawls:\n.*?)^```", document.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for block in blocks:
+        path = tmp_path / "crawls.yaml"
+        path.write_text(block)
+        assert read_catalogue(path)
+    assert blocks or document.name not in ("README.md", "reference.md")
+
+
+def test_the_message_in_the_readme_is_what_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "crawls.yaml"
+    path.write_text(
+        "crawls:\n  two:\n    service: s3\n    operation: list_buckets" + 8 * "\n" + "    regons: [us-east-1]\n"
+    )
+    with pytest.raises(InvalidCrawlError) as raised:
+        read_catalogue(path)
+    assert f"\n```\n{raised.value}\n```\n" in DOCUMENTS[0].read_text(encoding="utf-8")
