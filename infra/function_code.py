@@ -36,7 +36,7 @@ def _entry(crawl: Crawl) -> dict[str, object]:
 
 
 def _digest(catalogue: str) -> str:
-    """The hash of all that goes into the asset; where it is known, CDK does not bundle again."""
+    """Return the hash of everything in the asset. The CDK bundles only if it does not have an asset of this hash."""
     digest = hashlib.sha256(catalogue.encode())
     for path in _sources():
         digest.update(f"{path.relative_to(LAMBDAS)}\0".encode() + path.read_bytes())
@@ -49,7 +49,7 @@ def _sources() -> list[Path]:
 
 @jsii.implements(ILocalBundling)
 class _LocalBundling:
-    """Bundles without Docker: everything that is shipped is pure Python, so any machine's pip will do."""
+    """Bundles without Docker: all packages are pure Python, so the pip of any machine can install them."""
 
     def __init__(self, catalogue: str) -> None:
         self._catalogue = catalogue

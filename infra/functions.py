@@ -17,8 +17,8 @@ from infra.settings import SettingError, Settings
 from pageturner.costs import FETCH_PAGE_MEMORY_MB
 from pageturner.crawls.crawl import Crawl
 
-# A page is one API call of at most two attempts of 25 s, and its writes. It is also how long an abandoned invocation
-# can still be at work, and so how long Crawl waits before it goes on from the checkpoint.
+# A page is one API call, of at most two attempts of 25 s, and its writes. An abandoned invocation can run for as long,
+# so Crawl waits this long before it continues from the checkpoint.
 FETCH_PAGE_TIMEOUT = Duration.seconds(60)
 PLAN_RUN_TIMEOUT = Duration.minutes(14)
 
@@ -33,17 +33,17 @@ class Functions(Construct):
         self._settings = settings
         self._store = store
         self._code = function_code(crawls)
-        # They read what is crawled: FetchPage its pages, PlanRun what it takes to make a plan.
+        # Both call the crawled services: FetchPage for pages, PlanRun to find targets.
         reading = {
             "ACCOUNT": Aws.ACCOUNT_ID,
             "READER_ROLE_ARN": _reader_role("{account}", settings),
             "EXTERNAL_ID": settings.external_id,
         }
-        # A plan of 100,000 targets takes some minutes and 200 MB (bench/); a service's model is up to 100 MB.
+        # A plan of 100,000 targets takes minutes and 200 MB (bench/); a service's model takes up to 100 MB.
         self.plan_run = self._function(
             "PlanRun", "plan_run", memory_size=1024, timeout=PLAN_RUN_TIMEOUT, environment=reading
         )
-        # Parsing a page dwarfs the rest (1,000 keys are 361 KiB of XML), and is CPU, which Lambda gives by memory.
+        # Most of a page's time is parsing (1,000 keys are 361 KiB of XML). Lambda allots CPU by memory.
         self.fetch_page = self._function(
             "FetchPage",
             "fetch_page",
@@ -51,9 +51,9 @@ class Functions(Construct):
             timeout=FETCH_PAGE_TIMEOUT,
             environment={**reading, "LOOP_SECONDS": f"{settings.loop_seconds:g}"},
         )
-        # It holds the manifest: some 300 bytes for each page and target.
+        # It holds about 300 bytes for each page and target of the manifest.
         self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
-        # Its own budget is 20 s, and a page of a query with its deletes may come on top.
+        # It stops itself after 20 s, but finishes the page of items that it is deleting.
         self.sweep_items = self._function("SweepItems", "sweep_items", memory_size=512, timeout=Duration.minutes(3))
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
         for function in (self.plan_run, self.fetch_page):
@@ -72,7 +72,7 @@ class Functions(Construct):
         store.grant_fail(self.fail_run)
 
     def _may(self, action: str, resource: str, name: str) -> iam.PolicyStatement:
-        """What a function does to the Crawl machine and its executions. By name, for the machine depends on it."""
+        """Allow an action on the Crawl machine or its executions: by name, because it depends on the function."""
         arn = Stack.of(self).format_arn(
             service="states", resource=resource, resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
@@ -92,8 +92,8 @@ class Functions(Construct):
             construct_id,
             code=self._code,
             handler=f"{module}.handler",
-            # MiniStack's own Python worker loses the class names of exceptions, by which the state machines retry.
-            # `bootstrap` runs AWS's own runtime interface client instead.
+            # MiniStack's own Python worker loses the class names of exceptions, which the state machines match.
+            # `bootstrap` runs AWS's runtime interface client instead.
             runtime=lambda_.Runtime.PROVIDED_AL2023 if self._settings.emulator else RUNTIME,
             architecture=lambda_.Architecture.ARM_64,
             memory_size=memory_size,
@@ -115,7 +115,7 @@ class Functions(Construct):
 
 
 def crawl_machine_name(scope: Construct) -> str:
-    """The Crawl machine's name, by which people find it, and functions that it depends on are permitted to know it."""
+    """The Crawl machine's name: people look for it, and permissions of its functions name it."""
     return f"{Stack.of(scope).stack_name}-Crawl"
 
 
@@ -124,7 +124,7 @@ def _reader_role(account: str, settings: Settings) -> str:
 
 
 def log_retention(days: int) -> logs.RetentionDays:
-    """CloudWatch Logs' retention of that many days. Raises `SettingError` where it knows none."""
+    """Return CloudWatch Logs' retention of that many days. Raises `SettingError` if there is none."""
     known = {3: "THREE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
     if days not in known:
         raise SettingError(f"log_retention_days is {days}; it can be {', '.join(map(str, known))}")

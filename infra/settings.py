@@ -14,34 +14,34 @@ from constructs import Node
 from infra.catalogue import read_catalogue
 from pageturner.crawls.crawl import Crawl
 
-# CloudFormation's own rule, and shorter: the names of the state machines begin with it, of at most 80 characters.
+# CloudFormation's rule, but shorter: state machine names, of at most 80 characters, begin with the stack's name.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")
-# IAM's and STS's own rules.
+# The rules of IAM and STS.
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
-# Express executions end after five minutes. The rest is for a last page and for the retries of a page.
+# Express executions end after five minutes. The rest is for a last page and its retries.
 LONGEST_LOOP_SECONDS = 120
-# A hand-over is 11 events of the 25,000 that an execution may have, and one after a BackOff 17.
+# A hand-over is 11 of the 25,000 history events that an execution may have; one after a BackOff is 17.
 MOST_HAND_OVERS = 1400
 
 
 class SettingError(Exception):
-    """A setting has a value that it cannot have."""
+    """A setting is invalid; the message says which, and what would be valid."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be set, with its default. Every field is the name of a context value."""
+    """The settings and their defaults. Each field is the name of a context value."""
 
     stack_name: str = "Pageturner"
     catalogue: str = "crawls.yaml"  # a path, relative to the project
     retain_data: bool = True  # keep bucket and tables when the stack is deleted
-    loop_seconds: float = 120.0  # for how long one PageLoop turns pages before it hands over
-    hand_overs: int = 1400  # of one execution, before the run goes on in a new one
+    loop_seconds: float = 120.0  # how long a PageLoop turns pages before it hands over
+    hand_overs: int = 1400  # in one execution, before the run continues in a new one
     log_retention_days: int = 30
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
     reader_role: str = "PageturnerReader"  # name of the role in other accounts
-    external_id: str = "pageturner"  # what that role asks for when it is assumed
+    external_id: str = "pageturner"  # the external id that the role requires
     emulator: bool = False  # run the functions on MiniStack
 
     @classmethod
@@ -49,7 +49,7 @@ class Settings:
         """Read the settings from CDK's context. Raises `SettingError`."""
         names = [f.name for f in fields(cls)]
         for name in node.get_all_context():
-            # Context is the CDK's too, but a name that is nearly one of ours was meant to be.
+            # The CDK has context values too, but one that is almost a setting's name is a misspelling.
             if name not in names and (near := difflib.get_close_matches(name, names, n=1, cutoff=0.75)):
                 raise SettingError(f'there is no setting "{name}"; did you mean "{near[0]}"?')
         given = {f.name: node.try_get_context(f.name) for f in fields(cls)}
@@ -82,7 +82,7 @@ class Settings:
 
 
 def _parse(name: str, default: Any, value: Any) -> Any:
-    """Context values from the command line are text."""
+    """Parse a context value, which is text if it comes from the command line."""
     kind = type(default)
     text = str(value)
     try:

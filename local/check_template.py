@@ -1,4 +1,4 @@
-"""Synthesizes the stacks as they are deployed to AWS, and has cfn-lint read the templates."""
+"""Synthesizes the stacks for AWS, and runs cfn-lint on the templates."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from local.emulator import PROJECT, environment_without_aws
 
 
 def main() -> int:
-    """Returns the exit code of the first of both that fails."""
+    """Run both. Returns the exit code of the first that fails, or 0."""
     tools = Path(sys.executable).parent
     with tempfile.TemporaryDirectory(prefix="pageturner-") as folder:
         assembly = str(Path(folder, "assembly"))
-        # With the user's credentials the CLI would ask AWS whose they are.
+        # With the user's credentials, the CLI would call AWS to find their account.
         environment = {**cdk_environment(environment_without_aws()), "TMPDIR": folder}
         synth = [str(CDK), "synth", "--quiet", "--no-notices", "--output", assembly]
         code = subprocess.run(synth, cwd=PROJECT, env=environment, check=False).returncode

@@ -1,4 +1,4 @@
-"""MiniStack, an AWS emulator, as a process of our own: on 127.0.0.1, on a free port, without a trace at the end."""
+"""Runs MiniStack, an AWS emulator, on a free port of 127.0.0.1, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 _READY_SECONDS = 60
 _STOP_SECONDS = 10
-# A setting of botocore that it takes neither from its configuration file nor from the environment.
+# A botocore setting that is read neither from the configuration file nor from the environment.
 _NOTHING = (None, None, None, None)
-# What the emulator gets of the environment. It is configured by dozens of names (AUTH, SERVICES, USE_SSL,
-# PERSIST_STATE ...), and who uses it otherwise has some of them set.
+# The environment variables that the emulator inherits. Dozens of others configure it (AUTH, SERVICES, USE_SSL,
+# PERSIST_STATE ...), and people who use it elsewhere have some of them set.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
 _NOT_THE_USERS_AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHAREDCREDENTIALS_FILE": os.devnull,
 }
-# What it takes for credentials, and the region that it is in.
+# Credentials that the emulator accepts, and its region.
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -47,7 +47,7 @@ CREDENTIALS = {
     "AWS_DEFAULT_REGION": REGION,
 }
 
-# On Linux the kernel ends the emulator when we are killed in a way that lets us clean nothing up.
+# On Linux, the kernel ends the emulator if this process is killed and cannot clean up.
 _START = """
 import ctypes, signal, sys
 if sys.platform == "linux":
@@ -66,7 +66,7 @@ class Emulator:
     """A running MiniStack. Use it as a context manager."""
 
     def __init__(self, *, wait_scale: float = 1.0, lambda_endpoint_url: str | None = None) -> None:
-        """`wait_scale` scales the waits of Step Functions; the functions call `lambda_endpoint_url` in its stead."""
+        """`wait_scale` scales the waits of Step Functions; functions call `lambda_endpoint_url`, if it is given."""
         self._wait_scale = wait_scale
         self._lambda_endpoint_url = lambda_endpoint_url
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,22 +74,22 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL on which it listens."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """The process that it is; what runs functions is below it."""
+        """Its process id. The functions run in its child processes."""
         if self._process is None:
             raise EmulatorError("MiniStack is not running")
         return self._process.pid
 
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to take the emulator for AWS, and nothing of the user's own AWS."""
+        """An environment in which AWS means the emulator, without the user's own AWS settings."""
         return {**environment_without_aws(), **CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
 
     def client(self, service: str, **options: Any) -> Any:
-        """A boto3 client of the emulator, whatever the environment says."""
+        """Return a boto3 client of the emulator, whatever the environment says."""
         # The user's profile may not even exist.
         session = botocore.session.Session({"profile": _NOTHING, "config_file": (None, None, os.devnull, None)})
         return boto3.Session(botocore_session=session).client(
@@ -157,7 +157,7 @@ class Emulator:
                 return
             text = log.read_text(errors="replace")
             self._kill()
-            # Its own words, or those of the system, when another took the port in between.
+            # MiniStack's message, or the system's, if another process took the port in the meantime.
             if "already in use" not in text:
                 raise EmulatorError(f"MiniStack did not start. Its last words:\n{text[-2000:]}")
         raise EmulatorError("MiniStack found no free port on 127.0.0.1")
@@ -165,7 +165,7 @@ class Emulator:
     def _is_ready(self, process: subprocess.Popen[bytes], log: Path) -> bool:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
-            # Only its log says that it is ours which answers: on a port that was taken, another emulator would.
+            # If the port was taken, another emulator would answer, so look for the line in this one's log.
             if f"Running on {self.url}" in log.read_text(errors="replace") and self._is_healthy():
                 return True
             time.sleep(0.1)
@@ -182,7 +182,7 @@ class Emulator:
             connection.close()
 
     def _kill(self) -> None:
-        """End the process and all that it has started: the functions run in its group."""
+        """End the process and its whole group, in which the functions run."""
         process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -203,15 +203,15 @@ def _free_port() -> int:
 
 
 def environment_without_aws() -> dict[str, str]:
-    """Our environment with nothing of the user's own AWS, and no way to it."""
+    """Return this process's environment without the user's AWS settings."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # A proxy that leads to the internet does not lead to this machine.
+    # An internet proxy cannot reach this machine.
     local = ",".join(filter(None, (os.environ.get("NO_PROXY", os.environ.get("no_proxy")), "127.0.0.1")))
     return {**mine, **_NOT_THE_USERS_AWS, "NO_PROXY": local, "no_proxy": local}
 
 
 def stop_on_signals() -> None:
-    """Have SIGTERM and SIGHUP end this process as Ctrl-C does, and let no second one cut the cleaning up short."""
+    """Make SIGTERM and SIGHUP end this process as Ctrl-C does, and ignore further signals during the clean-up."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def stop(number: int, _: object) -> None:

@@ -1,4 +1,4 @@
-"""Writes what the schema says of the keys of a crawl into docs/reference.md: ``python -m local.reference``."""
+"""Writes the keys of a crawl from the schema into docs/reference.md: ``python -m local.reference``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _END = "<!-- end of the keys -->"
 
 
 def keys() -> str:
-    """The section of the keys, as Markdown."""
+    """Return the section about the keys, as Markdown."""
     return "\n".join([_BEGIN, *(_key(name, key) for name, key in KEYS.items()), "", _END])
 
 
 def with_keys(text: str) -> str:
-    """A text with that section in place of the one that it has."""
+    """Return a text with its section about the keys replaced."""
     before, _, rest = text.partition(_BEGIN)
     return before + keys() + rest.partition(_END)[2]
 

@@ -1,4 +1,4 @@
-"""Real input for the demo's crawls: botocore's own data folder, as objects, and what it says, as a table."""
+"""Real input for the demo: the files of botocore's data folder as objects, and its operations as rows of a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pageturner.paging import api
 
 BUCKET = "pageturner-demo"
 TABLE = "pageturner-demo"
-# Enough for several pages of a scan; all 20,000 operations would only take longer.
+# Enough rows for several pages of a scan.
 _SERVICES = ("cloudformation", "dynamodb", "ec2", "iam", "lambda", "s3", "sagemaker", "stepfunctions")
 _THREADS = 8
 
@@ -24,7 +24,7 @@ def seed(emulator: Emulator) -> tuple[int, int]:
 
 
 def _seed_bucket(emulator: Emulator) -> int:
-    """An object for every file of botocore's data folder, with the file's bytes."""
+    """Put an object for each file of botocore's data folder."""
     s3 = emulator.client("s3", config=Config(max_pool_connections=_THREADS))
     s3.create_bucket(Bucket=BUCKET)
     root = Path(botocore.__file__).parent / "data"
@@ -39,7 +39,7 @@ def _seed_bucket(emulator: Emulator) -> int:
 
 
 def _seed_table(emulator: Emulator) -> int:
-    """A row for every operation of some services."""
+    """Put a row for each operation of some services."""
     dynamodb = emulator.client("dynamodb")
     dynamodb.create_table(
         TableName=TABLE,
