@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from infra.emulator_endpoint import is_emulator
+from infra.emulator_endpoint import EndpointError, is_emulator
 from local.emulator import CREDENTIALS, PROJECT, environment_without_aws
 
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
@@ -28,12 +28,8 @@ def main() -> int:
             print(f"AWS_ENDPOINT_URL is {endpoint_url}, the emulator: this works on that, and not on AWS.")
             command += _UNATTENDED.get(sys.argv[1], ())
             environment = {**environment_without_aws(), **CREDENTIALS, "AWS_ENDPOINT_URL": str(endpoint_url)}
-    except OSError as error:
-        print(
-            f"AWS_ENDPOINT_URL is {endpoint_url}, and nothing answers there ({error}).\n"
-            f"Is `make local` still running? For AWS itself: unset AWS_ENDPOINT_URL",
-            file=sys.stderr,
-        )
+    except EndpointError as error:
+        print(error, file=sys.stderr)
         return 1
     sys.stdout.flush()
     return os.execve(command[0], command, cdk_environment(environment))  # noqa: S606 - the path is a constant

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from infra.emulator_endpoint import is_emulator
+from infra.emulator_endpoint import EndpointError, is_emulator
 
 HEALTHY = b'{"services": {"s3": "available"}, "edition": "light"}'
 
@@ -40,7 +40,9 @@ def test_what_answers_decides(endpoint: tuple[str, bool]) -> None:
 
 
 def test_where_nothing_answers_it_is_said() -> None:
-    with pytest.raises(OSError, match="refused"):
+    with pytest.raises(
+        EndpointError, match=r"AWS_ENDPOINT_URL is http://127\.0\.0\.1:1, and nothing answers there .*refused"
+    ):
         is_emulator("http://127.0.0.1:1")
 
 
