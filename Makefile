@@ -14,7 +14,7 @@ EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
 
-.PHONY: help demo local test check format bench bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test check format reference bench bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ check: $(CLI) $(DEV) ## formatter, linter, types, layers, synth, template
 format: $(DEV) ## let the formatter and the linter fix what they can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
+
+reference: $(RUN) ## write the keys of a crawl from the schema into docs/reference.md
+	.venv/bin/python -m local.reference
 
 bench: $(DEV) ## memory and time of a plan of 100,000 targets
 	@.venv/bin/python bench/plan.py
@@ -79,7 +82,7 @@ need_python = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and
 
 $(RUN): requirements.txt lambdas/requirements.txt
 	$(need_python)
-	$(STEP) "Creating .venv" $(PYTHON) -m venv .venv
+	$(STEP) "Creating .venv" $(PYTHON) -m venv --clear .venv
 	$(STEP) "Installing the CDK and the functions' packages" .venv/bin/python -m pip install --requirement requirements.txt
 	@touch $@
 
@@ -89,7 +92,7 @@ $(DEV): requirements-dev.txt $(RUN)
 
 $(EMULATOR): local/requirements.txt
 	$(need_python)
-	$(STEP) "Creating .venv-ministack" $(PYTHON) -m venv .venv-ministack
+	$(STEP) "Creating .venv-ministack" $(PYTHON) -m venv --clear .venv-ministack
 	$(STEP) "Installing MiniStack, the AWS emulator" .venv-ministack/bin/python -m pip install --requirement local/requirements.txt
 	@touch $@
 

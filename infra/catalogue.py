@@ -35,6 +35,7 @@ def read_catalogue(path: Path) -> dict[str, Crawl]:
     `UnicodeDecodeError` or `yaml.YAMLError` if the file cannot be read.
     """
     loader = _Loader(path.read_text(encoding="utf-8"))
+    loader.name = path.name  # for the messages about its syntax
     try:
         root = loader.get_single_node()
         twice = list(_keys_that_come_twice(root))

@@ -10,17 +10,23 @@ _SECONDS = 10
 
 
 class EndpointError(Exception):
-    """Nothing answers at AWS_ENDPOINT_URL."""
+    """AWS_ENDPOINT_URL is no URL, or nothing answers there."""
 
 
 def is_emulator(endpoint_url: str | None) -> bool:
     """Return whether MiniStack answers at `endpoint_url`, the value of AWS_ENDPOINT_URL. Raises `EndpointError`."""
     if not endpoint_url:
         return False
-    parts = urlsplit(endpoint_url)
-    if parts.scheme != "http" or parts.hostname is None:
+    try:
+        parts = urlsplit(endpoint_url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise EndpointError(f"AWS_ENDPOINT_URL is {endpoint_url}, which is not a URL: {error}") from error
+    if parts.scheme not in ("http", "https") or host is None:
+        raise EndpointError(f"AWS_ENDPOINT_URL is {endpoint_url}; it must begin with http:// or https://")
+    if parts.scheme == "https":
         return False  # MiniStack is on this machine, without TLS
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
     try:
         connection.request("GET", "/_ministack/health")
         answer = connection.getresponse()

@@ -10,6 +10,9 @@ import os
 import sys
 from collections.abc import Mapping
 
+import botocore.session
+from botocore.exceptions import BotoCoreError
+
 from infra.emulator_endpoint import EndpointError, is_emulator
 from local.emulator import CREDENTIALS, PROJECT, environment_without_aws
 
@@ -28,11 +31,25 @@ def main() -> int:
             print(f"AWS_ENDPOINT_URL is {endpoint_url}, the emulator: this works on that, and not on AWS.")
             command += _UNATTENDED.get(sys.argv[1], ())
             environment = {**environment_without_aws(), **CREDENTIALS, "AWS_ENDPOINT_URL": str(endpoint_url)}
+        elif endpoint_url:
+            print(f"AWS_ENDPOINT_URL is {endpoint_url}, which is not the emulator: this takes it for AWS.")
+        elif sys.argv[1] != "synth" and not _has_credentials():
+            print(
+                "There are no AWS credentials here: set AWS_PROFILE, or AWS_ENDPOINT_URL for `make local`'s emulator."
+            )
     except EndpointError as error:
         print(error, file=sys.stderr)
         return 1
     sys.stdout.flush()
     return os.execve(command[0], command, cdk_environment(environment))  # noqa: S606 - the path is a constant
+
+
+def _has_credentials() -> bool:
+    try:
+        return botocore.session.Session().get_credentials() is not None
+    except BotoCoreError as error:  # a profile that is not there
+        print(error)
+        return True
 
 
 def cdk_environment(environment: Mapping[str, str]) -> dict[str, str]:

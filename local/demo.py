@@ -1,4 +1,4 @@
-"""`make demo`: the real stack on the emulator, a crawl with trouble in its way, and its result held against boto3's.
+"""`make demo`: the real stack on the emulator, a crawl with trouble in its way, and its result compared with boto3's.
 
 With ``--keep`` (`make local`) everything keeps running afterwards, until Ctrl-C.
 """
@@ -26,8 +26,8 @@ from local.seed import BUCKET, seed
 from pageturner.crawls.crawl import Crawl
 from pageturner.messages import count_of
 
+CATALOGUE = "local/demo.yaml"
 TROUBLED = "s3-objects"
-OTHERS = ("iam-policies", "dynamodb-operations")
 # A twentieth of each wait of the state machines, and PageLoops of a second, so that a listing of 40 pages meets in a
 # minute what one of 40,000 meets in hours.
 _WAIT_SCALE = 0.05
@@ -54,12 +54,13 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         print("\nStopped, and cleaned up.")
-        return 128 + signal.SIGINT
+        # It is the way to end `make local`.
+        return 0 if keep else 128 + signal.SIGINT
 
 
 def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
     print(f"MiniStack, an AWS emulator, listens on {emulator.url}")
-    with Deployment(emulator, {"loop_seconds": _LOOP_SECONDS}) as deployment:
+    with Deployment(emulator, {"catalogue": CATALOGUE, "loop_seconds": _LOOP_SECONDS}) as deployment:
         with progress("Synthesizing the stack") as line:
             deployment.synth(line.show)
             line.show("")
@@ -73,10 +74,9 @@ def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
         objects, rows = seed(emulator)
         line.show(f"{objects:,} objects, {rows:,} rows")
 
-    catalogue = read_catalogue(PROJECT / "crawls.yaml")
+    catalogue = read_catalogue(PROJECT / CATALOGUE)
     demo = Demo(Runs(emulator, outputs), emulator, proxy)
-    proven = [demo.with_trouble(catalogue[TROUBLED])] if TROUBLED in catalogue else []
-    proven += [demo.plainly(catalogue[name]) for name in OTHERS if name in catalogue]
+    proven = [demo.with_trouble(catalogue.pop(TROUBLED)), *map(demo.plainly, catalogue.values())]
     _say_what_is_next(emulator, outputs, keep=keep)
     if keep:
         signal.pause()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 # On a terminal the line changes in place. Elsewhere, in a log, a new line now and then says that it is not stuck.
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.5, 10.0
+_LOG_WIDTH = 110
 
 
 @contextmanager
@@ -72,7 +73,7 @@ class Line:
                 text = shortened(f"{mark} {took:>5}  {self._title}  {self._detail}".rstrip())
                 print(f"\r\033[K{text}", end=end, flush=True)
             else:
-                print(f"{mark} {took:>5}  {self._detail}".rstrip(), flush=True)
+                print(f"{mark} {took:>5}  {self._detail[:_LOG_WIDTH]}".rstrip(), flush=True)
 
 
 def width() -> int:

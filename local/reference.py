@@ -1,4 +1,4 @@
-"""Writes the keys of a crawl from the schema into docs/reference.md: ``python -m local.reference``."""
+"""Writes the keys of a crawl from the schema into docs/reference.md: `make reference`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from pageturner.crawls.checks import KEYS
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference.md"
-_BEGIN = "<!-- the keys of a crawl: written by python -m local.reference from crawls.schema.json -->"
+_BEGIN = "<!-- the keys of a crawl: written by make reference from crawls.schema.json -->"
 _END = "<!-- end of the keys -->"
 
 

@@ -5,7 +5,9 @@ What the command prints, such as pip's pages of warnings, is shown only when it 
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 
 from local.command import CommandError, run
 from local.progress import progress
@@ -15,8 +17,9 @@ def main() -> int:
     """Run the command that the arguments name. Returns its exit code."""
     title, *command = sys.argv[1:]
     try:
-        with progress(title) as line:
-            run(command, line.show)
+        # pip leaves temporary files when it is killed.
+        with tempfile.TemporaryDirectory(prefix="pageturner-") as folder, progress(title) as line:
+            run(command, line.show, env={**os.environ, "TMPDIR": folder})
             line.show("")
     except CommandError as error:
         print(error.output, file=sys.stderr)

@@ -128,7 +128,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
         yield made
         os.killpg(process.pid, signal.SIGINT)
         process.stdout.read()
-        process.wait()
+        assert process.wait() == 0, "Ctrl-C is how it ends"
         assert list(temporary.iterdir()) == [], "nothing is left behind"
     finally:
         if process.poll() is None:

@@ -98,6 +98,17 @@ def test_an_empty_catalogue(tmp_path: Path) -> None:
     ]
 
 
+def test_a_catalogue_whose_crawls_are_gone(tmp_path: Path) -> None:
+    assert wrong(tmp_path, "crawls:\n") == ["crawls.yaml:1: crawls: is empty; a catalogue without crawls is crawls: {}"]
+
+
+def test_wrong_yaml_is_said_with_its_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "crawls.yaml"
+    path.write_text("crawls:\n  a: {service: s3\n")
+    with pytest.raises(yaml.YAMLError, match=r'in "crawls\.yaml", line 2'):
+        read_catalogue(path)
+
+
 def test_a_time_stays_text(tmp_path: Path) -> None:
     path = tmp_path / "crawls.yaml"
     path.write_text(
@@ -134,7 +145,7 @@ def test_the_schema_is_one_and_takes_its_own_examples_and_the_catalogue() -> Non
 
 def test_the_reference_documents_every_key_as_the_schema_has_it() -> None:
     text = REFERENCE.read_text(encoding="utf-8")
-    assert text == with_keys(text), "python -m local.reference writes it anew"
+    assert text == with_keys(text), "make reference writes it anew"
     assert all(f"### `{name}`" in text for name in KEYS)
 
 

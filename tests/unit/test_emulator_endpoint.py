@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,6 +47,18 @@ def test_where_nothing_answers_it_is_said() -> None:
         is_emulator("http://127.0.0.1:1")
 
 
-@pytest.mark.parametrize("url", [None, "", "https://s3.amazonaws.com", "no-url"])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://127.0.0.1:abc", "AWS_ENDPOINT_URL is http://127.0.0.1:abc, which is not a URL"),
+        ("localhost:4566", "AWS_ENDPOINT_URL is localhost:4566; it must begin with http:// or https://"),
+    ],
+)
+def test_what_is_no_url_is_said(url: str, said: str) -> None:
+    with pytest.raises(EndpointError, match=re.escape(said)):
+        is_emulator(url)
+
+
+@pytest.mark.parametrize("url", [None, "", "https://s3.amazonaws.com"])
 def test_without_an_endpoint_of_this_kind_it_is_aws(url: str | None) -> None:
     assert is_emulator(url) is False

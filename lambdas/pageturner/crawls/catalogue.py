@@ -31,6 +31,8 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
 
     Raises `InvalidCrawlError` with one line for each problem.
     """
+    if document == {"crawls": None}:
+        raise InvalidCrawlError("crawls: is empty; a catalogue without crawls is crawls: {}")
     if not isinstance(document, Mapping) or set(document) != {"crawls"} or not isinstance(document["crawls"], Mapping):
         raise InvalidCrawlError(
             'the catalogue must have exactly one top-level key, "crawls", which maps names to crawls'
