@@ -14,7 +14,7 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 from infra.emulator_endpoint import EndpointError, is_emulator
-from local.emulator import CREDENTIALS, PROJECT, environment_without_aws
+from local.emulator import PROJECT, environment_of_emulator
 
 CDK = PROJECT / "node_modules" / ".bin" / "cdk"
 # What the CLI would ask a person.
@@ -30,7 +30,7 @@ def main() -> int:
         if is_emulator(endpoint_url):
             print(f"AWS_ENDPOINT_URL is {endpoint_url}, the emulator: this works on that, and not on AWS.")
             command += _UNATTENDED.get(sys.argv[1], ())
-            environment = {**environment_without_aws(), **CREDENTIALS, "AWS_ENDPOINT_URL": str(endpoint_url)}
+            environment = environment_of_emulator(str(endpoint_url))
         elif endpoint_url:
             print(f"AWS_ENDPOINT_URL is {endpoint_url}, which is not the emulator: this takes it for AWS.")
         elif sys.argv[1] != "synth" and not _has_credentials():

@@ -109,9 +109,9 @@ class Demo:
                 line.show(_pages(found, own))
                 return found.pass_number < 2 or found.pages < trouble.STOPPED_AT
 
-            self._runs.wait(execution, go_on)
-            self._runs.stop(execution)
-            _say(line, f"page {trouble.STOPPED_AT} of pass 2: StopExecution. The run is cut off in the middle.")
+            if self._runs.wait(execution, go_on) is None:
+                self._runs.stop(execution)
+                _say(line, f"page {trouble.STOPPED_AT} of pass 2: StopExecution. The run is cut off in the middle.")
         return self._run({"resume": run_id}, crawl, own)
 
     def plainly(self, crawl: Crawl) -> bool:

@@ -37,10 +37,10 @@ _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
 _NOT_THE_USERS_AWS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHAREDCREDENTIALS_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
 # Credentials that the emulator accepts, and its region.
-CREDENTIALS = {
+_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_REGION": REGION,
@@ -86,7 +86,7 @@ class Emulator:
 
     def environment(self) -> dict[str, str]:
         """An environment in which AWS means the emulator, without the user's own AWS settings."""
-        return {**environment_without_aws(), **CREDENTIALS, "AWS_ENDPOINT_URL": self.url}
+        return environment_of_emulator(self.url)
 
     def client(self, service: str, **options: Any) -> Any:
         """Return a boto3 client of the emulator, whatever the environment says."""
@@ -133,7 +133,7 @@ class Emulator:
             environment = {
                 **{name: os.environ[name] for name in _INHERITED if name in os.environ},
                 **_NOT_THE_USERS_AWS,
-                **CREDENTIALS,
+                **_CREDENTIALS,
                 "AWS_ENDPOINT_URL": self._lambda_endpoint_url or self.url,
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port),
@@ -208,6 +208,11 @@ def environment_without_aws() -> dict[str, str]:
     # An internet proxy cannot reach this machine.
     local = ",".join(filter(None, (os.environ.get("NO_PROXY", os.environ.get("no_proxy")), "127.0.0.1")))
     return {**mine, **_NOT_THE_USERS_AWS, "NO_PROXY": local, "no_proxy": local}
+
+
+def environment_of_emulator(url: str) -> dict[str, str]:
+    """Return an environment in which AWS means the emulator at `url`, without the user's own AWS settings."""
+    return {**environment_without_aws(), **_CREDENTIALS, "AWS_ENDPOINT_URL": url}
 
 
 def stop_on_signals() -> None:

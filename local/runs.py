@@ -14,7 +14,7 @@ import jmespath
 from local.emulator import Emulator
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Run
-from pageturner.stores import Stores
+from pageturner.stores import Stores, keys
 from pageturner.stores.checkpoints import by_target
 from pageturner.turn.records import item_json
 
@@ -84,7 +84,7 @@ class Runs:
         for answer in self._dynamodb.get_paginator("scan").paginate(
             TableName=self._runs_table,
             FilterExpression="sk = :run AND execution = :execution",
-            ExpressionAttributeValues={":run": {"S": "run"}, ":execution": {"S": execution}},
+            ExpressionAttributeValues={":run": {"S": keys.THE_RUN}, ":execution": {"S": execution}},
         ):
             for row in answer["Items"]:
                 return Run(**json.loads(row["run"]["S"]))

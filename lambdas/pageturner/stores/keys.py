@@ -31,6 +31,11 @@ def row(partition: str, record: str) -> dict[str, Any]:
     return {"pk": {"S": partition}, "sk": {"S": record}}
 
 
+def run_row(run_id: str, record: str) -> dict[str, Any]:
+    """The primary key of a record of a run."""
+    return row(RUN.format(run_id), record)
+
+
 def prefix(template: str) -> str:
     """The common prefix of a template's sort keys."""
     return template.partition("{")[0]

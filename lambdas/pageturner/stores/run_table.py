@@ -27,7 +27,7 @@ class RunTable:
 
     def put(self, run: Run, record: str, /, **values: Any) -> None:
         """Put a record of a run: numbers as numbers, strings as strings, all else as JSON; None is left out."""
-        item = {**keys.row(keys.RUN.format(run.run_id), record), "expires_at": expires_at(run)}
+        item = {**keys.run_row(run.run_id, record), "expires_at": expires_at(run)}
         for name, value in values.items():
             if value is None:
                 continue
@@ -43,7 +43,7 @@ class RunTable:
         with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key=keys.row(keys.RUN.format(run.run_id), record),
+                Key=keys.run_row(run.run_id, record),
                 UpdateExpression=expression,
                 ExpressionAttributeValues=values,
             )
@@ -51,7 +51,7 @@ class RunTable:
     def delete(self, run: Run, record: str) -> None:
         """Delete a record of a run, if it exists."""
         with as_sink_error(f'could not delete record "{record}" of run {run.run_id} from the runs table'):
-            self._dynamodb.delete_item(TableName=self._table, Key=keys.row(keys.RUN.format(run.run_id), record))
+            self._dynamodb.delete_item(TableName=self._table, Key=keys.run_row(run.run_id, record))
 
     def get(self, row: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
         """Return a row, or None if there is none; `what` names it in an error message."""

@@ -138,7 +138,7 @@ class RunStore:
 
 
 def _run(run_id: str) -> dict[str, Any]:
-    return keys.row(keys.RUN.format(run_id), keys.THE_RUN)
+    return keys.run_row(run_id, keys.THE_RUN)
 
 
 def _lock(crawl_name: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ precedence over it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from pageturner.page_state import Run, Target
 from pageturner.stores import keys
@@ -36,10 +37,8 @@ class TargetRecords:
     def verdicts(self, run: Run) -> dict[str, dict[str, str]]:
         """Return the verdict records of a run by target: `verdict`, and `error` and `cause` if there are any."""
         return {
-            record.removeprefix(keys.prefix(keys.VERDICT)): {
-                name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")
-            }
-            for record, item in self._table.records(run, keys.prefix(keys.VERDICT))
+            of: {name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")}
+            for of, item in self._records(run, keys.VERDICT)
         }
 
     def forget_verdicts(self, run: Run, target_ids: Iterable[str]) -> None:
@@ -55,14 +54,11 @@ class TargetRecords:
 
     def throttles(self, run: Run) -> dict[str, int]:
         """Return the number of throttled requests of each target that has any."""
-        return {
-            record.removeprefix(keys.prefix(keys.THROTTLES)): int(item["throttles"]["N"])
-            for record, item in self._table.records(run, keys.prefix(keys.THROTTLES))
-        }
+        return {of: int(item["throttles"]["N"]) for of, item in self._records(run, keys.THROTTLES)}
 
     def claim_sweep(self, run: Run, target: Target) -> bool:
         """Return whether this target sweeps the items of its listing: only the first target that asks does."""
-        row = keys.row(keys.RUN.format(run.run_id), keys.SWEEPER.format(target.listing_id))
+        row = keys.run_row(run.run_id, keys.SWEEPER.format(target.listing_id))
         return self._table.write_if(
             f"could not write the sweeper of {target.listing_id} to the runs table",
             "put_item",
@@ -78,8 +74,12 @@ class TargetRecords:
     def sweeps(self, run: Run) -> dict[str, SweepRecord]:
         """Return the sweep record of each listing that was swept."""
         return {
-            record.removeprefix(keys.prefix(keys.SWEEP)): SweepRecord(
-                int(item["stale"]["N"]), int(item["merged"]["N"]), item["kept_because"]["S"]
-            )
-            for record, item in self._table.records(run, keys.prefix(keys.SWEEP))
+            of: SweepRecord(int(item["stale"]["N"]), int(item["merged"]["N"]), item["kept_because"]["S"])
+            for of, item in self._records(run, keys.SWEEP)
         }
+
+    def _records(self, run: Run, template: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the records of a template, each with the id of its target or listing."""
+        prefix = keys.prefix(template)
+        for record, item in self._table.records(run, prefix):
+            yield record.removeprefix(prefix), item

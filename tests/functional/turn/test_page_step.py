@@ -30,30 +30,17 @@ from pageturner.errors import (
 from pageturner.page_state import FROM_CHECKPOINT
 from pageturner.stores import checkpoints, item_table, page_store
 from tests.conftest import Aws, Machines
-
-CRAWL = {
-    "service": "s3",
-    "operation": "list_objects_v2",
-    "parameters": {"Bucket": "source"},
-    "pagination_config": {"PageSize": 10},
-    "key": "Key",
-}
-KEYS = [f"key-{number:03}" for number in range(35)]
+from tests.runs_of_a_bucket import KEYS, target_of
 
 
 @pytest.fixture
-def planned(aws: Aws, machines: Machines) -> dict[str, Any]:
-    aws.s3.create_bucket(Bucket="source")
-    for key in KEYS:
-        aws.s3.put_object(Bucket="source", Key=key, Body=b"x")
-    machines.catalogue = {"c": CRAWL}
+def planned(source: None, machines: Machines) -> dict[str, Any]:
     return machines.plan({"crawl": "c"})
 
 
 @pytest.fixture
 def target(aws: Aws, planned: Mapping[str, Any]) -> dict[str, Any]:
-    (found,) = aws.json(planned["targets"]["key"])
-    return dict(found)
+    return target_of(aws, planned)
 
 
 def keys_in_s3(aws: Aws) -> list[str]:
