@@ -26,9 +26,21 @@ from tests.e2e.conftest import wait_until_ended
 
 INSTALLED = (".venv", ".venv-ministack", "node_modules")
 NOT_COPIED = (*INSTALLED, ".git", "cdk.out", "__pycache__", ".*_cache", ".hypothesis")
-DOCUMENTS = ("docs/emulator.md", "README.md", "docs/deploying.md", "docs/reference.md", "docs/reliability.md")
-# `make test` runs this; `make local` is `make demo`, and stays.
-NOT_RUN = {"make demo": ".venv/bin/python -m local.demo", "make test": ".venv/bin/python -m pytest"}
+DOCUMENTS = (
+    "docs/emulator.md",
+    "README.md",
+    "docs/deploying.md",
+    "docs/reference.md",
+    "docs/reliability.md",
+    "docs/architecture.md",
+)
+# CI runs `make check` and `make test`; `make local` is `make demo`, and stays; the clone must outlive `make clean`.
+NOT_RUN = {
+    "make demo": ".venv/bin/python -m local.demo",
+    "make test": ".venv/bin/python -m pytest",
+    "make check": ".venv/bin/python -m local.check_template",
+    "make clean": "rm -rf .venv .venv-ministack node_modules cdk.out",
+}
 CRAWL_OF_NOTHING = """
   of-nothing:
     service: s3
@@ -38,18 +50,18 @@ CRAWL_OF_NOTHING = """
 
 
 def documented() -> list[tuple[str, str]]:
-    """The commands of all blocks of shell in the documents: each with its document, without its comment."""
-    blocks = [
-        (name, block)
-        for name in DOCUMENTS
-        for block in re.findall(r"^```sh\n(.*?)^```", (PROJECT / name).read_text(encoding="utf-8"), re.DOTALL | re.M)
-    ]
-    commands = [
+    """All commands in the documents' shell blocks, without comments, then `make` commands that only the text names."""
+    texts = {name: (PROJECT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
+    in_blocks = [
         (name, " ".join(re.sub(r"(^|\s)#.*", "", line).split()))
-        for name, block in blocks
+        for name, text in texts.items()
+        for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.M)
         for line in block.replace("\\\n", " ").splitlines()
     ]
-    return [(name, command) for name, command in commands if command]
+    commands = [(name, command) for name, command in in_blocks if command]
+    known = {command for _, command in commands}
+    in_text = {command: name for name, text in texts.items() for command in re.findall(r"`(make [^`]+)`", text)}
+    return commands + [(name, command) for command, name in in_text.items() if command not in known]
 
 
 @dataclass
@@ -127,8 +139,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
         assert process.poll() is None, "\n".join(made.said)
         yield made
         os.killpg(process.pid, signal.SIGINT)
-        process.stdout.read()
-        assert process.wait() == 0, "Ctrl-C is how it ends"
+        assert "Traceback" not in process.stdout.read()
+        # make dies of the signal itself, unless it was started with SIGINT ignored, as in the background of a script.
+        assert process.wait() in (0, -signal.SIGINT), "Ctrl-C is how it ends"
         assert list(temporary.iterdir()) == [], "nothing is left behind"
     finally:
         if process.poll() is None:
@@ -154,6 +167,19 @@ def test_the_demo_shows_its_trouble_and_its_proof(clone: Clone) -> None:
     assert len(re.findall(r"boto3's own paginator lists [\w ,]+: the same, in the same order ✓", said)) == 3
     assert "✗" not in said
     assert re.search(r"page \d+ of \d+ · [\d,]+ items", said)
+
+
+def test_the_commands_that_make_local_prints_work(clone: Clone) -> None:
+    printed = "\n".join(clone.said).replace("\\\n", " ")
+    commands = re.findall(r"^aws .*$", printed, re.M)
+    assert [" ".join(command.split()[1:3]) for command in commands] == [
+        "stepfunctions start-execution",
+        "s3 ls",
+        "dynamodb scan",
+    ]
+    for command in commands:
+        code, said = clone.run(command)
+        assert code == 0, said
 
 
 @pytest.mark.parametrize(("document", "command"), documented())
@@ -217,7 +243,12 @@ def _reader(clone: Clone, _: str) -> None:
     assert "111122223333" in json.dumps(role["AssumeRolePolicyDocument"])
 
 
+def _same_reference(clone: Clone, _: str) -> None:
+    assert (clone.folder / "docs" / "reference.md").read_text() == (PROJECT / "docs" / "reference.md").read_text()
+
+
 CHECKS = {
+    "make reference": _same_reference,
     "make deploy": _deployed,
     "make destroy": _destroyed,
     "make reader PAGETURNER_ACCOUNT=111122223333": _reader,
