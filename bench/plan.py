@@ -1,8 +1,8 @@
-"""How much memory and time a plan, and the end, of a run of many targets take. `make bench` runs it.
+"""Measures the memory and time to plan and to finish a run of many targets. `make bench` runs it.
 
-Each is measured in a process of its own: its peak of resident memory, and its time. The peer, in the same run, is what
-one would write first: all targets in a list, and one `json.dumps`. DynamoDB and S3 are stood for by a generator and a
-file, so that only what Pageturner itself holds is measured.
+Each measurement runs in its own process and reports the peak resident memory and the time. The baseline is the obvious
+implementation: a list of all targets and one `json.dumps`. A generator stands in for DynamoDB and files for S3, so that
+only Pageturner's own memory counts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PAGE = 1000
 
 
 class Files:
-    """S3's part: every object is a file."""
+    """Stands in for S3: every object is a file."""
 
     def __init__(self) -> None:
         self.files: dict[str, IO[bytes]] = {}
@@ -66,7 +66,7 @@ class Files:
 
 
 class Records:
-    """DynamoDB's part: it takes everything, and makes up the records of pages."""
+    """Stands in for DynamoDB: accepts every write, and generates the records of pages."""
 
     def __init__(self, pages: int, page: Callable[[int], dict[str, Any]]) -> None:
         self._pages, self._page = pages, page
@@ -112,7 +112,7 @@ def page_record(target_id: str, page: int, items: int) -> dict[str, Any]:
 
 
 def plan() -> str:
-    """A target for each of 100,000 items of another crawl's run."""
+    """Plan a target for each of 100,000 items of another crawl's run."""
     source_run = plan_run(SOURCE, "source", STARTED_AT, STARTED_AT)
     target = Target("source", *OWNER, {})
     s3, dynamodb = Files(), Records(TARGETS // PAGE, lambda number: page_record("source", number + 1, PAGE))
@@ -125,8 +125,7 @@ def plan() -> str:
         )
         body = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
         s3.put_object(Key=page_record("source", number + 1, PAGE)["key"]["S"], Body=body)
-    stores.pages.put_json(targets_key(source_run), [target.as_dict()])
-    # One line, as the run's own has it.
+    # One target per line, as PlanRun writes it.
     stores.pages.put_text(targets_key(source_run), ["[\n", json.dumps(target.as_dict()), "\n]"])
     stores.runs.begin(source_run, SOURCE.as_dict(), "source", 1)
     stores.runs.record_latest(source_run, SOURCE)
@@ -143,7 +142,7 @@ def plan() -> str:
 
 
 def naive_plan() -> str:
-    """The peer: a list of all targets."""
+    """The baseline: a list of all targets."""
     made = [
         asdict(
             Target(f"{OWNER[0]}-{OWNER[1]}-{number:010}", *OWNER, {"Bucket": f"bucket-of-a-usual-length-{number:08}"})
@@ -154,7 +153,7 @@ def naive_plan() -> str:
 
 
 def finish() -> str:
-    """The manifest and the summary of 100,000 targets of a page each."""
+    """Write the manifest and summary of 100,000 targets of one page each."""
     run = Run("r", "2026-01-01", STARTED_AT, STARTED_AT, 0)
     name = "{}-{}-{:010}".format
     s3 = Files()
@@ -171,13 +170,13 @@ def finish() -> str:
     return f"{summary['items']:,} items"
 
 
-# Files that are read when all has been measured.
+# Files that `main` reads back after the measurement.
 _to_be_read: list[IO[bytes]] = []
 MEASURED: dict[str, Callable[[], str]] = {"plan": plan, "naive_plan": naive_plan, "finish": finish}
 
 
 def main() -> int:
-    """Measure one, where it is named, or each in a process of its own. Returns the exit code."""
+    """Measure the named function, or each function in its own process. Returns the exit code."""
     if len(sys.argv) > 1:
         began = time.perf_counter()
         what = MEASURED[sys.argv[1]]()
@@ -185,7 +184,7 @@ def main() -> int:
         print(json.dumps({"what": what, "seconds": time.perf_counter() - began, "megabytes": peak}))
         for file in _to_be_read:
             file.seek(0)
-            # As a Distributed Map reads it: one JSON array.
+            # A Distributed Map reads the file as one JSON array.
             assert len(json.load(file)) == TARGETS
         return 0
     found = {

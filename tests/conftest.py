@@ -1,4 +1,4 @@
-"""What the in-process tests share: moto's AWS with Pageturner's own resources, and a loop for the state machines."""
+"""What the in-process tests share: moto's AWS with Pageturner's resources, and loops that replace state machines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from moto import mock_aws
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-# So far ahead that every item of an earlier run is older, and no deadline is near.
+# In the far future, so that all items of earlier runs are older, and no deadline is near.
 STARTED_AT = "2126-02-03T04:05:06.789Z"
 LOOP_STARTED_AT = "2026-02-03T04:05:06.789Z"
 
-# The same examples every time, and no test that fails because a machine is slow.
+# The same examples every time, and no failures because a machine is slow.
 settings.register_profile(
     "tests",
     derandomize=True,
@@ -32,7 +32,7 @@ settings.load_profile("tests")
 
 
 class LambdaContext:
-    """What the runtime hands to a handler."""
+    """The context that the Lambda runtime passes to a handler."""
 
     function_name = "function"
     memory_limit_in_mb = 512
@@ -42,7 +42,7 @@ class LambdaContext:
 
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test ever reaches for the credentials of the person who runs it."""
+    """Keep the tests away from the credentials and AWS settings of the person who runs them."""
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
@@ -121,7 +121,7 @@ def _forget_clients() -> None:
 
 @dataclass
 class Machines:
-    """The handlers, called as both state machines call them when nothing goes wrong: a do/while in their stead."""
+    """Calls the handlers in plain loops, in the order in which the state machines call them when nothing fails."""
 
     catalogue: Mapping[str, Any] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)  # executions
@@ -148,7 +148,7 @@ class Machines:
         return _through_json(fetch_page.handler(event, self.context))
 
     def turn_all(self, planned: Mapping[str, Any], target: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """All places of a target, up to the last."""
+        """Turn all pages of a target, and return the place after each."""
         from pageturner.page_state import FROM_CHECKPOINT
 
         places = [self.fetch(planned, target, FROM_CHECKPOINT)]
@@ -164,7 +164,7 @@ class Machines:
         return _through_json(finish_run.handler(event, self.context))
 
     def fail(self, summary: Mapping[str, Any], execution: str = "execution-1") -> dict[str, Any]:
-        """What FailRun tells Step Functions of its task: `error` and `cause`, or `output`."""
+        """Return what FailRun reports to Step Functions about its task: `error` and `cause`, or `output`."""
         import fail_run
         from pageturner import clients
 

@@ -1,6 +1,6 @@
-"""S3 and DynamoDB in memory, as far as the page step needs them: moto is too slow for thousands of schedules.
+"""In-memory S3 and DynamoDB, with only what pages and sweeps need: moto is too slow for thousands of schedules.
 
-`tests/contract/stores/test_fakes.py` holds them against moto.
+`tests/contract/stores/test_fakes.py` compares them with moto.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def client_error(code: str, operation: str) -> ClientError:
 
 
 def stores_in(s3: Any, dynamodb: Any) -> Stores:
-    """The stores of a bucket and tables that these clients reach."""
+    """Return the stores of a bucket and tables, reached through these clients."""
     clients = {"s3": s3, "dynamodb": dynamodb}
     return Stores(clients.__getitem__, "bucket", "items", "runs")
 
@@ -46,7 +46,7 @@ class FakeS3:
 
 @dataclass
 class FakePaginator:
-    """Gives the one page that there is."""
+    """Returns everything in a single page."""
 
     operation: Callable[..., dict[str, Any]]
 
@@ -56,7 +56,7 @@ class FakePaginator:
 
 @dataclass
 class FakeDynamoDB:
-    """Tables with `pk` and `sk`, and the requests that Pageturner makes of them."""
+    """Tables with the keys `pk` and `sk`, and the requests that Pageturner sends to them."""
 
     tables: dict[str, dict[tuple[str, str], dict[str, Any]]] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""What tests of runs share: a crawl of the bucket `source`, its keys, and what a run wrote of them."""
+"""What tests of runs share: a crawl of the bucket `source`, its keys, and what a run wrote."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def entry(aws: Aws, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def expired_token(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
-    """The service does not take the token of a page for this many times."""
+    """Make S3 reject the next `times` requests that have a continuation token."""
     client = clients.client("s3", "us-east-1")
     whole = client.list_objects_v2
     left = [times]

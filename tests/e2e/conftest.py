@@ -1,4 +1,4 @@
-"""The real stack, deployed by the CDK CLI to an emulator of its own, once for all end-to-end tests."""
+"""The real stack, deployed once by the CDK CLI to an emulator that the end-to-end tests share."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PAGE_SIZE = 20
 
 
 def lists_source(request: Request) -> bool:
-    """A page of the listing of the bucket `source`."""
+    """Whether a request lists a page of the bucket `source`."""
     return request.method == "GET" and request.path.startswith("/source?list-type=2")
 
 
 def wait_until_ended(stepfunctions: Any, execution: str) -> dict[str, Any]:
-    """Wait for an execution's end, and return it."""
+    """Wait until an execution ends, and return its description."""
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
         found: dict[str, Any] = stepfunctions.describe_execution(executionArn=execution)
@@ -38,7 +38,7 @@ def wait_until_ended(stepfunctions: Any, execution: str) -> dict[str, Any]:
 
 @dataclass
 class Deployed:
-    """The deployed stack, and what one does with it."""
+    """The deployed stack, and what the tests do with it."""
 
     emulator: Emulator
     proxy: FaultProxy
@@ -58,11 +58,11 @@ class Deployed:
         )
 
     def wait(self, execution: str) -> dict[str, Any]:
-        """Wait for an execution's end, and return it."""
+        """Wait until an execution ends, and return its description."""
         return wait_until_ended(self.stepfunctions, execution)
 
     def run(self, execution_input: Any) -> dict[str, Any]:
-        """Run a crawl that is to succeed, and return its summary."""
+        """Run a crawl that must succeed, and return its summary."""
         ended = self.wait(self.start(execution_input))
         assert ended["status"] == "SUCCEEDED", ended
         summary: dict[str, Any] = json.loads(ended["output"])
@@ -76,11 +76,11 @@ class Deployed:
         return document
 
     def keys_in_s3(self, summary: Mapping[str, Any]) -> list[str]:
-        """The keys of all items of a run, as its manifest leads to them."""
+        """The keys of all items in the files that a run's manifest lists."""
         return [line["key"] for line in self.lines(summary)]
 
     def lines(self, summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The lines of all pages of a run, as its manifest leads to them."""
+        """The lines of all files that a run's manifest lists."""
         found = []
         for file in self.manifest(summary)["files"]:
             body = self.s3.get_object(Bucket=self.outputs["ItemsBucket"], Key=file["key"])["Body"].read()
@@ -90,7 +90,7 @@ class Deployed:
         return found
 
     def keys_of_bucket(self, bucket: str) -> list[str]:
-        """What a plain boto3 paginator finds in a bucket."""
+        """The keys that a plain boto3 paginator lists in a bucket."""
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
@@ -102,13 +102,13 @@ class Deployed:
         )
 
     def all_keys_in_dynamodb(self, crawl: str, region: str = REGION) -> list[str]:
-        """The keys of all items of a crawl's target in the items table, whichever run they are from."""
+        """The keys of all items of a crawl in one region of the items table, from any run."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.outputs["ItemsTable"])
         rows = [row for page in pages for row in page["Items"] if row["crawl"]["S"] == crawl]
         return sorted(row["key"]["S"] for row in rows if row["region"]["S"] == region)
 
     def run_of(self, execution: str) -> str:
-        """The run that an execution planned."""
+        """The ID of the run that an execution planned."""
         (planned,) = [
             json.loads(event["stateExitedEventDetails"]["output"])
             for event in self.history(execution)
@@ -117,17 +117,17 @@ class Deployed:
         return str(planned["run"]["run_id"])
 
     def summary_of(self, run_id: str) -> dict[str, Any]:
-        """The summary in a run's record; empty while it is going."""
+        """The summary in a run's record; empty while the run is in progress."""
         key = {"pk": {"S": f"run#{run_id}"}, "sk": {"S": "run"}}
         item = self.dynamodb.get_item(TableName=self.outputs["RunsTable"], Key=key)["Item"]
         summary: dict[str, Any] = json.loads(item["summary"]["S"]) if "summary" in item else {}
         return summary
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Wait until something is so."""
+        """Wait until a condition is true."""
         deadline = time.monotonic() + RUN_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, "it did not come to be"
+            assert time.monotonic() < deadline, "the condition did not become true in time"
             time.sleep(0.05)
 
     def wait_for_quiet(self) -> None:
@@ -138,21 +138,21 @@ class Deployed:
             time.sleep(3)
 
     def abort_page_loops(self) -> int:
-        """Abort all PageLoops that run. Returns how many there were."""
+        """Abort all running PageLoops, and return how many there were."""
         found = self.running("PageLoopArn")
         for loop in found:
             self.stepfunctions.stop_execution(executionArn=loop)
         return len(found)
 
     def running(self, machine: str = "CrawlMachineArn") -> list[str]:
-        """The executions that run of the machine that the stack has as this output."""
+        """The running executions of the state machine whose ARN is in this stack output."""
         found = self.stepfunctions.list_executions(stateMachineArn=self.outputs[machine], statusFilter="RUNNING")[
             "executions"
         ]
         return [execution["executionArn"] for execution in found]
 
     def children(self, execution: str) -> list[str]:
-        """The child executions of the Distributed Map of an execution."""
+        """The child executions of an execution's Distributed Map."""
         return [
             child["executionArn"]
             for run in self.stepfunctions.list_map_runs(executionArn=execution)["mapRuns"]
@@ -169,14 +169,14 @@ class Deployed:
 def _stack() -> Iterator[Deployed]:
     with FaultProxy() as proxy, Emulator(wait_scale=0.02, lambda_endpoint_url=proxy.url) as emulator:
         proxy.upstream = emulator.url
-        # A loop of a second, so that a few hundred items are many hand-overs.
+        # Loops of one second, so that a small listing needs many hand-overs.
         outputs = deploy(emulator, {"catalogue": "tests/e2e/crawls.yaml", "loop_seconds": "1"})
         yield Deployed(emulator, proxy, outputs)
 
 
 @pytest.fixture(scope="session")
 def source(_stack: Deployed) -> list[str]:
-    """A bucket with keys of every kind, and what a plain boto3 paginator finds in it."""
+    """Create a bucket with special characters in its keys, and return the keys that a plain boto3 paginator lists."""
     _stack.s3.create_bucket(Bucket="source")
     for number in range(OBJECTS):
         _stack.s3.put_object(Bucket="source", Key=f"{'ü +%/'[number % 5]}{number:05}", Body=b"x")
@@ -184,7 +184,7 @@ def source(_stack: Deployed) -> list[str]:
 
 
 def listed_by_boto3(deployed: Deployed) -> list[str]:
-    """What a plain boto3 paginator finds in the bucket `source` now."""
+    """The keys that a plain boto3 paginator lists in the bucket `source` now."""
     return deployed.keys_of_bucket("source")
 
 

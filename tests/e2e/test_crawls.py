@@ -1,4 +1,4 @@
-"""Crawls from the Step Functions API to the items, on the deployed stack."""
+"""Crawls on the deployed stack, from the Step Functions API to the stored items."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_crawl_finds_exactly_what_boto3_finds_through_many_hand_overs(deployed
     places = [place for event in deployed.history(child) if (place := _place_handed_over(event))]
     assert len(places) >= 4  # three hand-overs, and the end
     assert [place["next"] for place in places] == ["hand_over"] * (len(places) - 1) + ["end"]
-    # The token travels through the state, and each loop begins where the one before it ended.
+    # The token travels in the state, and each loop begins where the previous one ended.
     assert all(place["token"] for place in places[:-1])
     assert [place["page"] for place in places] == sorted({place["page"] for place in places})
     assert places[-1]["token"] is None
@@ -43,11 +43,11 @@ def _place_handed_over(event: dict[str, Any]) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize("times", [6, 40])
 def test_throttling_delays_a_crawl_and_loses_nothing(deployed: Deployed, source: list[str], times: int) -> None:
-    """6 throttles are PageLoop's to retry; 40 are more than it has retries for, and Crawl waits."""
+    """PageLoop's own retries are enough for 6 throttles; 40 outlast them, and Crawl backs off."""
     fault = deployed.proxy.add(answering(lists_source, s3_error(503, "SlowDown"), times))
     summary = deployed.run({"crawl": "objects"})
     assert fault.answered == times
-    assert summary["throttles"] == times / 2  # botocore itself tries twice
+    assert summary["throttles"] == times / 2  # botocore itself makes two attempts
     assert deployed.keys_in_s3(summary) == source
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
 
@@ -69,7 +69,7 @@ def test_tables_that_are_throttled_delay_a_crawl_and_lose_nothing(deployed: Depl
 
 @pytest.fixture
 def every_minute(deployed: Deployed) -> Iterator[None]:
-    """The schedule of `every-minute`, enabled: at other times it would run beside the other tests, at any moment."""
+    """Enable the schedule of `every-minute` for one test, so that it does not start runs during the others."""
     scheduler = deployed.emulator.client("scheduler")
     (listed,) = scheduler.list_schedules()["Schedules"]
     name = {"Name": listed["Name"], "GroupName": listed["GroupName"]}

@@ -1,4 +1,4 @@
-"""The emulator as a process: it is the one that we started, and all of it goes."""
+"""The emulator's process: its clients reach the one that was started, and stopping it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from local.emulator import Emulator
 
 
 def first(port: int, then: Callable[[], int]) -> Callable[[], int]:
-    """A choice of ports that begins with one that is taken."""
+    """Return a replacement for `_free_port` that returns `port`, which is taken, and then what `then` returns."""
     ports = iter([port])
     return lambda: next(ports, None) or then()
 
@@ -76,7 +76,7 @@ def test_a_killed_group_is_gone_with_its_children() -> None:
         os.kill(pid, 0)
         kill_group(process)
         assert process.returncode == -signal.SIGKILL
-        # The kill closed the child's end of the pipe, whoever reaps it.
+        # Killing the child closes its end of the pipe, even if no process has reaped it yet.
         began = time.monotonic()
         assert process.stdout.read() == b""
         assert time.monotonic() - began < 5

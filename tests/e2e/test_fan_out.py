@@ -1,4 +1,4 @@
-"""Many targets from one crawl, on the deployed stack: each time what boto3 itself lists is what the run has."""
+"""Many targets from one crawl, on the deployed stack: each run has exactly what boto3 lists."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CONTEXT = {"catalogue": "tests/e2e/crawls.yaml"}
 
 
 def client_of(deployed: Deployed, account: str, service: str, region: str = "us-east-1") -> Any:
-    """A client of the root of an account: the emulator takes its number for its access key."""
+    """Return a client of an account: the emulator accepts an account ID as that account's access key."""
     key = "test" if account == ACCOUNT else account
     return deployed.emulator.client(service, region_name=region, aws_access_key_id=key)
 
 
 @pytest.fixture
 def reader_roles(deployed: Deployed) -> Iterator[None]:
-    """The reader stack in the other accounts, as StackSets would create it."""
+    """Create the reader stack in the other accounts, as StackSets would."""
     template = reader_template(deployed.emulator, CONTEXT)
     for account in ACCOUNTS[1:]:
         cloudformation = client_of(deployed, account, "cloudformation")
@@ -69,12 +69,12 @@ def test_three_accounts_in_two_regions(deployed: Deployed) -> None:
 
 
 def _path(url: str) -> str:
-    """A queue's URL has the endpoint that was asked, which for the functions is the proxy."""
+    """Drop the endpoint from a queue URL: for the functions, it is the proxy's."""
     return urlsplit(url).path
 
 
 def test_an_account_without_the_role_is_denied_and_the_others_are_complete(deployed: Deployed) -> None:
-    # The emulator has every role assumed, so the answer that AWS would give comes from the proxy.
+    # The emulator allows every AssumeRole, so the proxy returns AWS's error.
     denied = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
 
     def assumes(request: Request) -> bool:
@@ -148,7 +148,7 @@ def test_a_scan_in_twelve_segments(deployed: Deployed) -> None:
     assert len(expected) == 300
 
 
-# Keys of every kind, and keys that begin like others.
+# Many kinds of characters, and keys that begin with other keys.
 BEGINNINGS = [
     "a",
     "a/",
@@ -185,7 +185,7 @@ def test_a_bucket_of_all_kinds_of_keys_split_twelve_ways(deployed: Deployed) -> 
     assert deployed.keys_in_s3(summary) == expected
     assert sorted(line["key"] for line in deployed.lines(summary)) == sorted(expected)
     assert summary["items"] == len(deployed.keys_in_dynamodb(summary)) == len(expected)
-    # All that are gone are swept, by whichever part is the last.
+    # The part that ends last sweeps all stale items.
     for key in expected[::2]:
         deployed.s3.delete_object(Bucket="names", Key=key)
     again = deployed.run({"crawl": "names", "split": 5})

@@ -1,4 +1,4 @@
-"""Without a fault the proxy changes nothing, and its faults are what botocore takes for AWS's."""
+"""Without a fault, the proxy changes nothing; botocore takes the errors it injects for AWS's own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BODY = bytes(range(256)) * 300
 
 
 class Upstream(ThreadingHTTPServer):
-    """Keeps what it got, and answers in the ways that proxies get wrong."""
+    """Records the requests that it receives, and sends the kinds of responses that proxies often get wrong."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -50,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_DELETE = do_GET = do_HEAD = do_PUT = _answer
 
     def log_message(self, *_: object) -> None:
-        """Silence."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
-"""Every fault that can be put in the way of a crawl, on the deployed stack: after each the listing is whole, or the
-verdict says what is missing and `resume` makes it whole. `docs/reliability.md` has the table.
+"""Faults during a crawl, on the deployed stack.
+
+After each, the listing is complete, or the verdict says what is missing and `resume` completes it.
+`docs/reliability.md` has the table of faults.
 """
 
 from __future__ import annotations
@@ -60,13 +62,13 @@ def dropped_after(_: Request, __: bytes) -> Answer | None:
 
 
 def late(_: Request) -> Answer | None:
-    """Longer than a function waits for an answer."""
+    """Delay the request for longer than a function's read timeout."""
     time.sleep(27)
     return None
 
 
 def killing(deployed: Deployed, matches: Callable[[Request], bool], spared: int, *, after: bool) -> Fault:
-    """The function that makes this request is killed, before it takes effect or after."""
+    """Return a fault that kills FetchPage during a matching request, before or after it takes effect."""
 
     def kill() -> Answer | None:
         assert deployed.emulator.kill_functions("FetchPage") > 0
@@ -136,14 +138,14 @@ WHOLE: dict[str, Faults] = {
 def test_the_listing_is_whole_in_spite_of(name: str, deployed: Deployed, source: list[str]) -> None:
     faults = [deployed.proxy.add(fault) for fault in WHOLE[name](deployed)]
     summary = deployed.run({"crawl": "objects", "pagination_config": {"PageSize": 60}})
-    assert all(fault.answered > 0 for fault in faults), "the fault was never met"
+    assert all(fault.answered > 0 for fault in faults), "no request met the fault"
     assert summary["targets"] == {"complete": 1}
     assert deployed.keys_in_s3(summary) == source
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
 
 
 def resumed_whole(deployed: Deployed, run_id: str, source: list[str]) -> dict[str, Any]:
-    """Without faults, `resume` makes the run whole; and a second one has nothing to do."""
+    """Clear the faults and resume the run, which completes it; resuming it again does nothing."""
     deployed.proxy.clear()
     summary = deployed.run({"resume": run_id})
     assert (summary["run_id"], summary["targets"]) == (run_id, {"complete": 1})
@@ -154,7 +156,7 @@ def resumed_whole(deployed: Deployed, run_id: str, source: list[str]) -> dict[st
 
 
 def failed(deployed: Deployed, execution_input: Any) -> tuple[str, str]:
-    """Run a crawl that is to fail; return its cause and its run's name, which is in it."""
+    """Run a crawl that must fail; return the cause, and the run ID that it names."""
     ended = deployed.wait(deployed.start(execution_input))
     assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete"), ended
     cause = str(ended["cause"])
@@ -191,7 +193,7 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
 ) -> None:
     fault, said = INCOMPLETE[name]
     deployed.proxy.add(fault())
-    # Of half a minute, which is also enough for what is left after it.
+    # Half a minute, which is also long enough for the resumed run.
     deadline = {"deadline_hours": 0.008} if name == "a deadline that passes" else {}
     cause, run_id = failed(deployed, {"crawl": "objects", **deadline})
     assert cause.startswith("1 of 1 target not complete")
@@ -200,7 +202,7 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
 
 
 def test_a_redriven_execution_resumes_its_run(deployed: Deployed, source: list[str]) -> None:
-    """The emulator has no RedriveExecution. On AWS it goes on with the state that failed, in the same execution."""
+    """The emulator has no RedriveExecution. On AWS, a redrive reruns FailRun, which failed, in the same execution."""
     deployed.proxy.add(answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 8))
     cause, run_id = failed(deployed, {"crawl": "objects"})
     deployed.proxy.clear()
@@ -244,7 +246,7 @@ def test_the_same_token_twice_fails_the_target_and_keeps_its_page(deployed: Depl
 
 
 def test_one_denied_region_of_five_leaves_the_other_four_complete(deployed: Deployed) -> None:
-    # Not of S3: botocore follows a bucket to its own region, whichever it was asked in.
+    # Not S3, because botocore redirects each request to the bucket's own region.
     regions = ["us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1"]
     names = [f"/denied/{number}" for number in range(5)]
     for region in regions:
@@ -278,7 +280,7 @@ def test_one_denied_region_of_five_leaves_the_other_four_complete(deployed: Depl
 
 @pytest.fixture
 def changed_source(deployed: Deployed, source: list[str]) -> Iterator[None]:
-    """A listing that may be changed, and is put back."""
+    """Let a test change the listing, and restore it afterwards."""
     yield
     for key in set(listed_by_boto3(deployed)) - set(source):
         deployed.s3.delete_object(Bucket="source", Key=key)
@@ -290,7 +292,7 @@ def changed_source(deployed: Deployed, source: list[str]) -> Iterator[None]:
 def test_a_page_delivered_twice_while_the_listing_changes_is_one_of_its_answers(
     deployed: Deployed, source: list[str]
 ) -> None:
-    """The fourth page is committed, and then its function dies; before it is fetched again, the listing has changed."""
+    """FetchPage commits the fourth page and is killed; the listing changes before the page is fetched again."""
     page = source[3 * PAGE_SIZE : 4 * PAGE_SIZE]
 
     def changed_and_killed(_: Request, __: bytes) -> Answer | None:
@@ -301,7 +303,7 @@ def test_a_page_delivered_twice_while_the_listing_changes_is_one_of_its_answers(
 
     deployed.proxy.add(Fault(commits, 1, 3, after=changed_and_killed))
     summary = deployed.run({"crawl": "objects"})
-    # The page as it was committed: with the key that is gone since, without the one that came since.
+    # The page as it was committed: with the key deleted since then, and without the key added since then.
     assert deployed.keys_in_s3(summary) == source
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
 
@@ -329,7 +331,7 @@ def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Dep
 
     deployed.stepfunctions.stop_execution(executionArn=execution)
     run_id = deployed.run_of(execution)
-    # What the emulator has begun goes on for a while, as it would on AWS; then nothing moves any more.
+    # Invocations that have begun continue for a while, as they would on AWS. Wait until they have ended.
     deployed.wait_for_quiet()
     resumed_whole(deployed, run_id, source)
 
@@ -347,7 +349,7 @@ def test_a_page_loop_that_is_aborted_is_gone_on_with(deployed: Deployed, source:
 
 
 def test_a_run_too_long_for_one_execution_goes_on_in_a_new_one(deployed: Deployed, source: list[str]) -> None:
-    """With two hand-overs an execution instead of 1,400: in a plain loop of 25,000 events this would be the end."""
+    """The limit is two hand-overs; by default it is 1,400, to stay below 25,000 history events per execution."""
     context = {
         "stack_name": "Short",
         "catalogue": "tests/e2e/crawls.yaml",

@@ -1,4 +1,4 @@
-"""Whole listings, on moto: what a run wrote is what boto3's own paginator gives."""
+"""Whole listings, on moto: a run writes what boto3's own paginator returns."""
 
 from __future__ import annotations
 
@@ -154,5 +154,5 @@ def test_max_items_stops_the_listing_where_boto3_stops(aws: Aws, machines: Machi
         aws, {"crawl": "c", "pagination_config": {"StartingToken": target["resume_token"]}}, "execution-2"
     )
     assert summary["items"] + rest["items"] == 33
-    # It does not have what came before.
+    # It does not have the items before the StartingToken.
     assert (rest["outcome"], rest["verdict"], rest["targets"]) == ("succeeded", "limited", {"limited": 1})

@@ -1,4 +1,4 @@
-"""One synthesized template for all tests of the infrastructure, without bundling."""
+"""One template for all infrastructure tests, synthesized without bundling."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Synth = Callable[..., Template]
 
 @pytest.fixture(scope="session")
 def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
-    """Synthesizes the stack with context values over those of ``cdk.json``."""
+    """Synthesizes the stack with context values that override those of ``cdk.json``."""
     catalogue = tmp_path_factory.mktemp("catalogue") / "crawls.yaml"
     catalogue.write_text(CATALOGUE)
     flags = json.loads((PROJECT / "cdk.json").read_text())["context"]
@@ -57,7 +57,7 @@ def resources(template: Template) -> dict[str, Any]:
 
 
 def machine(resources: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The definition of the state machine of this type, with a word for each reference."""
+    """Return the definition of the state machine of this type, with the logical ID in place of each reference."""
     (found,) = [
         resource["Properties"]["DefinitionString"]
         for resource in resources.values()

@@ -1,7 +1,7 @@
-"""What Crawl does after a PageLoop that ended in each way, run by moto's interpreter of the states language.
+"""What Crawl does after each way in which PageLoop can end, run by moto's interpreter of the Amazon States Language.
 
-It is a second opinion on the choices, and the only one on what the emulator never answers: an Express execution that
-was TIMED_OUT, which has neither Output nor Error.
+This is a second check of the Choice states, and the only one of a result that the emulator never returns: an Express
+execution with the status TIMED_OUT, which has neither Output nor Error.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GIVES_UP |= {"InvalidCrawlError": "failed"}
 
 
 def after(child: dict[str, Any], page_loop: dict[str, Any], interruptions: int = 0) -> dict[str, Any]:
-    """The input with which the child comes to its next TurnPages or RecordVerdict, and which of both."""
+    """Return the Task state that the child execution reaches after this result of PageLoop, and its input."""
     states: dict[str, Any] = {}
     for name, state in child["States"].items():
         if state["Type"] == "Task":

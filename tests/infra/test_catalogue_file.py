@@ -131,7 +131,7 @@ def test_the_schema_has_every_key_and_its_default() -> None:
 
 
 def test_the_schema_is_one_and_takes_its_own_examples_and_the_catalogue() -> None:
-    """With another validator than our own: what editors say is what we say."""
+    """An independent validator, like those of editors, agrees with our own checks."""
     jsonschema.Draft7Validator.check_schema(SCHEMA)
     validator = jsonschema.Draft7Validator(SCHEMA)
     for name, key in KEYS.items():
@@ -145,13 +145,13 @@ def test_the_schema_is_one_and_takes_its_own_examples_and_the_catalogue() -> Non
 
 def test_the_reference_documents_every_key_as_the_schema_has_it() -> None:
     text = REFERENCE.read_text(encoding="utf-8")
-    assert text == with_keys(text), "make reference writes it anew"
+    assert text == with_keys(text), "docs/reference.md is out of date; run make reference"
     assert all(f"### `{name}`" in text for name in KEYS)
 
 
 OBJECTS: dict[str, Any] = {"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "b"}}
 ROLES: dict[str, Any] = {"service": "iam", "operation": "list_roles"}
-# Crawls in which the examples of some keys can stand; the others can stand in OBJECTS.
+# The crawls for keys whose examples are not valid in OBJECTS.
 AROUND: dict[str, dict[str, Any]] = {
     "organizational_units": {**OBJECTS, "accounts": "organization"},
     "for_each": {"service": "s3", "operation": "list_objects_v2"},

@@ -50,7 +50,7 @@ def test_the_role_reads_what_the_catalogue_lists(template: dict[str, Any]) -> No
 
 
 def test_the_template_can_be_rolled_out_by_stacksets(template: dict[str, Any]) -> None:
-    """It needs no bootstrapping, no assets, and one parameter."""
+    """It needs no bootstrapping and no assets, and has one required parameter."""
     assert [name for name, each in template["Parameters"].items() if "Default" not in each] == ["PageturnerAccount"]
     assert "Rules" not in template
     assert {each["Type"] for each in template["Resources"].values()} == {"AWS::IAM::Role", "AWS::IAM::Policy"}

@@ -15,7 +15,7 @@ from tests.infra.conftest import PROJECT, Synth
 
 
 def statements(resources: dict[str, Any], role_prefix: str) -> Iterator[dict[str, Any]]:
-    """The statements of all policies of the role whose logical id begins like this."""
+    """Yield the statements of all policies of the role whose logical ID has this prefix."""
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Policy" and any(
             role["Ref"].startswith(role_prefix) for role in resource["Properties"]["Roles"]
@@ -28,7 +28,7 @@ def actions(resources: dict[str, Any], role_prefix: str) -> set[str]:
 
 
 def actions_of(statement: dict[str, Any]) -> list[str]:
-    """The actions of a statement; a single one is in no list."""
+    """Return the actions of a statement as a list; a single action is a string in the template."""
     found = statement["Action"]
     return [found] if isinstance(found, str) else found
 

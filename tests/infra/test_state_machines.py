@@ -9,9 +9,9 @@ from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
 from pageturner.turn.page_step import LONGEST_INTERVAL
 
-# What a state adds to a Standard execution's history: entered and exited, and for a task scheduled, started, succeeded.
+# History events per state of a Standard execution: entered and exited; for a Task also scheduled, started, succeeded.
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
-# What an answer that says no takes, and the state machine's own step.
+# The time for an error response and the state transition.
 SECONDS_OF_A_FAILURE = 2
 AWS_ERRORS = {*LAMBDA_ERRORS, FUNCTION_TIMEOUT, "States.ALL"}
 OUR_ERRORS = {
@@ -27,7 +27,7 @@ def states(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def error_names(definition: Mapping[str, Any]) -> set[str]:
-    """All error names that a machine matches, in Retry, Catch, Choice and Fail."""
+    """Return all error names that a state machine matches in Retry, Catch and Choice."""
 
     def compared(rule: Any) -> Iterator[str]:
         if isinstance(rule, list):
@@ -60,8 +60,8 @@ def worst_wait(retrier: Mapping[str, int]) -> int:
 
 def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
     assert error_names(page_loop) | error_names(crawl_machine) <= OUR_ERRORS | AWS_ERRORS
-    # TransientError and SinkError are for Crawl what is neither throttled nor final: it goes on from the checkpoint.
-    # TokenInvalidError leaves no handler: FetchPage returns the beginning of the next pass.
+    # Crawl does not match TransientError and SinkError: after any error that is neither throttling nor final, it
+    # continues from the checkpoint. FetchPage never raises TokenInvalidError: it returns the start of the next pass.
     handled = error_names(page_loop) | error_names(crawl_machine)
     assert handled >= OUR_ERRORS - {"PageturnerError", "TokenInvalidError"}
 
@@ -82,7 +82,7 @@ def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dic
 
 
 def test_a_loop_ends_before_express_ends_it(page_loop: dict[str, Any]) -> None:
-    """After the longest budget there is room for a last page that fails, at once, as often as it may in both ways."""
+    """The longest budget leaves time for a last page that uses up the attempts of both retriers and then times out."""
     fetch_page = page_loop["States"]["FetchPage"]
     retriers = fetch_page["Retry"]
     assert len(retriers) == 2
@@ -118,7 +118,7 @@ def test_a_loop_that_made_progress_says_where_it_is_and_any_other_fails(page_loo
 
 
 def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
-    """A task's default timeout is three years."""
+    """The default timeout of a Task is three years."""
     tasks = [
         (name, state)
         for name, state in itertools.chain(states(page_loop), states(crawl_machine))
@@ -144,7 +144,7 @@ def test_an_execution_goes_on_in_another_one_before_its_history_is_full(child: d
             {"PageLoopSucceeded?": "TakePlace", "WhatNext?": "OutlivePass"},
         )
     )
-    # TurnPages may itself be retried, at three events a time, but that is rare.
+    # A retry of TurnPages adds three events, but is rare.
     assert most * MOST_HAND_OVERS < 25_000 * 0.99
     nearly_full = child["States"]["WhatNext?"]["Choices"][1]
     assert nearly_full == {
@@ -155,7 +155,7 @@ def test_an_execution_goes_on_in_another_one_before_its_history_is_full(child: d
 
 
 def events_of(child: dict[str, Any], chosen: Mapping[str, str]) -> int:
-    """The history events of one way round the loop, with these answers of its Choices."""
+    """Return the number of history events of one iteration, in which the Choices take these branches."""
     path: list[str] = []
     name = child["StartAt"]
     while not path or name != child["StartAt"]:
@@ -188,7 +188,7 @@ def test_a_choice_is_a_question(page_loop: dict[str, Any], crawl_machine: dict[s
 
 
 def test_all_is_jsonpath(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
-    """The Distributed Map of the emulator reads JSONPath only."""
+    """The emulator's Distributed Map supports only JSONPath."""
     for _, state in itertools.chain([("", page_loop), ("", crawl_machine)], states(page_loop), states(crawl_machine)):
         assert state.get("QueryLanguage", "JSONPath") == "JSONPath"
 
@@ -205,7 +205,7 @@ def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine:
     }
     assert each_target["ResultWriter"]["Parameters"]["Prefix"] == "map-results"
     assert each_target["ItemSelector"]["place"] == {"from_checkpoint": True, "throttled": False}
-    # Whatever becomes of the map, the run gets its verdict.
+    # If the map fails, FinishRun still gives the run its verdict.
     assert each_target["Next"] == "FinishRun"
     assert each_target["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.map_error", "Next": "FinishRun"}]
 
@@ -229,7 +229,7 @@ def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[
     ]
     assert question["Default"] == "FailRun"
     fail_run = crawl_machine["States"]["FailRun"]
-    # By its token, so that the cause is the sentence alone.
+    # FailRun fails by its task token, so that the cause is only the message.
     assert fail_run["Resource"].endswith(":states:::lambda:invoke.waitForTaskToken")
     assert fail_run["Parameters"]["Payload"] == {
         "run_id.$": "$.run_id",
@@ -237,7 +237,7 @@ def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[
         "execution.$": "$$.Execution.Id",
         "token.$": "$$.Task.Token",
     }
-    # A Fail state would fail again when it is redriven; this one answers with an input that resumes the run.
+    # On a redrive, a Fail state would fail again; FailRun returns an input that resumes the run.
     assert fail_run["Next"] == "PlanRun"
     assert not [name for name, state in states(crawl_machine) if state["Type"] == "Fail" and name != "CrawlRefused"]
 
@@ -254,5 +254,5 @@ def test_a_pass_begins_when_all_of_the_one_before_has_ended(child: dict[str, Any
     assert begins["And"][1] == {"Variable": "$.place.next", "StringEquals": "begin_pass"}
     outlive = child["States"][begins["Next"]]
     assert outlive["Seconds"] >= page_loop["States"]["FetchPage"]["TimeoutSeconds"] - 5
-    # With the place that says so, which it does not change.
+    # The Wait state passes the place on unchanged, so that FetchPage begins the pass.
     assert (outlive["Type"], outlive["Next"]) == ("Wait", "TurnPages")

@@ -9,7 +9,7 @@ from local.emulator import PROJECT
 
 
 def test_what_is_measured_runs() -> None:
-    # In a process of its own, for its files are closed by its end.
+    # In a separate process, because the benchmark leaves its files open until it exits.
     script = "from bench import plan; plan.TARGETS = 2 * plan.PAGE; print([run() for run in plan.MEASURED.values()])"
     command = [sys.executable, "-c", script]
     ran = subprocess.run(command, check=True, cwd=PROJECT, env={"PYTHONPATH": "lambdas"}, stdout=subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""What a cold start of FetchPage pays for: every module that it loads besides the standard library's."""
+"""The modules that a cold start of FetchPage loads, apart from the standard library."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 LAMBDAS = Path(__file__).parents[2] / "lambdas"
 LISTED = Path(__file__).with_name("cold_start_modules.txt")
-# In a fresh interpreter that finds the functions as Lambda does. certifi is not in the asset: botocore takes it where
-# it is installed.
+# Runs in a fresh interpreter that finds the functions as Lambda does. It ignores certifi, which botocore uses if it is
+# installed: the asset does not contain it.
 LOAD = f"""
 import sys
 before = set(sys.modules)
@@ -25,4 +25,4 @@ def test_a_new_import_is_a_decision() -> None:
     loaded = subprocess.run([sys.executable, "-I", "-c", LOAD], check=True, stdout=subprocess.PIPE, text=True).stdout
     listed = LISTED.read_text(encoding="utf-8")
     more, less = set(loaded.split()) - set(listed.split()), set(listed.split()) - set(loaded.split())
-    assert not more | less, f"loads {sorted(more)} and not {sorted(less)}; if that is meant, edit {LISTED.name}"
+    assert not more | less, f"also loads {sorted(more)}, not {sorted(less)}; if intended, edit {LISTED.name}"

@@ -1,4 +1,4 @@
-"""README and docs: links lead somewhere, files that they name exist, catalogues and messages are real."""
+"""README and docs: links resolve, named files exist, catalogues are valid, and messages are up to date."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pageturner.errors import InvalidCrawlError
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
-# Where the documents name files without the folder that all of a kind are in.
+# The documents may name a file relative to any of these folders.
 FOLDERS = [
     "",
     "lambdas/pageturner/",
@@ -24,7 +24,7 @@ FOLDERS = [
 
 
 def anchors(document: Path) -> set[str]:
-    """The anchors of a document's headings, as GitHub makes them."""
+    """The anchors of a document's headings, as GitHub generates them."""
     headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -42,7 +42,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_files_that_are_named_exist(document: Path) -> None:
     names = re.findall(r"`([\w./-]+(?:\.(?:py|json|yaml|toml|md|txt)|/))`", document.read_text(encoding="utf-8"))
-    # What a run or a command makes.
+    # A run or a command creates these.
     made = ("manifest.json", "targets.json", "cdk.out", "runs/", "items/", "map-results")
     for name in (name for name in names if not name.startswith(made)):
         assert any((PROJECT / folder / name).exists() for folder in FOLDERS), name

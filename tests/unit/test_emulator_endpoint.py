@@ -1,4 +1,4 @@
-"""Only MiniStack is taken for the emulator."""
+"""Only MiniStack counts as the emulator."""
 
 from __future__ import annotations
 

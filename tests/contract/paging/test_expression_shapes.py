@@ -1,4 +1,4 @@
-"""What is said of an expression by its model, against what JMESPath itself finds in a value that has everything."""
+"""`shape_found` checks expressions against the model; JMESPath itself, on a value with every member, is the oracle."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ NOTHING = [
 
 
 def everything(shape: Any, within: tuple[str, ...] = ()) -> Any:
-    """A value that has every member there is, but for those within themselves, as botocore's handlers leave it."""
+    """Return a value with every member of the shape, as botocore's handlers return it; recursion is cut off."""
     if within.count(shape.name) > 3:
         return None
     inner = (*within, shape.name)
@@ -80,7 +80,7 @@ def test_what_finds_something(service: str, operation: str, expression: str) -> 
     shape, response = output_of(service, operation)
     shape_found(expression, shape)
     found = jmespath.search(expression, response)
-    # Items of which nothing is left after a filter are no mistake.
+    # A filter that matches no item is not a mistake.
     assert found not in (None, []) or "==" in expression
 
 

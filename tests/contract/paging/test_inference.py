@@ -1,4 +1,4 @@
-"""The inference of paginators, held against all that botocore ships: what it would have said of those."""
+"""The inference of paginators and identities, checked against the paginators and models that botocore ships."""
 
 from __future__ import annotations
 

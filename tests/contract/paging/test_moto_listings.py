@@ -1,6 +1,6 @@
-"""Real multi-page listings of many services, on moto: page for page and item for item what boto3 gives.
+"""Multi-page listings of many services on moto: Pageturner returns the same pages and items as boto3.
 
-Each is also begun where boto3 was stopped, and boto3 where ours was.
+Both also return the same resume token when MaxItems truncates the listing, and resume from it in the same way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POLICY = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "
 
 @dataclass(frozen=True)
 class Listing:
-    """An operation, how to fill what it lists, and the size of a page that makes several of it."""
+    """An operation, how to create what it lists, and a page size that gives several pages."""
 
     service: str
     operation: str
@@ -260,9 +260,9 @@ LISTINGS = [
     Listing("cloudformation", "describe_stacks", stacks, {}, None),
     Listing("events", "list_rules", rules),
 ]
-# moto gives these in one page, whatever the size of the page that is asked for.
+# moto returns these in one page, whatever the page size.
 ONE_PAGE = {"get_account_authorization_details", "list_multipart_uploads", "list_users"}
-# moto gives it in another order every time.
+# moto returns these in a different order each time.
 UNORDERED = {"list_metrics"}
 
 
@@ -316,7 +316,7 @@ def test_lists_as_boto3_does(aws: Aws, listing: Listing) -> None:
     assert [without_metadata(page.response) for page in ours(client, listing, request, config)] == expected
     assert len(expected) > 1 or listing.operation in ONE_PAGE
 
-    # Stopped in the middle, each goes on where the other one was.
+    # Truncated by MaxItems, both resume from the same token.
     stopped = {**config, "MaxItems": 4}
     theirs = paginator.paginate(**request, PaginationConfig=stopped)
     mine = list(ours(client, listing, request, stopped))

@@ -1,8 +1,8 @@
 """Every paginator of the installed botocore, with botocore's own `paginate()` as the oracle.
 
-For each of them listings are generated, with a fixed seed: several pages, empty pages, missing keys, tokens of every
-type, truncated listings, the same token twice, a listing that starts anywhere. Our one-page step, its state taken
-through JSON between two pages, must make the same requests and give the same pages, tokens and errors.
+Each paginator pages listings generated from a fixed seed: several pages, empty pages, missing keys, tokens of every
+type, truncated listings, repeated tokens, any StartingToken. Our one-page step, with its state serialized to JSON
+between pages, must make the same requests and return the same pages, tokens and errors.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from botocore.utils import set_value_from_jmespath
 from pageturner.paging import api, pagination
 
 LISTINGS_EACH = 7
-LISTINGS_WITH_SEVERAL_TOKENS = 100  # only three paginators have several
-PARTS = 8  # of the services, so that a failure is found without reading them all
+LISTINGS_WITH_SEVERAL_TOKENS = 100  # only three paginators have several input tokens
+PARTS = 8  # test cases that share the paginators, so that a failure is quicker to find
 
 PAGINATORS = [
     (service, name, paginator)
@@ -34,7 +34,7 @@ PAGINATORS = [
 
 
 class Listing:
-    """A service that serves one generated listing, and remembers what it was asked."""
+    """A service that serves one generated listing and records its requests."""
 
     def __init__(self, rng: random.Random, model: OperationModel, paginator: Mapping[str, Any]) -> None:
         self.rng = rng
@@ -45,7 +45,7 @@ class Listing:
         self.tokens: list[Any] = [None, *(self._tokens(number) for number in range(1, count))]
         ending = rng.random()
         if ending < 0.1:
-            self.tokens.append(self.tokens[-1])  # the same token twice, without end
+            self.tokens.append(self.tokens[-1])  # the last page returns its own token again
         self.pages = [
             self._page(number, self.tokens[number + 1] if number + 1 < len(self.tokens) else None)
             for number in range(count)
@@ -53,7 +53,7 @@ class Listing:
 
     def __call__(self, **arguments: Any) -> dict[str, Any]:
         self.requests.append(copy.deepcopy(arguments))
-        assert len(self.requests) < 50, "it goes on and on"
+        assert len(self.requests) < 50, "the paginator does not stop"
         asked = {name: arguments.get(name) for name in pagination.input_tokens(self.paginator)}
         number = self.tokens.index(asked) if asked in self.tokens else 0
         return copy.deepcopy(self.pages[number])
@@ -108,7 +108,7 @@ class Listing:
         return size
 
     def _set_token(self, page: dict[str, Any], expression: str, token: Any) -> None:
-        """Make `expression` find `token`: at its own place, or as a member of the last item."""
+        """Put `token` where `expression` finds it: in its own member, or in a member of the last item."""
         first, _, other = expression.partition(" || ")
         if other and self.rng.random() < 0.5:
             first = other
@@ -144,7 +144,7 @@ def pagination_config(rng: random.Random, listing: Listing) -> dict[str, Any]:
 def request_parameters(rng: random.Random, listing: Listing) -> dict[str, Any]:
     parameters: dict[str, Any] = {"Filter": "x"}
     if rng.random() < 0.2:
-        # A caller may say where to begin as the API itself has it; later pages must not send it again.
+        # A caller may set the API's own token parameter; the requests for later pages must not repeat it.
         parameters[rng.choice(pagination.input_tokens(listing.paginator))] = "the caller's own"
     return parameters
 
@@ -162,7 +162,7 @@ def by_botocore(listing: Listing, config: Mapping[str, Any], parameters: Mapping
             pages.append(copy.deepcopy(page))
             aggregate = iterator.non_aggregate_part
         resume_token = iterator.resume_token
-    except Exception as raised:  # noqa: BLE001 - whatever it is, ours is to be the same
+    except Exception as raised:  # noqa: BLE001 - ours must raise the same error
         error = f"{type(raised).__name__}: {raised}"
     return pages, listing.requests, resume_token, error, aggregate
 
@@ -192,7 +192,7 @@ def by_pageturner(listing: Listing, config: Mapping[str, Any], parameters: Mappi
                 error = "PaginationError: Error during pagination: The same next token was received twice"
                 break
             state = json.loads(json.dumps({"token": page.next_token, "taken": state["taken"] + page.taken}))
-    except Exception as raised:  # noqa: BLE001 - whatever it is, botocore's is to be the same
+    except Exception as raised:  # noqa: BLE001 - botocore must raise the same error
         error = f"{type(raised).__name__}: {raised}"
     return pages, listing.requests, None, error, aggregate
 
@@ -222,7 +222,7 @@ def test_pages_as_botocore_does(part: int) -> None:
 
 
 def test_the_listings_have_every_case_in_them() -> None:
-    """The generator is worth nothing if it does not meet the cases that it is for."""
+    """The comparison proves nothing unless the generated listings include these cases."""
     met: dict[str, int] = {}
     for _, _, theirs, config, parameters in listings(0):
         pages, requests, resume_token, error, _ = by_botocore(theirs, config, parameters)

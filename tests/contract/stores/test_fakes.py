@@ -1,4 +1,4 @@
-"""The fakes answer as moto does, in all that Pageturner asks of them."""
+"""The fakes behave like moto for the calls that Pageturner makes."""
 
 from __future__ import annotations
 

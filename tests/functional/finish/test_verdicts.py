@@ -1,4 +1,4 @@
-"""The verdict of targets and runs, and what manifest and summary say of them."""
+"""The verdicts of targets and runs, and what the manifest and the summary say about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many targets from one crawl, on moto: accounts, regions, other crawls' items, parts; and the dry run of them."""
+"""Many targets from one crawl, on moto: accounts, regions, items of other crawls, parts of a listing; and dry runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def keys(aws: Aws, summary: Mapping[str, Any]) -> list[str]:
 
 
 def make_buckets(count: int) -> dict[str, list[str]]:
-    """Buckets with some objects, of which none is in all."""
+    """Create buckets, and return the keys of the objects in each. No two objects have the same key."""
     s3 = boto3.client("s3")
     made = {f"source-{number:02}": [f"{number}-{key}" for key in range(number % 4)] for number in range(count)}
     for bucket, names in made.items():
@@ -77,14 +77,14 @@ def test_a_region_that_is_not_enabled_is_left_out(
     monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
     planned = machines.plan({**VPCS, "regions": ["all"]})
     regions = {region for _, region in places(aws, planned)}
-    # Those that botocore knows, less the one that the account has left disabled.
+    # All regions that botocore knows, except the one that the account has not enabled.
     assert regions == set(boto3.Session().get_available_regions("ec2")) - {"af-south-1"}
 
 
 def test_an_account_that_does_not_tell_its_regions_has_all_of_them(
     aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fewer would be a listing that looks whole; in those that it has not enabled it will be denied."""
+    """Fewer regions could pass for the whole listing. Targets in regions that are not enabled will be denied."""
 
     def answers(code: str) -> Any:
         def describe_regions(**_: Any) -> Any:
@@ -157,7 +157,7 @@ def test_the_role_is_assumed_with_the_external_id(
 
 
 def make_organization() -> dict[str, list[str]]:
-    """Accounts by the organizational unit that they are in; one below another, and one account that is suspended."""
+    """Create an organization with two nested organizational units, and return the accounts in each."""
     organizations = boto3.client("organizations")
     organizations.create_organization(FeatureSet="ALL")
     (root,) = organizations.list_roots()["Roots"]
@@ -203,7 +203,7 @@ def test_an_organization_that_cannot_be_read_is_said(machines: Machines, monkeyp
     monkeypatch.setattr(clients, "client", lambda *asked: Denied() if asked[0] == "organizations" else real(*asked))
     with pytest.raises(InvalidCrawlError, match=r"accounts: the organization cannot be read from account 123456789012"):
         machines.plan({**VPCS, "accounts": "organization"})
-    # The crawl is not locked by a run that never was.
+    # The run that failed to begin does not leave the crawl locked.
     with pytest.raises(InvalidCrawlError):
         machines.plan({**VPCS, "accounts": "organization"}, "execution-2")
 
@@ -232,11 +232,11 @@ def test_a_run_of_less_is_not_a_run_to_go_by(aws: Aws, machines: Machines) -> No
     machines.run(aws, {"crawl": "buckets", "pagination_config": {"MaxItems": 1}})
     with pytest.raises(InvalidCrawlError, match=message):
         machines.plan({"crawl": "objects"}, "execution-2")
-    # A run that was not completed either.
+    # A run that has not finished does not count either.
     machines.plan({"crawl": "buckets"}, "execution-3")
     with pytest.raises(InvalidCrawlError, match=message):
         machines.plan({"crawl": "objects"}, "execution-4")
-    # Nor one that was to succeed with less than the catalogue wants.
+    # Nor does a run that succeeded only because it tolerated more than the catalogue does.
     planned = machines.plan({"crawl": "buckets", "tolerate": ["unfinished"], "overlap": "allow"}, "execution-5")
     assert machines.finish(planned)["outcome"] == "succeeded"
     with pytest.raises(InvalidCrawlError, match=message):
@@ -384,13 +384,13 @@ def test_the_last_part_sweeps_for_all(aws: Aws, machines: Machines, source: list
     gone = [key for key in source if key.startswith("a")]
     for key in gone:
         aws.s3.delete_object(Bucket="source", Key=key)
-    # The boundaries are others now, and so is their number.
+    # The parts have other boundaries now, and there are fewer of them.
     machines.started_at = "2127-01-01T00:00:00.000Z"
     planned = machines.plan({**SPLIT, "split": 4}, "execution-2")
     *others, last = targets(aws, planned)
     for target in others:
         machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
-    assert items_in_dynamodb(aws) == sorted(source), "one part is missing"
+    assert items_in_dynamodb(aws) == sorted(source), "no sweep before the last part has ended"
     assert machines.finish(planned)["targets"] == {"complete": 3, "unfinished": 1}
     assert items_in_dynamodb(aws) == sorted(source)
     resumed = machines.plan({"resume": planned["run"]["run_id"]}, "execution-3")
@@ -409,7 +409,7 @@ def test_of_parts_that_end_at_once_one_sweeps(aws: Aws, machines: Machines, sour
     ends = [(target, machines.turn_all(planned, target)[-1]) for target in targets(aws, planned)]
     found = [machines.sweep(planned, target, place)["stale"] for target, place in ends]
     assert found == [1, 0, 0, 0, 0, 0]
-    # The one that sweeps may be killed, and goes on.
+    # The part that sweeps may be killed, so it can sweep again.
     assert machines.sweep(planned, *ends[0])["next"] == "end"
     summary = machines.finish(planned)
     assert (summary["targets"], items_in_dynamodb(aws)) == ({"complete": 6}, sorted(source[1:]))
@@ -543,7 +543,7 @@ def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
     assert 10 <= len(report["probes"]) <= 16
     (denied,) = report["iam"]["denied"]
     assert denied.startswith(f"s3:ListBucket in {ACCOUNT} us-east-1: ")
-    # Each has one page, but for the one that is denied, which stands for others like it.
+    # Each target has one page, except the denied one, which counts in the average without a page.
     assert report["estimate"]["pages"] == pytest.approx(40, rel=0.1)
     assert not report["estimate"]["at_least"]
     assert len(json.dumps(report)) < 100_000
@@ -558,7 +558,7 @@ def test_a_dry_run_is_true_or_false(machines: Machines, value: object, said: str
         machines.plan({**VPCS, "dry_run": value})
 
 
-# what a run tells
+# what a run reports
 
 
 def test_a_run_tells_what_it_cost_and_where_to_look(aws: Aws, machines: Machines, source: list[str]) -> None:

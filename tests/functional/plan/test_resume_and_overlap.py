@@ -42,27 +42,27 @@ def test_a_failed_execution_that_is_redriven_resumes_its_run(aws: Aws, machines:
     summary = machines.finish(planned)
     assert machines.fail(summary) == {"error": "RunIncomplete", "cause": summary["message"]}
 
-    # Days later, in the same execution: it is not late already.
+    # The execution is redriven long afterwards, and the run gets a new deadline.
     machines.entered_at = LATER
     resumes = json.loads(machines.fail(summary)["output"])
     assert resumes == {"resume": summary["run_id"]}
     resumed = machines.plan(resumes)
     assert resumed["run"]["deadline"] == "2127-01-02T00:00:00.000Z"
-    # When it fails of it again, it does so, and does not go round.
+    # If the run fails again, the execution fails again too, instead of resuming forever.
     summary = machines.finish(resumed)
     assert machines.fail(summary) == {"error": "RunIncomplete", "cause": summary["message"]}
 
     whole = machines.run(aws, resumes, "execution-2")
     assert (whole["run_id"], whole["outcome"]) == (summary["run_id"], "succeeded")
     assert keys_by_manifest(aws, whole) == keys_in_dynamodb(aws) == KEYS
-    # Its run was resumed elsewhere meanwhile.
+    # Another execution has completed the run in the meantime.
     assert json.loads(machines.fail(summary)["output"]) == resumes
     assert "nothing is left to resume" in machines.run(aws, resumes)["message"]
 
 
 @pytest.mark.usefixtures("source")
 def test_a_run_that_is_planned_long_after_its_execution_began_is_not_late(machines: Machines) -> None:
-    """As when PlanRun itself has failed, and the execution is redriven."""
+    """For example, PlanRun itself failed, and the execution is redriven."""
     machines.entered_at = LATER
     run = machines.plan({"crawl": "c"})["run"]
     assert (run["started_at"], run["deadline"]) == (machines.started_at, "2127-01-02T00:00:00.000Z")
@@ -114,7 +114,7 @@ def test_a_second_run_is_refused_while_one_is_going(aws: Aws, machines: Machines
         machines.plan({"crawl": "c"}, "two")
     with pytest.raises(OverlapError, match="is still running, in one"):
         machines.plan({"resume": planned["run"]["run_id"]}, "two")
-    # The same execution may plan once more: its function was retried.
+    # The same execution may plan again, because Step Functions may retry PlanRun.
     assert machines.plan({"crawl": "c"}, "one") == planned
     machines.turn_all(planned, target_of(aws, planned))
     machines.finish(planned)

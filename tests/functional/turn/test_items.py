@@ -1,4 +1,4 @@
-"""What becomes of the items of a page that are not like others."""
+"""Unusual items, and unusual ways to page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import Aws, Machines
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, service: str, operation: str, pages: list[dict[str, Any]]) -> None:
-    """Have the service give these pages, one after the other."""
+    """Make the operation return these pages, one after the other."""
     remaining = iter(pages)
     monkeypatch.setattr(clients.client(service, "us-east-1"), operation, lambda **_: next(remaining))
 

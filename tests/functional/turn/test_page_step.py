@@ -1,4 +1,4 @@
-"""One page under everything that can come between its steps, on moto."""
+"""Turning one page, and everything that can go wrong between its steps, on moto."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def keys_in_dynamodb(aws: Aws) -> list[str]:
 
 
 class Killed(BaseException):
-    """The function's process is gone: nothing after this line happens."""
+    """The function's process was killed, so nothing after this line runs."""
 
 
 @pytest.mark.parametrize("page", [1, 2, 4])
@@ -102,7 +102,7 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_doubled(
 def test_the_first_writer_wins_with_its_items_and_its_token(
     aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any]
 ) -> None:
-    """The same page twice, while the listing changes in between: one answer's items never meet the other's token."""
+    """A page is fetched twice, and the listing changes in between: items and token are those of the first response."""
     first = machines.fetch(planned, target, FROM_CHECKPOINT)
     for number in range(5):
         aws.s3.put_object(Bucket="source", Key=f"added-{number}", Body=b"x")
@@ -205,7 +205,7 @@ def test_a_rejection_while_a_token_was_sent_is_about_the_token(
 def test_only_the_state_that_crawl_goes_on_with_begins_a_pass(
     aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An invocation that nobody waits for any more may meet an expired token when another one goes on."""
+    """The service may reject the token of an abandoned invocation while another one continues."""
     place = machines.fetch(planned, target, FROM_CHECKPOINT)
     client = clients.client("s3", target["region"])
     with monkeypatch.context() as patch:
@@ -289,7 +289,7 @@ def test_a_table_that_takes_nothing_is_left_to_the_state_machine(
 def test_the_function_hands_over_when_its_loop_has_had_its_time(
     machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The machines' loop began at a time that is long past.
+    # `LOOP_STARTED_AT` is long past, so the loop has used up its time.
     assert machines.fetch(planned, target, FROM_CHECKPOINT)["next"] == "hand_over"
     monkeypatch.setenv("LOOP_SECONDS", "1e12")
     place = machines.fetch(planned, target, FROM_CHECKPOINT)

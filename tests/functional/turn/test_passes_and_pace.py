@@ -35,7 +35,7 @@ def test_an_expired_token_begins_the_target_again_in_the_same_run(
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
     machines.fetch(planned, target, FROM_CHECKPOINT)
-    # What the abandoned pass had seen is gone when the next one comes by.
+    # The abandoned pass listed this key; the new pass does not.
     aws.s3.delete_object(Bucket="source", Key=KEYS[0])
     expired_token(monkeypatch, 1)
     end = machines.turn_all(planned, target)[-1]
@@ -65,7 +65,7 @@ def test_pages_of_an_abandoned_pass_do_not_count(aws: Aws, machines: Machines, m
     place = machines.fetch(planned, target, FROM_CHECKPOINT)
     expired_token(monkeypatch, 1)
     begins = machines.fetch(planned, target, place)
-    assert machines.finish(planned)["items"] == 10, "not begun yet"
+    assert machines.finish(planned)["items"] == 10, "the new pass has not begun yet"
     monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", denied)
     with pytest.raises(AccessDeniedError):
         machines.fetch(planned, target, begins)
@@ -91,7 +91,7 @@ def test_after_the_deadline_no_page_is_fetched(aws: Aws, machines: Machines) -> 
     with pytest.raises(DeadlinePassedError, match=r"the run's deadline was 2020-01-02T00:00:00.000Z"):
         machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
     assert aws.object_keys("items/") == []
-    # A resumed run has its time anew.
+    # A resumed run gets a new deadline.
     machines.started_at = LATER
     assert machines.plan({"resume": planned["run"]["run_id"]}, "two")["run"]["deadline"] == "2127-01-02T00:00:00.000Z"
 

@@ -1,7 +1,7 @@
-"""The page step under thousands of schedules of faults: nothing lost, nothing doubled, nothing that is not there.
+"""The page step under thousands of schedules of faults: no item is lost, duplicated or invented.
 
-Two invocations of a target at once, which interleave at every request that they make; requests that fail before or
-after they took effect; functions that are killed; tokens that expire; and a listing that changes underneath.
+A schedule has up to three invocations of a target that interleave at every request, requests that fail before or after
+they take effect, killed functions, expired tokens, and a listing that changes during the crawl.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ KEYS = [f"{letter}" for letter in "abcdefghij"]
 
 
 class Killed(BaseException):
-    """The function's process is gone."""
+    """The function's process was killed."""
 
 
 @dataclass
 class Service:
-    """A listing of keys, page by page; the token is the last key of the page before, and of a generation."""
+    """A listing of keys, in pages. A token is a generation, which can expire, and the last key of the page before."""
 
     keys: set[str] = field(default_factory=lambda: set(KEYS[::2]))
     generation: int = 0
@@ -57,7 +57,7 @@ class Service:
 
 
 class Invocation:
-    """One invocation, in a thread of its own, which stops before every request until it is told what becomes of it."""
+    """One invocation, in a thread of its own. Before each request, it waits until `tell` decides the outcome."""
 
     def __init__(self, world: Schedules, place: Place | None) -> None:
         self._world = world
@@ -73,7 +73,7 @@ class Invocation:
         return self.outcome is not None
 
     def tell(self, what: str) -> None:
-        """Let the request be answered ("go"), fail without or with its effect, or kill the function."""
+        """Let the request succeed ("go"), make it fail before or after it takes effect, or kill the function."""
         self._told.put(what)
         self._asking.get()
         if self.is_over:
@@ -112,7 +112,7 @@ class Invocation:
 
 
 class Schedules(RuleBasedStateMachine):
-    """What stands for both state machines, with everything that can come between."""
+    """Stands in for both state machines, and injects the faults."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Schedules(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from(["go"] * 6 + ["fail before", "fail after", "kill"]))
     def go_on(self, what: str) -> None:
-        """The current invocation makes its next request; where there is none, one is started."""
+        """Let the current invocation make its next request, or start an invocation if there is none."""
         if not self.has_ended:
             self._go(what)
 
@@ -149,7 +149,7 @@ class Schedules(RuleBasedStateMachine):
     @precondition(lambda self: self.current is not None and len(self.abandoned) < 2)
     @rule(from_checkpoint=st.booleans())
     def the_answer_is_lost(self, from_checkpoint: bool) -> None:
-        """The invocation goes on, but nobody waits for it: its page is fetched again."""
+        """Abandon the current invocation, which keeps running: its page is fetched again."""
         assert self.current is not None
         self.abandoned.append(self.current)
         self.current = None
@@ -183,20 +183,20 @@ class Schedules(RuleBasedStateMachine):
             self._go_on_from_checkpoint()
 
     def _go_on_from_checkpoint(self) -> None:
-        """Crawl outlives the abandoned before it does so; within a pass, that would not be needed."""
+        """Crawl always outlives abandoned invocations first; this does so only before a new pass, where it matters."""
         if self.place is not None and self.place.next == "begin_pass":
             self._outlive()
         self.place = None
 
     def _outlive(self) -> None:
-        """Before a pass begins, Crawl waits for as long as an invocation can last."""
+        """End the abandoned invocations: before a pass begins, Crawl waits for as long as an invocation can last."""
         for invocation in self.abandoned:
             while not invocation.is_over:
                 invocation.tell("go")
         self.abandoned.clear()
 
     def teardown(self) -> None:
-        """Without further faults the target comes to its end, and then everything is as it should be."""
+        """Turn the remaining pages without faults until the target ends, sweep it, and check the result."""
         for _ in range(500):
             if self.has_ended:
                 break
@@ -219,11 +219,11 @@ class Schedules(RuleBasedStateMachine):
         files = self._files()
         store = stores_in(self.s3, self.dynamodb).pages
         listed = [line["key"] for key in files for line in store.read(key).records]
-        assert listed == sorted(set(listed)), "in order, and nothing twice"
+        assert listed == sorted(set(listed)), "in order, without duplicates"
         assert self.always <= set(listed), "nothing lost"
-        assert set(listed) <= self.ever, "nothing that never was"
+        assert set(listed) <= self.ever, "nothing that never existed"
         projected = {row["sk"]["S"] for row in self.dynamodb.tables.get("items", {}).values()}
-        assert projected == set(listed), "DynamoDB has just what S3 has"
+        assert projected == set(listed), "DynamoDB has exactly what S3 has"
 
     def _files(self) -> list[str]:
         stores = stores_in(self.s3, self.dynamodb)

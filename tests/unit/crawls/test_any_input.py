@@ -1,4 +1,4 @@
-"""Whatever JSON a catalogue or an execution's input is: a crawl, or sentences that say what is wrong."""
+"""Any JSON, as a catalogue or as an execution's input, either parses or raises InvalidCrawlError."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ JSON = st.recursive(
 )
 RIGHT: dict[str, Any] = {name: st.just(key["examples"][0]) for name, key in KEYS.items()}
 OPERATIONS = st.sampled_from([("s3", "list_objects_v2"), ("logs", "filter_log_events"), ("dynamodb", "scan")])
-# One or two keys are anything, so that what the others lead to is reached.
+# At most two keys have arbitrary values, so that the checks behind the valid ones run too.
 ENTRIES = st.builds(
     lambda names, right, wrong: {"service": names[0], "operation": names[1], **right, **wrong},
     OPERATIONS,
@@ -54,7 +54,7 @@ OBJECTS = Crawl("b", "s3", "list_objects_v2", {"Bucket": "b"})
 def test_any_catalogue(entry: Any) -> None:
     with contextlib.suppress(InvalidCrawlError):
         crawls = parse_catalogue({"crawls": {"c": entry, "b": {"service": "s3", "operation": "list_buckets"}}})
-        # What is taken comes out as it went in, and travels.
+        # An accepted crawl survives a JSON round trip.
         assert Crawl.from_dict(json.loads(json.dumps(crawls["c"].as_dict()))) == crawls["c"]
 
 

@@ -18,7 +18,7 @@ OBJECTS = {
     "key": "Key",
     "schedule": "rate(1 day)",
 }
-# What OBJECTS has and other operations do not take.
+# Removes what OBJECTS has and other operations do not accept.
 PLAIN: dict[str, Any] = {"parameters": {}, "pagination_config": {}, "key": None}
 CATALOGUE = parse_catalogue({"crawls": {"s3-objects": OBJECTS}})
 

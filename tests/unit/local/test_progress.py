@@ -1,4 +1,4 @@
-"""What `make` shows of its steps: on a terminal of any width, in a log, and when a step fails."""
+"""How `make` shows its steps: on a terminal of any width, in a log, and when a step fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOISY = "import sys, time; print('WARNING: noise'); print('Collecting ' + 60 * '
 
 
 def on_a_terminal(columns: int, *command: str) -> str:
-    """What a command draws on a terminal of so many columns."""
+    """Return what a command draws on a terminal of this width."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
@@ -31,7 +31,7 @@ def on_a_terminal(columns: int, *command: str) -> str:
         while True:
             try:
                 chunk = os.read(ours, 4096)
-            except OSError:  # Linux says so when the other end is closed
+            except OSError:  # Linux raises EIO when the other end is closed
                 break
             if not chunk:
                 break

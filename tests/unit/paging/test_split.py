@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from pageturner.paging import key_ranges, split
 
-# Keys as S3 takes them: any text of Unicode, of which many begin like others.
+# Keys that S3 accepts: any Unicode text, many with common prefixes.
 CHARACTERS = st.one_of(st.sampled_from("ab/ +%\x01\n\U0010ffff"), st.characters(exclude_categories=["Cs"]))
 KEYS = st.lists(st.text(CHARACTERS, min_size=1, max_size=6), unique=True, max_size=60).map(sorted)
 SETTINGS = settings(max_examples=400)
 
 
 def listing(keys: Sequence[str], parameters: dict[str, Any]) -> list[dict[str, Any]]:
-    """What S3 lists: StartAfter is exclusive."""
+    """Return the items that S3 would list; StartAfter is exclusive."""
     found = [key for key in keys if key.startswith(parameters.get("Prefix", "")) and key > parameters["StartAfter"]]
     return [{"Key": key} for key in found]
 
@@ -105,7 +105,7 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 def test_windows_of_time_have_every_event_once(
     seconds: int, offsets: list[float], count: int, end_is_inclusive: bool
 ) -> None:
-    """Whether the service takes the end as inclusive or not; in milliseconds (logs) and as times (CloudTrail)."""
+    """With an inclusive or an exclusive end; with times in milliseconds (logs) and in ISO 8601 (CloudTrail)."""
     end = BEGIN + timedelta(seconds=seconds)
     events = [BEGIN + timedelta(milliseconds=round(offset * seconds * 1000)) for offset in offsets]
     for service, operation, member, start_name, end_name, result_key, numbers in (

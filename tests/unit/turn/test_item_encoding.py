@@ -1,4 +1,4 @@
-"""Properties of the items' JSON text: it loses nothing, whatever an API answers."""
+"""Properties of the items' JSON text: it loses nothing, whatever an API returns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ settings.register_profile("pageturner", derandomize=True, deadline=None, max_exa
 settings.load_profile("pageturner")
 
 ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-11))])
-TEXTS = st.text(st.characters(codec=None, categories=None))  # lone surrogates, too
+TEXTS = st.text(st.characters(codec=None, categories=None))  # including lone surrogates
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "text": TEXTS,
     "whole": st.integers(-(2**200), 2**200),
@@ -32,7 +32,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 def typed_values() -> st.SearchStrategy[tuple[str, Any]]:
-    """Values with their types beside them, which a service model would know."""
+    """Values paired with their types, which a service model would know."""
     leaf: st.SearchStrategy[tuple[str, Any]] = st.one_of(
         [st.tuples(st.just(kind), strategy) for kind, strategy in VALUES.items()]
     )
@@ -56,7 +56,7 @@ def plain(typed: tuple[str, Any]) -> Any:
 
 
 def turned_back(found: Any, typed: tuple[str, Any]) -> Any:
-    """What the text says, with the types of the model: the encoding's inverse."""
+    """Decode parsed JSON with the types of the model: the inverse of the encoding."""
     kind, value = typed
     if kind == "list":
         return [turned_back(each, inner) for each, inner in zip(found, value, strict=True)]
