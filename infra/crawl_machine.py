@@ -13,9 +13,10 @@ from constructs import Construct
 
 from infra import target_state
 from infra.functions import PLAN_RUN_TIMEOUT, Functions, crawl_machine_name
+from infra.invoke_function import invoke_function
 from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
 from infra.page_loop import PageLoop
-from infra.retries import retry_function
+from infra.retries import retry_always, retry_function
 from infra.target_child import TargetChild
 from pageturner.errors import InvalidCrawlError, OverlapError, SinkError, ThrottledError, TransientError
 
@@ -68,27 +69,23 @@ class CrawlMachine(Construct):
         store.runs.grant(self.state_machine, "dynamodb:PutItem")
 
     def _plan_run(self, functions: Functions) -> tasks.LambdaInvoke:
-        plan_run = tasks.LambdaInvoke(
+        plan_run = invoke_function(
             self,
             "PlanRun",
-            lambda_function=functions.plan_run,
-            payload=sfn.TaskInput.from_object(
-                {
-                    "input": sfn.JsonPath.entire_payload,
-                    "execution": {
-                        "id": sfn.JsonPath.string_at("$$.Execution.Id"),
-                        "started_at": sfn.JsonPath.string_at("$$.Execution.StartTime"),
-                        "entered_at": sfn.JsonPath.string_at("$$.State.EnteredTime"),
-                    },
-                }
-            ),
-            payload_response_only=True,
-            task_timeout=sfn.Timeout.duration(PLAN_RUN_TIMEOUT.plus(Duration.minutes(1))),
-            retry_on_service_exceptions=False,
+            functions.plan_run,
+            {
+                "input": sfn.JsonPath.entire_payload,
+                "execution": {
+                    "id": sfn.JsonPath.string_at("$$.Execution.Id"),
+                    "started_at": sfn.JsonPath.string_at("$$.Execution.StartTime"),
+                    "entered_at": sfn.JsonPath.string_at("$$.State.EnteredTime"),
+                },
+            },
+            timeout=PLAN_RUN_TIMEOUT.plus(Duration.minutes(1)),
+            # PlanRun reads services too: accounts, regions, keys.
+            own_errors=[SinkError, ThrottledError, TransientError],
         )
         plan_run.add_catch(self._refused(), errors=[InvalidCrawlError.__name__, OverlapError.__name__])
-        # PlanRun reads services too: accounts, regions, keys.
-        retry_function(plan_run, [SinkError, ThrottledError, TransientError])
         return plan_run
 
     def _refused(self) -> sfn.Chain:
@@ -120,22 +117,17 @@ class CrawlMachine(Construct):
         ).item_processor(child.start)
 
     def _finish_run(self, functions: Functions) -> tasks.LambdaInvoke:
-        finish_run = tasks.LambdaInvoke(
+        return invoke_function(
             self,
             "FinishRun",
-            lambda_function=functions.finish_run,
-            payload=sfn.TaskInput.from_object(
-                {
-                    "run_id": sfn.JsonPath.string_at("$.run.run_id"),
-                    "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
-                }
-            ),
-            payload_response_only=True,
-            task_timeout=sfn.Timeout.duration(Duration.minutes(16)),
-            retry_on_service_exceptions=False,
+            functions.finish_run,
+            {
+                "run_id": sfn.JsonPath.string_at("$.run.run_id"),
+                "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+            },
+            timeout=Duration.minutes(16),
+            own_errors=[SinkError, ThrottledError, TransientError],
         )
-        retry_function(finish_run, [SinkError, ThrottledError, TransientError])
-        return finish_run
 
     def _continue_run(self) -> sfn.Chain:
         """Start the next execution of a run that is too long for one.
@@ -153,18 +145,9 @@ class CrawlMachine(Construct):
                 # Not None, which jsii drops: the output must be the summary, not the response of startExecution.
                 "ResultPath": sfn.JsonPath.DISCARD,
                 "TimeoutSeconds": 60,
-                "Retry": [
-                    {
-                        "ErrorEquals": ["States.ALL"],
-                        "IntervalSeconds": 2,
-                        "BackoffRate": 2,
-                        "MaxDelaySeconds": 60,
-                        "MaxAttempts": 6,
-                        "JitterStrategy": "FULL",
-                    }
-                ],
             },
         )
+        retry_always(start)
         return start.next(sfn.Succeed(self, "RunContinues"))
 
     def _fail_run(self, functions: Functions) -> tasks.LambdaInvoke:

@@ -26,12 +26,12 @@ def retry_function(task: sfn.TaskStateBase, own_errors: Iterable[type[Exception]
     _retry(task, [*(error.__name__ for error in own_errors), FUNCTION_TIMEOUT, *LAMBDA_ERRORS])
 
 
-def retry_always(task: sfn.TaskStateBase) -> None:
+def retry_always(task: sfn.TaskStateBase | sfn.CustomState) -> None:
     """Retry a task of Crawl on any error."""
     _retry(task, ["States.ALL"])
 
 
-def _retry(task: sfn.TaskStateBase, errors: list[str]) -> None:
+def _retry(task: sfn.TaskStateBase | sfn.CustomState, errors: list[str]) -> None:
     task.add_retry(
         errors=errors,
         interval=Duration.seconds(2),

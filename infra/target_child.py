@@ -13,9 +13,10 @@ from constructs import Construct
 
 from infra.failed_page_loop import FailedPageLoop
 from infra.functions import FETCH_PAGE_TIMEOUT, Functions
+from infra.invoke_function import invoke_function
 from infra.item_store import ItemStore
 from infra.page_loop import PageLoop
-from infra.retries import retry_always, retry_function
+from infra.retries import retry_always
 from infra.target_state import after_a_loop, new_patience
 from infra.verdict_states import VerdictStates
 from pageturner.errors import SinkError
@@ -86,19 +87,15 @@ class TargetChild(Construct):
 
     def _sweep(self, functions: Functions) -> sfn.Chain:
         """Sweep the items that the run did not see."""
-        sweep_items = tasks.LambdaInvoke(
+        sweep_items = invoke_function(
             self,
             "SweepItems",
-            lambda_function=functions.sweep_items,
-            payload=sfn.TaskInput.from_object(
-                {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "place", "sweep")}
-            ),
-            payload_response_only=True,
+            functions.sweep_items,
+            {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "place", "sweep")},
+            timeout=Duration.minutes(4),
+            own_errors=[SinkError],
             result_path="$.sweep",
-            task_timeout=sfn.Timeout.duration(Duration.minutes(4)),
-            retry_on_service_exceptions=False,
         )
-        retry_function(sweep_items, [SinkError])
         ended = sfn.Succeed(self, "TargetEnded")
         # FinishRun sees that the sweep is not done.
         sweep_items.add_catch(ended, result_path="$.sweep_error")
