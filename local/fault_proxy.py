@@ -1,4 +1,4 @@
-"""A proxy in front of the emulator that answers some requests as AWS answers when something is wrong."""
+"""A proxy in front of the emulator that answers some requests with the errors of AWS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect"}
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came to the proxy; `target` is the X-Amz-Target of the JSON protocols."""
+    """A request to the proxy; `target` is the X-Amz-Target of the JSON protocols."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An error as a service gives it."""
+    """An error response of a service."""
 
     status: int
     body: bytes
@@ -45,13 +45,13 @@ def json_error(code: str, status: int = 400) -> Answer:
     return Answer(status, f'{{"__type": "{code}", "message": "{code}"}}'.encode(), "application/x-amz-json-1.0")
 
 
-class Dropped(Exception):  # noqa: N818 - what becomes of a connection
-    """The connection ends without an answer."""
+class Dropped(Exception):  # noqa: N818 - it is an instruction to the proxy
+    """Raised by a fault to close the connection without a response."""
 
 
 @dataclass
 class Fault:
-    """What becomes of the first `times` requests that match, after the first `spared` of them.
+    """Interferes with `times` matching requests, after the first `spared` of them.
 
     `before` is called before the emulator sees the request, and may return an answer in its place; `after` is called
     with the emulator's answer, and may return another one. Either may raise `Dropped`.
@@ -67,7 +67,7 @@ class Fault:
 
 
 def answering(matches: Callable[[Request], bool], answer: Answer, times: int, spared: int = 0) -> Fault:
-    """A fault that gives this answer."""
+    """Return a fault that answers with `answer`."""
     return Fault(matches, times, spared, before=lambda _: answer)
 
 
@@ -80,7 +80,7 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class FaultProxy:
-    """Forwards what comes to its own port on 127.0.0.1 to `upstream`, but for the requests that have a fault."""
+    """Forwards the requests to its port on 127.0.0.1 to `upstream`, except where a fault interferes."""
 
     upstream: str = ""
     faults: list[Fault] = field(default_factory=list)
@@ -93,7 +93,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL on which it listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> FaultProxy:
@@ -108,13 +108,13 @@ class FaultProxy:
         self._thread.join()
 
     def add(self, fault: Fault) -> Fault:
-        """Put a fault in the way."""
+        """Add a fault, and return it."""
         with self._lock:
             self.faults.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Take all faults away, and forget the requests."""
+        """Remove all faults, and forget the requests."""
         with self._lock:
             self.faults.clear()
             self.requests.clear()
@@ -153,7 +153,7 @@ class FaultProxy:
                 except Dropped:
                     self.close_connection = True
                 except (OSError, http.client.HTTPException):
-                    # The function that asked, or the emulator, is gone.
+                    # The function that sent the request, or the emulator, has ended.
                     self.close_connection = True
 
             do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _serve
@@ -181,7 +181,7 @@ class FaultProxy:
 
             def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
                 self.send_response_only(status)
-                # The length that HEAD tells is not that of its own body, and 204 and 304 have none.
+                # The Content-Length of a HEAD response is not that of its own body; 204 and 304 have no body.
                 bodiless = self.command == "HEAD" or status in {204, 304}
                 for name, value in headers:
                     if name.lower() not in _HOP_BY_HOP and (bodiless or name.lower() != "content-length"):
@@ -193,6 +193,6 @@ class FaultProxy:
                     self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Who asks has the requests themselves."""
+                """Log nothing; `requests` has them all."""
 
         return Handler

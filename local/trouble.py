@@ -29,8 +29,7 @@ def put_in_the_way(proxy: FaultProxy, emulator: Emulator, bucket: str, say: Say)
         return request.method == "PUT" and "/items/crawl" in request.path
 
     def throttle(_: Request) -> Answer:
-        if not throttled.said:
-            throttled.said = True
+        if throttles.answered == 1:
             which = f"page {_THROTTLED_AFTER + 1}"
             say(f"{which}: S3 answers 503 SlowDown, {_THROTTLES} times. botocore retries, then PageLoop backs off.")
         return s3_error(503, "SlowDown")
@@ -44,11 +43,6 @@ def put_in_the_way(proxy: FaultProxy, emulator: Emulator, bucket: str, say: Say)
         say(f"page {_EXPIRED_AFTER + 1}: S3 no longer takes the token. The listing begins again, in pass 2.")
         return s3_error(400, "InvalidArgument")
 
-    throttled = _Once()
-    proxy.add(Fault(lists, _THROTTLES, _THROTTLED_AFTER, before=throttle))
+    throttles = proxy.add(Fault(lists, _THROTTLES, _THROTTLED_AFTER, before=throttle))
     proxy.add(Fault(commits, 1, _KILLED_AFTER, before=kill))
     proxy.add(Fault(lists_with_token, 1, _EXPIRED_AFTER, before=refuse))
-
-
-class _Once:
-    said = False
