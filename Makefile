@@ -1,6 +1,6 @@
 # Everything sets itself up in this folder: .venv (the project), .venv-ministack (the emulator, which pins its own
-# botocore) and node_modules (the CDK CLI). `make clean` removes them. pip, npm and jsii keep their usual download caches
-# in your home folder.
+# botocore) and node_modules (the CDK CLI). `make clean` removes them. pip, npm, jsii and the CDK keep their usual
+# caches in your home folder.
 
 PYTHON ?= python3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
