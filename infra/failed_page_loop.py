@@ -18,9 +18,12 @@ from pageturner.errors import (
     InvalidCrawlError,
     InvalidRequestError,
     NotFoundError,
+    PageErrorsError,
     RepeatedTokenError,
+    StillRunningError,
     ThrottledError,
     TooManyRestartsError,
+    TruncatedListingError,
 )
 from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
 
@@ -41,12 +44,18 @@ class FailedPageLoop(Construct):
         )
         # The order of these lines is the order of the rules.
         self.start = sfn.Choice(self, "WhatFailed?")
-        self.start.when(_failed_with(ThrottledError), back_off.start)
+        self.start.when(_failed_with(ThrottledError, StillRunningError), back_off.start)
         self.start.when(_failed_with(DeadlinePassedError), verdicts.verdict("Late", "unfinished"))
         self.start.when(_failed_with(AccessDeniedError), verdicts.verdict("Denied", "denied"))
         self.start.when(
             _failed_with(
-                InvalidRequestError, InvalidCrawlError, NotFoundError, RepeatedTokenError, TooManyRestartsError
+                InvalidRequestError,
+                InvalidCrawlError,
+                NotFoundError,
+                PageErrorsError,
+                RepeatedTokenError,
+                TooManyRestartsError,
+                TruncatedListingError,
             ),
             verdicts.verdict("Failed", "failed"),
         )

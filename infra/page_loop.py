@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.functions import FETCH_PAGE_TIMEOUT
 from infra.retries import LAMBDA_ERRORS
-from pageturner.errors import SinkError, ThrottledError, TransientError
+from pageturner.errors import SinkError, StillRunningError, ThrottledError, TransientError
 
 
 class PageLoop(Construct):
@@ -43,7 +43,7 @@ class PageLoop(Construct):
         )
         # Together, both retriers wait for 66 s at most; with full jitter, half of that on average.
         fetch.add_retry(
-            errors=[ThrottledError.__name__],
+            errors=[ThrottledError.__name__, StillRunningError.__name__],
             interval=Duration.seconds(1),
             backoff_rate=2,
             max_delay=Duration.seconds(20),

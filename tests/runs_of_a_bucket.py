@@ -19,6 +19,8 @@ CRAWL: dict[str, Any] = {
     "pagination_config": {"PageSize": 10},
     "key": "Key",
 }
+# The same listing. With a delimiter, keys and common prefixes are in no common order: a rejected token begins a pass.
+UNORDERED: dict[str, Any] = {**CRAWL, "parameters": {"Bucket": "source", "Delimiter": "|"}}
 KEYS = [f"key-{number:03}" for number in range(35)]
 LATER = "2127-01-01T00:00:00.000Z"
 

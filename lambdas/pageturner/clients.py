@@ -12,6 +12,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
+from pageturner.paging.answers import check_body
 from pageturner.paging.api import LOADER
 
 # Creates the client of a service in a region and an account.
@@ -40,7 +41,9 @@ def client(service: str, region: str | None = None, account: str | None = None) 
 @lru_cache(maxsize=_MOST_CLIENTS)
 def _client(service: str, region: str | None, account: str | None) -> Any:
     session = _session() if account is None else _reader_session(account)
-    return session.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+    made = session.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+    made.meta.events.register("after-call", check_body)
+    return made
 
 
 @cache

@@ -11,9 +11,12 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     ├── ThrottledError        the service throttled the request             PageLoop backs off, then Crawl waits
     ├── TransientError        connection error, HTTP 5xx                    PageLoop retries, then Crawl
     ├── SinkError             Pageturner's own bucket or tables failed      PageLoop retries, then Crawl
+    ├── StillRunningError     the listing is not made yet: a query runs     PageLoop backs off, then Crawl waits
     ├── TokenInvalidError     the token has expired or is invalid           FetchPage returns the start of a new pass
     ├── TooManyRestartsError  that has happened too often                   never retried: the verdict is failed
-    ├── RepeatedTokenError    the service returned the same token twice     never retried: paging would never end
+    ├── RepeatedTokenError    the tokens go round in a circle               never retried: paging would never end
+    ├── TruncatedListingError the last page says that it is not the last    never retried: nothing fetches the next one
+    ├── PageErrorsError       answers had errors beside their items         never retried: the verdict is failed
     ├── DeadlinePassedError   the run's deadline has passed                 never retried: the verdict is unfinished
     ├── AccessDeniedError     the credentials do not allow the operation    never retried: the verdict is denied
     ├── NotFoundError         the resource to list does not exist           never retried: the verdict is failed
@@ -72,8 +75,20 @@ class DeadlinePassedError(PageturnerError):
     """The run did not end by its deadline."""
 
 
+class StillRunningError(PageturnerError):
+    """What makes the listing (a query, a job) is still running, and the answer is not whole yet."""
+
+
 class RepeatedTokenError(PageturnerError):
-    """The page returned the same token that fetched it, so paging would never end. The page was kept."""
+    """The tokens go round in a circle, so paging would never end. The page was kept."""
+
+
+class TruncatedListingError(PageturnerError):
+    """The last page says that there is more, but has no token for it. The page was kept."""
+
+
+class PageErrorsError(PageturnerError):
+    """The listing ended, but some answers had errors about parts of it beside their items."""
 
 
 class AccessDeniedError(PageturnerError):

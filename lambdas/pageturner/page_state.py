@@ -87,12 +87,15 @@ class Place:
     `taken` counts what `MaxItems` counts. `items` and `bytes` (compressed) count what was written, `shared_keys` the
     items that shared their key with another one on their page, and `large_items` those that DynamoDB holds as a
     reference to their line in S3. `sums` adds up the numbers among the result keys.
+    `page_errors` counts the errors beside the items. `last_key` is the last key of a listing whose order is known.
+    `mark` stands for the last page whose number is a power of two, to notice tokens that go round in a circle.
     `interval` is the number of seconds between pages, which grows when the service throttles.
     `next` tells the state machine what to do. A "pause" lasts until `not_before`. "begin_pass" says that the service
     rejected the token, and that this place is the beginning of the next pass; Crawl continues from it when every other
     invocation has ended.
-    At the end, `verdict` says what the listing is, and `token` is boto3's resume token if something other than the end
-    of the listing stopped it. `turned_in` is the start time of the PageLoop that turned the last page.
+    At the end, `verdict` says what the listing is, with the `error` (a class of `errors.py`) and its `cause` if it has
+    failed, and `token` is boto3's resume token if something other than the end of the listing stopped it.
+    `turned_in` is the start time of the PageLoop that turned the last page.
     """
 
     pass_number: int = 1
@@ -104,9 +107,14 @@ class Place:
     shared_keys: int = 0
     large_items: int = 0
     sums: Mapping[str, float] = field(default_factory=dict)
+    page_errors: int = 0
+    last_key: str | None = None
+    mark: str = ""
     interval: float = 0
     next: Next = "page"
     verdict: str | None = None
+    error: str | None = None
+    cause: str | None = None
     turned_in: str | None = None
     not_before: str | None = None
 
@@ -143,13 +151,16 @@ class Sweep:
 
 @dataclass(frozen=True)
 class PageState:
-    """The input of `FetchPage`: `place` (None: the checkpoint's), and whether an earlier attempt was `throttled`."""
+    """The input of `FetchPage`: `place` (None: the checkpoint's), whether an earlier attempt was `throttled`, and how
+    many attempts at this page there were before.
+    """
 
     run: Run
     crawl: Crawl
     target: Target
     place: Place | None
     throttled: bool = False
+    retries: int = 0
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> PageState:
@@ -161,4 +172,5 @@ class PageState:
             target=Target.from_dict(event["target"]),
             place=None if "from_checkpoint" in place else Place(**place),
             throttled=bool(place.get("throttled") or event.get("retry_count")),
+            retries=event.get("retry_count", 0),
         )

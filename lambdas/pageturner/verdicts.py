@@ -32,8 +32,9 @@ def counts(listing: Listing) -> dict[str, Any]:
     tokens = [record.place.token for record in records if record.place.token]
     return {
         "end": end.verdict,
+        "end_error": {"error": end.error, "cause": end.cause} if end.error else {},
         "pages_missing": end.pages - len(records),
-        "resume_token": end.token if end.verdict else None,
+        "resume_token": end.token if end.verdict and not end.error else None,
         "pages": len(records),
         "items": sum(record.items for record in records),
         "bytes": sum(record.bytes for record in records),
@@ -41,6 +42,10 @@ def counts(listing: Listing) -> dict[str, Any]:
         "restarts": max(listing.pass_number - 1, 0),
         "shared_keys": end.shared_keys,
         "large_items": end.large_items,
+        "page_errors": end.page_errors,
+        "errors_in_pages": [
+            {"page": record.page, **error} for record in records if record.errors for error in json.loads(record.errors)
+        ],
         "sums": end.sums,
         "non_aggregate": json.loads(records[0].non_aggregate or "{}") if records else {},
         "first_page_at": records[0].fetched_at if records else None,
@@ -52,7 +57,7 @@ def counts(listing: Listing) -> dict[str, Any]:
 
 
 # The counts that decide the verdict, and are not in the entry themselves.
-_JUDGED = ("end", "pages_missing", "resume_token")
+_JUDGED = ("end", "end_error", "pages_missing", "resume_token")
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
 
 def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, str], *, swept: bool) -> dict[str, str]:
     end = counted["end"]
+    if counted["end_error"]:
+        return {"verdict": end, **counted["end_error"]}
     if end not in (*ENDED, "endless"):
         found = {"verdict": "unfinished", **recorded}
         return {**found, "cause": _message(found["cause"])} if "cause" in found else found

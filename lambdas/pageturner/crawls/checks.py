@@ -231,7 +231,8 @@ def _check_pagination_config(entry: Mapping[str, Any], definition: Mapping[str, 
     if "MaxItems" in config and kind in ("map", "structure"):
         yield f"{place}.MaxItems: it counts the elements of a list, but {primary} is a {kind}; remove it"
     if "StartingToken" in config:
-        wrong = pagination.wrong_starting_token(config["StartingToken"], definition)
+        way = split.way_of(service, operation)
+        wrong = pagination.wrong_starting_token(config["StartingToken"], definition, way.start if way else None)
         if wrong:
             yield f"{place}.StartingToken: {wrong}"
         for key in ("accounts", "regions", "for_each"):

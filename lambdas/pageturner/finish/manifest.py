@@ -34,6 +34,9 @@ def manifest(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[s
         targets = map(Target.from_dict, stores.pages.json_array(targets_key(run)))
         for entry in entries(crawl, targets, ends):
             tally.add(entry)
+            if "resume_token" in entry:
+                # What a person can copy must be the token itself.
+                entry["resume_token"] = stores.pages.token(entry["resume_token"])
             yield entry
 
     yield f'{{"run_id": {json.dumps(run.run_id)}, "crawl": {json.dumps(crawl.as_dict())},\n"files": '

@@ -19,6 +19,7 @@ _SUMMED = (
     "bytes",
     "milliseconds",
     "restarts",
+    "page_errors",
     "shared_keys",
     "large_items",
     "throttles",

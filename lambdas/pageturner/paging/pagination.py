@@ -7,7 +7,7 @@ travels in a `Place` instead: the token, and how many items `MaxItems` has count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,6 +19,8 @@ from pageturner.paging.expressions import find
 
 # botocore's own member of a StartingToken: how many items of the page were already taken.
 _TRUNCATE = "boto_truncate_amount"
+# How state and metadata refer to a token that is too long for them. boto3's tokens are base64, and have no colon.
+REFERENCE = "s3:"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Page:
     starting token); None ends the listing. `resume_token` is botocore's own `PageIterator.resume_token`, set if
     `MaxItems` stopped the listing. `repeated_token` says whether `next_token` also fetched this page.
     `taken` counts the items of the primary result key, which are the ones that `MaxItems` counts.
-    `non_aggregate` is botocore's `non_aggregate_part`.
+    `non_aggregate` is botocore's `non_aggregate_part`. `is_cut` says that other parts have the rest of the listing.
     """
 
     response: Mapping[str, Any]
@@ -38,6 +40,7 @@ class Page:
     resume_token: str | None
     repeated_token: bool
     non_aggregate: Mapping[str, Any]
+    is_cut: bool = False
 
 
 class _NextPage(Exception):  # noqa: N818 - a signal, not an error
@@ -55,21 +58,26 @@ def fetch_page(
     *,
     token: str | None = None,
     taken: int = 0,
+    excluded_by_token: Sequence[str] = (),
 ) -> Page:
     """Call `method` once and return its page.
 
     `method` is the client's method, `paginator` an entry of botocore's ``paginators-1.json``. Without `token`, this is
     the listing's first page, and `pagination_config` can have a `StartingToken`. With `token`, it is a later page, and
-    `taken` is how many items of the primary result key the pages before it had.
+    `taken` is how many items of the primary result key the pages before it had. `excluded_by_token` are parameters that
+    the service does not take together with a token.
     Raises what `method` and botocore's paginator raise.
     """
     calls = 0
+    tokens_of = input_tokens(paginator)
 
     def first_call_only(**arguments: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls > 1:
             raise _NextPage(arguments)
+        if any(arguments.get(name) is not None for name in tokens_of):
+            arguments = {name: value for name, value in arguments.items() if name not in excluded_by_token}
         return method(**arguments)
 
     arguments = dict(parameters)
@@ -78,7 +86,7 @@ def fetch_page(
     if token is not None:
         # Never as a StartingToken: botocore empties the secondary result keys of the page that a StartingToken fetches.
         config.pop("StartingToken", None)
-        sent = TokenDecoder().decode(token)
+        sent = tokens_in(token)
         _inject(arguments, sent)
         if "MaxItems" in config:
             config["MaxItems"] = int(config["MaxItems"]) - taken
@@ -96,7 +104,7 @@ def fetch_page(
     except StopIteration:
         resume_token = _resume_token(pages.resume_token, sent)
     except _NextPage as following:
-        tokens = {key: following.arguments.get(key) for key in input_tokens(paginator)}
+        tokens = {key: following.arguments.get(key) for key in tokens_of}
         next_token = TokenEncoder().encode(tokens)
         repeated = tokens == sent
     return Page(response, taken_here, next_token, resume_token, repeated, pages.non_aggregate_part)
@@ -118,9 +126,14 @@ def _resume_token(resume_token: str | None, sent: Mapping[str, Any] | None) -> s
     return TokenEncoder().encode({**decoded, **sent}) if _TRUNCATE in decoded else resume_token
 
 
-def wrong_starting_token(token: str, paginator: Mapping[str, Any]) -> str | None:
-    """Return why `token` cannot be a StartingToken here, or None if boto3 would take it: its own, or a raw one."""
+def wrong_starting_token(token: str, paginator: Mapping[str, Any], start: str | None = None) -> str | None:
+    """Return why `token` cannot be a StartingToken here, or None if boto3 would take it: its own, or a raw one.
+
+    `start` is the parameter with which a token may begin behind an item's key.
+    """
     names = input_tokens(paginator)
+    if token.startswith(REFERENCE):
+        return "only refers to a token; the token itself is the resume_token in the run's manifest"
     try:
         decoded = TokenDecoder().decode(token)
     except (ValueError, TypeError):
@@ -128,9 +141,14 @@ def wrong_starting_token(token: str, paginator: Mapping[str, Any]) -> str | None
         if len(raw) > len(names) + 1:
             return f"not a token of this operation, which has {len(names)} input tokens"
         return None
-    if not isinstance(decoded, dict) or set(decoded) - {_TRUNCATE} != set(names):
+    if not isinstance(decoded, dict) or set(decoded) - {_TRUNCATE, start} != set(names):
         return f"the token belongs to another operation; a token of this one contains {', '.join(names)}"
     return None
+
+
+def tokens_in(token: str | None) -> dict[str, Any]:
+    """Return the parameters that a token of `fetch_page` sets (None: removes), by name."""
+    return TokenDecoder().decode(token) if token is not None else {}
 
 
 def input_tokens(paginator: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ parts are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal
@@ -75,6 +75,12 @@ def way_of(service: str, operation: str) -> Way | None:
     return _WAYS.get((service, operation))
 
 
+def is_ordered(way: Way, parameters: Mapping[str, Any]) -> bool:
+    """Whether a listing with these parameters is in the order of its keys, and can begin behind any of them."""
+    in_order = not str(parameters.get("Bucket", "")).endswith("--x-s3")
+    return way.kind == "keys" and in_order and not any(name in parameters for name in _NOT_THE_KEYS)
+
+
 def wrong(way: Way, parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield why a listing with these parameters cannot be split."""
     for name in way.refused:
@@ -122,6 +128,24 @@ def parts(
             # A little later, in case the service's end is exclusive.
             own[way.end] = _later(up_to)
         yield own, Part(number, len(edges) - 1, way.member, above, up_to, ordered=way.kind == "keys")
+
+
+def part_behind(service: str, operation: str, parameters: Mapping[str, Any], part: Part | None) -> Part | None:
+    """Return the rest of a listing, or of its `part`, behind the key with which a request's `parameters` begin."""
+    way = way_of(service, operation)
+    if way is None or way.start not in parameters:
+        return part
+    return replace(part or Part(1, 1, way.member, ordered=True), above=parameters[way.start])
+
+
+def last_key(
+    service: str, operation: str, parameters: Mapping[str, Any], response: Mapping[str, Any], name: str
+) -> str | None:
+    """Return the last key of a page's list `name`, or None if the listing is not in a known order."""
+    way = way_of(service, operation)
+    if way is None or way.member is None or not is_ordered(way, parameters):
+        return None
+    return max((item[way.member] for item in response.get(name) or [] if way.member in item), default=None)
 
 
 def cut(response: Mapping[str, Any], result_keys: Sequence[str], part: Part) -> tuple[Mapping[str, Any], bool]:

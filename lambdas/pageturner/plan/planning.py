@@ -120,11 +120,19 @@ class Planner:
     def _state(self, run: Run, crawl: Crawl, key: str, count: int) -> dict[str, Any]:
         return {
             "run": asdict(run),
-            "crawl": crawl.for_pages(),
+            "crawl": self._for_pages(run, crawl),
             "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},
             "max_concurrency": crawl.max_concurrency,
             "paging": paging_of(crawl),
         }
+
+    def _for_pages(self, run: Run, crawl: Crawl) -> dict[str, Any]:
+        document = crawl.for_pages()
+        if (token := crawl.pagination_config.get("StartingToken")) is not None:
+            # It can be too long for the state of each target.
+            kept = self.stores.pages.keep_token(run, token)
+            document["pagination_config"] = {**crawl.pagination_config, "StartingToken": kept}
+        return document
 
 
 def paging_of(crawl: Crawl) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from pageturner.page_state import Place, Run, Target
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable
 
-_LONGEST_TEXT = 300_000
+_LONGEST_TEXT = 250_000
+_LONGEST_ERRORS = 100_000
+_TOO_LONG = json.dumps([{"error": f"the errors of this page are longer than {_LONGEST_ERRORS:,} characters"}])
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class PageRecord:
     """A written page: the `place` after it, its item count, its size, and the key of its object.
 
     `milliseconds` is how long fetching and writing took; `non_aggregate` is the JSON text of botocore's
-    `non_aggregate_part`, which only the first page has.
+    `non_aggregate_part`, which only the first page has, and `errors` that of the errors beside the page's items.
     """
 
     target_id: str
@@ -36,6 +38,7 @@ class PageRecord:
     non_aggregate: str | None = None
     fetched_at: str = ""
     milliseconds: int = 0
+    errors: str | None = None
 
 
 @dataclass
@@ -83,6 +86,7 @@ class CheckpointStore:
             place=record.place.as_dict(),
             # A DynamoDB item is at most 400 KB. A longer text is not a summary anyway, and is left out.
             non_aggregate=record.non_aggregate if len(record.non_aggregate or "") <= _LONGEST_TEXT else None,
+            errors=record.errors if len(record.errors or "") <= _LONGEST_ERRORS else _TOO_LONG,
         )
 
     def begin_pass(self, run: Run, target: Target, place: Place) -> None:
@@ -112,4 +116,5 @@ class CheckpointStore:
                 milliseconds=int(item["milliseconds"]["N"]),
                 place=Place(**json.loads(item["place"]["S"])),
                 non_aggregate=item["non_aggregate"]["S"] if "non_aggregate" in item else None,
+                errors=item["errors"]["S"] if "errors" in item else None,
             )

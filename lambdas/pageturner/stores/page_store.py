@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from pageturner.errors import as_sink_error
 from pageturner.page_state import Place, Run, Target
+from pageturner.paging.pagination import REFERENCE
 from pageturner.stores.keys import page_key, token_key
 
 if TYPE_CHECKING:
@@ -26,14 +27,12 @@ if TYPE_CHECKING:
 # S3 accepts 2 KB of user metadata per object (User Guide, "Working with object metadata"). A longer token is put first,
 # in an object of its own.
 _LONGEST_TOKEN = 1500
-# No token of boto3's TokenEncoder begins like this, because they are base64.
-_REFERENCE = "s3:"
 _FACTS = "page"
 _COMPRESSION = 6
 _CHUNK = 64 * 1024
 
 
-End = Literal["complete", "limited", "repeated", "endless"]
+End = Literal["complete", "limited", "repeated", "circle", "truncated", "endless"]
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,12 @@ class Facts:
     """What is known of a page besides its items, and put with them.
 
     `next_token` fetches the next page. At the end of the listing, `end` says why it ended: "complete"; "limited" by
-    `MaxItems` (then `next_token` is boto3's resume token) or by a `StartingToken`; "repeated" if the token is the one
-    that fetched this page; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
-    counts, `shared_keys` the items that share their key with another, and `sums` has the numbers among the result keys.
+    `MaxItems` (then `next_token` is boto3's resume token) or by where it began; "repeated" if the token is the one that
+    fetched this page, and "circle" if it leads back to an earlier page; "truncated" if the page says that there is more,
+    but has no token; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems` counts,
+    `shared_keys` the items that share their key with another, `page_errors` the errors beside the items, and `sums` has
+    the numbers among the result keys. `last_key` is the last key of the page if the order of the listing is known.
+    `mark` stands for the page in the search for circles.
     """
 
     next_token: str | None
@@ -51,6 +53,9 @@ class Facts:
     taken: int
     shared_keys: int
     sums: Mapping[str, float]
+    page_errors: int = 0
+    last_key: str | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,13 +127,13 @@ class PageStore:
             return token
         key = token_key(run, token)
         self.put_json(key, token)
-        return f"{_REFERENCE}{key}"
+        return f"{REFERENCE}{key}"
 
     def token(self, kept: str | None) -> str | None:
         """Return the token that `keep_token` kept as `kept`."""
-        if kept is None or not kept.startswith(_REFERENCE):
+        if kept is None or not kept.startswith(REFERENCE):
             return kept
-        return str(self.get_json(kept.removeprefix(_REFERENCE)))
+        return str(self.get_json(kept.removeprefix(REFERENCE)))
 
     def put_json(self, key: str, document: Any) -> None:
         """Put `document` as JSON. Raises `SinkError`."""

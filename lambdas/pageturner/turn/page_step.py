@@ -10,15 +10,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from pageturner import errors
 from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
+from pageturner.messages import count_of
 from pageturner.page_state import PageState, Place, utc_text
-from pageturner.paging import api, pagination
+from pageturner.paging import answers, api, pagination, split, token_parameters
 from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import PageRecord
@@ -29,6 +33,10 @@ from pageturner.turn.records import item_json, records
 
 # Tokens that have expired this often before the listing ended will expire again.
 MOST_RESTARTS = 3
+# The errors of listings that ended without being whole, by name: a place holds the name.
+ENDS = {
+    error.__name__: error for error in (errors.RepeatedTokenError, errors.TruncatedListingError, errors.PageErrorsError)
+}
 # Seconds between pages: FIRST_INTERVAL after the first throttle, at most LONGEST_INTERVAL, which must fit into the time
 # that Express leaves after the loop's budget. A page without a throttle multiplies the interval by SPEED_UP; below
 # SHORTEST_INTERVAL, it becomes 0.
@@ -60,6 +68,7 @@ class PageStep:
 
     def turn(self, state: PageState) -> Turned:
         """Turn the page at the state's place. Raises the errors of `pageturner.errors`."""
+        crawl = self._with_starting_token(state.crawl)
         place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
         if place.next == "end":
             return self._ended(Turned(place))
@@ -71,13 +80,16 @@ class PageStep:
         began = time.monotonic()
         try:
             token = self.stores.pages.token(place.token)
-            page = page_fetch.fetch(self.client, state.crawl, state.target, token, place.taken)
+            page = page_fetch.fetch(self.client, crawl, state.target, token, place.taken, state.retries)
         except errors.TokenInvalidError as error:
+            if (behind := _behind_last_key(place, state)) is not None:
+                return Turned(behind)
             # The pass does not begin here, because Crawl may have abandoned this invocation. It begins when Crawl comes
             # back with this place.
-            return Turned(_next_pass(place, error))
+            return Turned(_next_pass(place, error, crawl))
         fetched = time.monotonic()
-        committed = self._commit(state, place, page)
+        inside = _errors_inside(crawl, page)
+        committed = self._commit(state, place, page, inside)
         if "dynamodb" in state.crawl.sinks:
             self.stores.items.project(committed, state.target, state.crawl.primary_result_key)
         after = _place_after(place, committed, state)
@@ -96,11 +108,14 @@ class PageStep:
                 item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None,
                 now,
                 round((written - began) * 1000),
+                item_json(inside) if inside else None,
             ),
         )
         return self._ended(Turned(after, committed, (fetched - began) * 1000, (written - fetched) * 1000))
 
-    def _commit(self, state: PageState, place: Place, page: pagination.Page) -> CommittedPage:
+    def _commit(
+        self, state: PageState, place: Place, page: pagination.Page, inside: Sequence[Mapping[str, Any]]
+    ) -> CommittedPage:
         crawl = state.crawl
         model = api.operation_model(crawl.service, crawl.operation)
         definition = crawl.paginator.definition
@@ -111,28 +126,42 @@ class PageStep:
             keys_of(crawl.service, crawl.operation, definition, crawl.key, crawl.search),
             _now(),
         )
+        mark = _mark(page.next_token, lines)
         facts = Facts(
             next_token=page.next_token or page.resume_token,
-            end=_end(page, crawl, place),
+            end=_end(page, state, place, mark),
             taken=page.taken,
             shared_keys=shared_keys,
             sums=pagination.sums(page.response, definition),
+            page_errors=len(inside),
+            last_key=split.last_key(
+                crawl.service,
+                crawl.operation,
+                state.target.parameters,
+                page.response,
+                pagination.result_keys(definition)[0],
+            ),
+            mark=mark,
         )
         return self.stores.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
 
+    def _with_starting_token(self, crawl: Crawl) -> Crawl:
+        if (kept := crawl.pagination_config.get("StartingToken")) is None:
+            return crawl
+        token = self.stores.pages.token(kept)
+        return replace(crawl, pagination_config={**crawl.pagination_config, "StartingToken": token})
+
     def _ended(self, turned: Turned) -> Turned:
-        if turned.place.verdict == "failed":
-            raise errors.RepeatedTokenError(
-                f"page {turned.place.pages} returned the same token that fetched it; the page was kept, "
-                f"but the listing cannot continue"
-            )
+        if turned.place.error is not None:
+            raise ENDS[turned.place.error](turned.place.cause)
         return turned
 
 
-def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
+def _next_pass(place: Place, error: errors.TokenInvalidError, crawl: Crawl) -> Place:
     """Return the beginning of the next pass, after the service rejected the token, if the target may restart."""
     if place.page == 1:
-        raise errors.InvalidRequestError(f"the service rejected the StartingToken: {error}") from error
+        what = "the StartingToken" if "StartingToken" in crawl.pagination_config else "the parameters as a token"
+        raise errors.InvalidRequestError(f"the service rejected {what}: {error}") from error
     if place.pass_number > MOST_RESTARTS:
         raise errors.TooManyRestartsError(
             f"the service rejected the token of page {place.page}, after {MOST_RESTARTS} restarts: {error}"
@@ -140,15 +169,62 @@ def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
     return Place(pass_number=place.pass_number + 1, interval=place.interval, next="begin_pass")
 
 
-def _end(page: pagination.Page, crawl: Crawl, place: Place) -> End | None:
+def _behind_last_key(place: Place, state: PageState) -> Place | None:
+    """Return the same place with a token that begins behind the last key, if the order of the listing is known.
+
+    It needs no new pass. Whoever else fetches this page begins behind the same key, and the first writer wins.
+    """
+    if place.last_key is None:
+        return None
+    crawl, names = state.crawl, pagination.input_tokens(state.crawl.paginator.definition)
+    token = token_parameters.token_behind(crawl.service, crawl.operation, place.last_key, names)
+    return replace(place, token=token) if token is not None else None
+
+
+def _errors_inside(crawl: Crawl, page: pagination.Page) -> list[dict[str, Any]]:
+    """Return the errors beside the items of a page, without those that the crawl ignores."""
+    model = api.operation_model(crawl.service, crawl.operation)
+    found = answers.errors_inside(model, crawl.paginator.definition, page.response)
+    return [error for error in found if not set(crawl.ignore_errors) & answers.words_in(error["error"])]
+
+
+def _mark(token: str | None, lines: Sequence[Mapping[str, Any]]) -> str:
+    """Return what stands for a page and the token after it, in the search for circles.
+
+    Both must come again: a service may well answer a token that it gave before with what comes next.
+    """
+    digest = hashlib.sha256(str(token).encode())
+    for line in lines:
+        digest.update(line["item"].encode())
+    return digest.hexdigest()[:16]
+
+
+def _end(page: pagination.Page, state: PageState, place: Place, mark: str) -> End | None:
+    crawl, model = state.crawl, api.operation_model(state.crawl.service, state.crawl.operation)
     if page.resume_token is not None:
         return "limited"
     if page.next_token is None:
-        # The items before a StartingToken were not listed.
-        return "limited" if "StartingToken" in crawl.pagination_config else "complete"
-    if page.repeated_token:
+        if not page.is_cut and answers.truncated_by(model, page.response):
+            return "truncated"
+        # The items before the beginning were not listed.
+        return "limited" if _begins_inside(state) else "complete"
+    # botocore compares no token with a StartingToken, either.
+    if page.repeated_token and place.page > 1:
         return "repeated"
+    if mark == place.mark:
+        return "circle"
     return "endless" if place.page >= crawl.max_pages else None
+
+
+def _begins_inside(state: PageState) -> bool:
+    crawl, target = state.crawl, state.target
+    if "StartingToken" in crawl.pagination_config:
+        return True
+    model = api.operation_model(crawl.service, crawl.operation)
+    # The parts of a split listing begin where others end.
+    return target.part is None and bool(
+        token_parameters.starts_among(model, target.parameters, crawl.paginator.definition)
+    )
 
 
 def _interval(interval: float, state: PageState) -> float:
@@ -166,9 +242,8 @@ def _now() -> str:
 
 def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
     facts = page.facts
-    verdict = "failed" if facts.end == "repeated" else facts.end
     names = {**place.sums, **facts.sums}
-    return replace(
+    after = replace(
         place,
         page=place.page + 1,
         token=facts.next_token,
@@ -178,7 +253,39 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         shared_keys=place.shared_keys + facts.shared_keys,
         large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in state.crawl.sinks else 0),
         sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
+        page_errors=place.page_errors + facts.page_errors,
+        last_key=facts.last_key if facts.last_key is not None else place.last_key,
+        # Brent's algorithm: a circle of any length is met again between two powers of two.
+        mark=facts.mark if place.page & (place.page - 1) == 0 else place.mark,
         interval=_interval(place.interval, state),
         next="page" if facts.end is None else "end",
-        verdict=verdict,
+        verdict=facts.end,
     )
+    error, cause = _failure(after, facts.end)
+    return replace(after, verdict="failed", error=error, cause=cause) if error is not None else after
+
+
+def _failure(end: Place, how: End | None) -> tuple[str | None, str | None]:
+    """Return the error of a listing that has ended, but is not what the crawl asks for, and its cause."""
+    if how == "repeated":
+        cause = (
+            f"page {end.pages} returned the same token that fetched it; the page was kept, "
+            f"but the listing cannot continue"
+        )
+        return errors.RepeatedTokenError.__name__, cause
+    if how == "circle":
+        cause = (
+            f"page {end.pages} returned the items and the token of an earlier page: the tokens go round in a circle, "
+            f"and the listing cannot continue"
+        )
+        return errors.RepeatedTokenError.__name__, cause
+    if how == "truncated":
+        cause = f"page {end.pages} says that there are more, but has no token that fetches them; the page was kept"
+        return errors.TruncatedListingError.__name__, cause
+    if how in ("complete", "limited") and end.page_errors:
+        cause = (
+            f"the listing ended, but its answers had {count_of(end.page_errors, 'error')} beside their items, "
+            f"which the manifest has under errors_in_pages; to accept such errors, add their codes to ignore_errors"
+        )
+        return errors.PageErrorsError.__name__, cause
+    return None, None

@@ -30,7 +30,7 @@ from pageturner.errors import (
 from pageturner.page_state import FROM_CHECKPOINT
 from pageturner.stores import checkpoints, item_table, page_store
 from tests.conftest import Aws, Machines
-from tests.runs_of_a_bucket import KEYS, target_of
+from tests.runs_of_a_bucket import KEYS, UNORDERED, expired_token, target_of
 
 
 @pytest.fixture
@@ -190,8 +190,11 @@ def test_what_the_service_answers_has_its_name(
 
 
 def test_a_rejection_while_a_token_was_sent_is_about_the_token(
-    machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    source: None, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    machines.catalogue = {"c": UNORDERED}
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
     place = machines.fetch(planned, target, FROM_CHECKPOINT)
     monkeypatch.setattr(
         clients.client("s3", target["region"]),
@@ -200,6 +203,19 @@ def test_a_rejection_while_a_token_was_sent_is_about_the_token(
     )
     begins = machines.fetch(planned, target, place)
     assert (begins["next"], begins["pass_number"], begins["page"], begins["token"]) == ("begin_pass", 2, 1, None)
+
+
+def test_where_the_order_is_known_it_goes_on_behind_the_last_key(
+    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No page is fetched again, however often tokens expire, and no restart is used up."""
+    expired_token(monkeypatch, 1000)
+    end = machines.turn_all(planned, target)[-1]
+    assert (end["verdict"], end["pass_number"], end["page"]) == ("complete", 1, 5)
+    assert keys_in_s3(aws) == keys_in_dynamodb(aws) == KEYS
+    machines.sweep(planned, target, end)
+    summary = machines.finish(planned)
+    assert (summary["restarts"], summary["items"], summary["verdict"]) == (0, len(KEYS), "complete")
 
 
 def test_only_the_state_that_crawl_goes_on_with_begins_a_pass(

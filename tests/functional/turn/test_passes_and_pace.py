@@ -19,6 +19,7 @@ from tests.runs_of_a_bucket import (
     CRAWL,
     KEYS,
     LATER,
+    UNORDERED,
     denied,
     entry,
     expired_token,
@@ -32,6 +33,7 @@ from tests.runs_of_a_bucket import (
 def test_an_expired_token_begins_the_target_again_in_the_same_run(
     aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    machines.catalogue = {"c": UNORDERED}
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
     machines.fetch(planned, target, FROM_CHECKPOINT)
@@ -50,6 +52,7 @@ def test_an_expired_token_begins_the_target_again_in_the_same_run(
 
 @pytest.mark.usefixtures("source")
 def test_tokens_that_never_last_end_the_target(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines.catalogue = {"c": UNORDERED}
     planned = machines.plan({"crawl": "c"})
     expired_token(monkeypatch, 1000)
     with pytest.raises(TooManyRestartsError, match="after 3 restarts"):
@@ -60,6 +63,7 @@ def test_tokens_that_never_last_end_the_target(aws: Aws, machines: Machines, mon
 
 @pytest.mark.usefixtures("source")
 def test_pages_of_an_abandoned_pass_do_not_count(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines.catalogue = {"c": UNORDERED}
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
     place = machines.fetch(planned, target, FROM_CHECKPOINT)
