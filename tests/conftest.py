@@ -140,11 +140,13 @@ class Machines:
             event = {"input": execution_input, "execution": {"id": execution, **times}}
             return {**_through_json(plan_run.handler(event, self.context)), "execution": execution}
 
-    def fetch(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+    def fetch(
+        self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any], retries: int = 0
+    ) -> dict[str, Any]:
         import fetch_page
 
         state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
-        event = _through_json({**state, "loop_started_at": LOOP_STARTED_AT, "retry_count": 0})
+        event = _through_json({**state, "loop_started_at": LOOP_STARTED_AT, "retry_count": retries})
         return _through_json(fetch_page.handler(event, self.context))
 
     def turn_all(self, planned: Mapping[str, Any], target: Mapping[str, Any]) -> list[dict[str, Any]]:

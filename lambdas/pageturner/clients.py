@@ -12,7 +12,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
-from pageturner.paging.answers import check_body
+from pageturner.paging.answers import check_body, check_cbor
 from pageturner.paging.api import LOADER
 
 # Creates the client of a service in a region and an account.
@@ -42,6 +42,7 @@ def client(service: str, region: str | None = None, account: str | None = None) 
 def _client(service: str, region: str | None, account: str | None) -> Any:
     session = _session() if account is None else _reader_session(account)
     made = session.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+    made.meta.events.register("before-parse", check_cbor)
     made.meta.events.register("after-call", check_body)
     return made
 

@@ -52,6 +52,9 @@ _WHOLE_IF_FAILED = {
     ("servicecatalog", "DescribeRecord"),
 }
 
+_CBOR = "smithy-rpc-v2-cbor"
+_CBOR_MAP = 5  # RFC 8949: the major type is in the first three bits
+
 Path = tuple[str, ...]
 
 
@@ -120,6 +123,19 @@ def may_be_empty(model: OperationModel, paginator: Mapping[str, Any]) -> bool:
     return not required & {key.partition(".")[0] for key in pagination.result_keys(paginator)}
 
 
+def check_cbor(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse a body that is no CBOR map: a handler of botocore's ``before-parse`` event.
+
+    botocore would take the first bytes of a text for the length of one, and ask for that much memory.
+    Raises `botocore.parsers.ResponseParserError`.
+    """
+    if operation_model.service_model.resolved_protocol != _CBOR or _body(operation_model) is None:
+        return
+    body = response_dict["body"]
+    if response_dict["status_code"] < 300 and (not body or body[0] >> 5 != _CBOR_MAP):
+        raise ResponseParserError(f"the response to {operation_model.name} is not the service's: {body[:200]!r}")
+
+
 def check_body(http_response: Any, parsed: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
     """Refuse the body of an HTTP 200 that is not the service's: a handler of botocore's ``after-call`` event.
 
@@ -133,7 +149,7 @@ def check_body(http_response: Any, parsed: Mapping[str, Any], model: OperationMo
         raise ResponseParserError(f"the body of the response to {model.name} is empty")
     protocol = model.service_model.resolved_protocol
     names = _names_on_the_wire(_body(model))
-    its_own = True  # of CBOR, botocore has parsed a map
+    its_own = True
     if protocol in ("json", "rest-json"):
         its_own = _is_json_of(names, body)
     elif protocol in ("query", "ec2", "rest-xml"):
@@ -220,6 +236,8 @@ def _holds_errors(path: Path, shape: Any) -> bool:
 
 @cache
 def _statuses(model: OperationModel) -> tuple[Path, ...]:
+    if _name(model) in _OTHER_STATUS:
+        return ()
     # A status that the request has too only repeats its filter.
     filters = {name.lower() for name in model.input_shape.members} if model.input_shape is not None else set()
     return tuple(

@@ -41,10 +41,10 @@ class Facts:
 
     `next_token` fetches the next page. At the end of the listing, `end` says why it ended: "complete"; "limited" by
     `MaxItems` (then `next_token` is boto3's resume token) or by where it began; "repeated" if the token is the one that
-    fetched this page, and "circle" if it leads back to an earlier page; "truncated" if the page says that there is more,
-    but has no token; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems` counts,
-    `shared_keys` the items that share their key with another, `page_errors` the errors beside the items, and `sums` has
-    the numbers among the result keys. `last_key` is the last key of the page if the order of the listing is known.
+    fetched this page, and "circle" if it leads back to an earlier page; "truncated" if the page says that there is
+    more, but has no token; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
+    counts, `shared_keys` the items that share their key with another, `page_errors` the errors beside the items, and
+    `sums` has the numbers among the result keys. `last_key` is the page's last key if the listing's order is known.
     `mark` stands for the page in the search for circles.
     """
 
