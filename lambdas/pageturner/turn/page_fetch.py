@@ -11,6 +11,7 @@ from botocore.model import OperationModel
 from pageturner import errors
 from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.read_only import refusal
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination, split
 
@@ -21,6 +22,9 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
     `token` fetches the page (None: the first page). `taken` is the number of items taken before it.
     Raises the errors of `pageturner.errors`.
     """
+    # Again, because nothing else stands between an invocation with any event and the service.
+    if reason := refusal(crawl.service, crawl.operation):
+        raise errors.InvalidRequestError(reason)
     model = api.operation_model(crawl.service, crawl.operation)
     definition = crawl.paginator.definition
     token_sent = token is not None or "StartingToken" in crawl.pagination_config
