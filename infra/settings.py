@@ -19,6 +19,22 @@ _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")
 # The rules of IAM and STS.
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+# AWS managed policies that only read…
+_READ_POLICY = re.compile(r"(service-role/)?\w*Read-?[Oo]nly(Access)?(Policy)?(_v\d+)?", re.ASCII)
+_OTHER_READ_POLICIES = ("SecurityAudit", "job-function/ViewOnlyAccess")
+# … and those that do not, though they are named so: an action of theirs that IAM classes as neither List nor Read.
+_NOT_ONLY_READ = {
+    "AWSDirectoryServiceDataReadOnlyAccess": "ds:AccessDSData",
+    "AWSSSODirectoryReadOnly": "kms:Decrypt",
+    "AWSSSOReadOnly": "kms:Decrypt",
+    "AWSSecretsManagerClientReadOnlyAccess": "kms:Decrypt",
+    "AmazonCognitoReadOnly": "cognito-identity:GetId",
+    "AmazonManagedBlockchainReadOnlyAccess": "managedblockchain:GET",
+    "AmazonTimestreamReadOnlyAccess": "timestream:CancelQuery",
+    "AnthropicReadOnlyAccess": "sts:GetWebIdentityToken",
+    "CloudWatchReadOnlyAccess": "cloudwatch:CreateOneTimeDeepLinkCode",
+    "MultiPartyApprovalReadOnlyAccess": "kms:Decrypt",
+}
 # Express executions end after five minutes. The rest is for a last page and its retries.
 LONGEST_LOOP_SECONDS = 120
 # A hand-over is 11 of the 25,000 history events that an execution may have; one after a BackOff is 17.
@@ -73,12 +89,25 @@ class Settings:
         if not 1 <= self.hand_overs <= MOST_HAND_OVERS:
             raise SettingError(f"hand_overs is {self.hand_overs}; it must be from 1 to {MOST_HAND_OVERS}")
 
+        for name in self.read_policies:
+            _check_read_policy(name)
+
     def crawls(self) -> dict[str, Crawl]:
         """The crawls of the catalogue. Raises `pageturner.errors.InvalidCrawlError` and `SettingError`."""
         try:
             return read_catalogue(Path(__file__).parent.parent / self.catalogue)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise SettingError(f'catalogue is "{self.catalogue}", which cannot be read: {error}') from error
+
+
+def _check_read_policy(name: str) -> None:
+    if action := _NOT_ONLY_READ.get(name):
+        raise SettingError(f'read_policies has "{name}", which does not only read: it allows {action}')
+    if name not in _OTHER_READ_POLICIES and not _READ_POLICY.fullmatch(name):
+        raise SettingError(
+            f'read_policies has "{name}"; it must name AWS managed policies that only read: '
+            f"{', '.join(_OTHER_READ_POLICIES)}, ReadOnlyAccess, or those of services, like AmazonS3ReadOnlyAccess"
+        )
 
 
 def _parse(name: str, default: Any, value: Any) -> Any:

@@ -73,7 +73,10 @@ class DryRun:
             "probes": [probe.as_dict() for probe in probes],
             "iam": {
                 "actions": self._actions(crawl, chosen),
-                "denied": [f"{iam_action(crawl)} in {p.target.account} {p.target.region}: {p.error}" for p in denied],
+                "denied": [
+                    f"{iam_action(crawl.service, crawl.operation)} in {p.target.account} {p.target.region}: {p.error}"
+                    for p in denied
+                ],
             },
             "estimate": estimate,
         }

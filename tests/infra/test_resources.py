@@ -8,7 +8,6 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from infra.settings import SettingError
-from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.errors import InvalidCrawlError
 from tests.infra.conftest import PROJECT, Synth
@@ -218,18 +217,25 @@ def test_a_catalogue_that_is_not_text_is_told_so(synth: Synth, tmp_path: Any) ->
         ("cloudwatch", "list_metrics", "cloudwatch:ListMetrics"),
         ("cloudcontrol", "list_resources", "cloudformation:ListResources"),
         ("apigateway", "get_rest_apis", "apigateway:GET"),
+        ("apigateway", "delete_rest_api", "apigateway:DELETE"),
         ("apigatewayv2", "get_apis", "apigateway:GET"),
+        ("apigatewayv2", "list_portals", "apigateway:ListPortals"),
         ("budgets", "describe_budgets", "budgets:ViewBudget"),
+        ("budgets", "delete_budget", "budgets:ModifyBudget"),
         ("keyspaces", "list_types", "cassandra:Select"),
+        ("keyspaces", "delete_table", "cassandra:Drop"),
         ("s3", "list_bucket_inventory_configurations", "s3:GetInventoryConfiguration"),
         ("dms", "describe_data_providers", "dms:ListDataProviders"),
         ("iotsecuretunneling", "list_tunnels", "iot:ListTunnels"),
         ("partnercentral-selling", "list_opportunities", "partnercentral:ListOpportunities"),
         ("timestream-query", "query", "timestream:Select"),
+        ("s3", "delete_objects", "s3:DeleteObject"),
+        ("s3control", "list_regional_buckets", "s3-outposts:ListRegionalBuckets"),
+        ("securityhub", "get_findings_v2", "securityhub:GetFindings"),
     ],
 )
 def test_an_operation_needs_the_action_that_iam_knows(service: str, operation: str, action: str) -> None:
-    assert iam_action(Crawl("a-crawl", service, operation)) == action
+    assert iam_action(service, operation) == action
 
 
 def test_a_wrong_catalogue_stops_the_synthesis(synth: Synth, tmp_path: Any) -> None:

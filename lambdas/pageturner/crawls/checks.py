@@ -21,6 +21,7 @@ from botocore.validate import ParamValidator
 from jmespath.exceptions import JMESPathError
 
 from pageturner.crawls.bindings import literal_bindings
+from pageturner.crawls.read_only import refusal
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, pagination, split
 from pageturner.paging.expression_shapes import FindsNothingError, shape_found
@@ -83,9 +84,11 @@ def _against_schema(key: str, value: Any) -> str | None:
     return None
 
 
-def _is_known(entry: Mapping[str, Any]) -> bool:
-    service, operation = entry.get("service"), entry.get("operation")
-    return service in api.service_names() and operation in api.operation_names(str(service))
+def _can_be_crawled(entry: Mapping[str, Any]) -> bool:
+    """Whether the operation exists and only reads. If not, nothing else about it matters."""
+    service, operation = str(entry.get("service")), str(entry.get("operation"))
+    known = service in api.service_names() and operation in api.operation_names(service)
+    return known and refusal(service, operation) is None
 
 
 def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -100,8 +103,9 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         near = nearest(xform_name(operation), api.operation_names(service))
         yield f"{place}.operation: {service} has no operation {shown(operation)}{near}"
         return
-    if reason := NEVER_ENDING.get((service, operation)):
-        yield f"{place}.operation: {service} {operation} never ends: {reason}"
+    never_ends = NEVER_ENDING.get((service, operation))
+    if reason := refusal(service, operation) or (never_ends and f"{service} {operation} never ends: {never_ends}"):
+        yield f"{place}.operation: {reason}"
         return
     parameters = entry.get("parameters", {})
     unknown = list(_unknown_parameters(service, operation, parameters))
@@ -120,7 +124,7 @@ def _unknown_parameters(service: str, operation: str, names: Iterable[str]) -> I
 
 def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     for_each = entry.get("for_each")
-    if for_each is None or not _is_known(entry):
+    if for_each is None or not _can_be_crawled(entry):
         return
     place = f"{place}.for_each"
     service, operation, parameters = entry["service"], entry["operation"], entry.get("parameters", {})
@@ -154,7 +158,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
 
 
 def _check_split(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    if "split" not in entry or not _is_known(entry):
+    if "split" not in entry or not _can_be_crawled(entry):
         return
     place = f"{place}.split"
     way = split.way_of(entry["service"], entry["operation"])
@@ -183,7 +187,7 @@ def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
 
 def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     """Check how the operation pages: what the crawl states, what is missing, and what its paginator does not allow."""
-    if not _is_known(entry):
+    if not _can_be_crawled(entry):
         return
     service, operation = entry["service"], entry["operation"]
     wrong = list(_check_stated(_stated(entry), api.operation_model(service, operation), place))
@@ -243,7 +247,7 @@ def _check_pagination_config(entry: Mapping[str, Any], definition: Mapping[str, 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     """Check `search`, which applies to a page, and `key`, which applies to an item."""
-    output = api.operation_model(entry["service"], entry["operation"]).output_shape if _is_known(entry) else None
+    output = api.operation_model(entry["service"], entry["operation"]).output_shape if _can_be_crawled(entry) else None
     if "search" in entry:
         yield from _check_expression(entry["search"], f"{place}.search", output)
     if "key" in entry:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.read_only import refusal
 from pageturner.errors import InvalidCrawlError, OverlapError
 from pageturner.page_state import Run, Target
 from pageturner.paging.identity import keys_of
@@ -57,7 +58,7 @@ class Planner:
         """Resume, in the same run, its targets that are neither complete nor limited.
 
         Returns its summary, under `nothing_to_do`, if it has succeeded. Raises `InvalidCrawlError` if there is no such
-        run, and `OverlapError` while it is running.
+        run or its operation does not only read, and `OverlapError` while it is running.
         """
         found = self.stores.runs.find(run_id)
         if found is None:
@@ -72,6 +73,8 @@ class Planner:
         if found.execution not in ("", execution.id) and self.is_running(found.execution):
             raise OverlapError(f"{run_id} is still running, in {found.execution}; wait for it to end, or stop it first")
         crawl = Crawl.from_dict(found.crawl)
+        if reason := refusal(crawl.service, crawl.operation):
+            raise InvalidCrawlError(f"input.resume: {reason}")
         run = replace(Run(**found.run), deadline=targets.deadline(crawl, execution.entered_at))
         self._lock(crawl, run, execution)
         key = resumed_targets_key(run, execution.id)

@@ -12,6 +12,7 @@ from botocore.model import OperationModel
 from pageturner import errors
 from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.read_only import refusal
 from pageturner.page_state import Target
 from pageturner.paging import answers, api, pagination, split, token_parameters
 
@@ -28,6 +29,9 @@ def fetch(
     `token` fetches the page (None: the first page). `taken` is the number of items taken before it, and `retries` how
     often this page has been fetched before. Raises the errors of `pageturner.errors`.
     """
+    # Again, because nothing else stands between an invocation with any event and the service.
+    if reason := refusal(crawl.service, crawl.operation):
+        raise errors.InvalidRequestError(reason)
     model = api.operation_model(crawl.service, crawl.operation)
     definition = crawl.paginator.definition
     starting_token = crawl.pagination_config.get("StartingToken") if token is None else None
