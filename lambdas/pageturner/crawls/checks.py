@@ -17,7 +17,6 @@ from typing import Any, cast
 import fastjsonschema
 from botocore import xform_name
 from botocore.model import OperationModel
-from botocore.validate import ParamValidator
 from jmespath.exceptions import JMESPathError
 
 from pageturner.crawls.bindings import literal_bindings
@@ -25,6 +24,7 @@ from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, pagination, split
 from pageturner.paging.expression_shapes import FindsNothingError, shape_found
 from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
+from pageturner.paging.parameters import wrong_parameters
 
 SCHEMA = json.loads(Path(__file__).with_name("crawls.schema.json").read_text(encoding="utf-8"))
 KEYS: Mapping[str, Mapping[str, Any]] = SCHEMA["definitions"]["crawl"]["properties"]
@@ -47,15 +47,6 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
             right[key] = given
     for check in _CHECKS:
         yield from check(right, place)
-
-
-def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what botocore's own validation finds wrong with the parameters of a target."""
-    shape = api.operation_model(service, operation).input_shape
-    if shape:
-        report = ParamValidator().validate(dict(parameters), shape)
-        if report.has_errors():
-            yield from report.generate_report().splitlines()
 
 
 @cache
@@ -107,7 +98,8 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     unknown = list(_unknown_parameters(service, operation, parameters))
     yield from (f"{place}.parameters.{line}" for line in unknown)
     if not unknown and "for_each" not in entry:
-        yield from (f"{place}.parameters: {line}" for line in check_parameters(service, operation, parameters))
+        model = api.operation_model(service, operation)
+        yield from (f"{place}.parameters: {line}" for line in wrong_parameters(model, parameters))
 
 
 def _unknown_parameters(service: str, operation: str, names: Iterable[str]) -> Iterator[str]:
@@ -124,10 +116,11 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         return
     place = f"{place}.for_each"
     service, operation, parameters = entry["service"], entry["operation"], entry.get("parameters", {})
+    model = api.operation_model(service, operation)
     if "crawl" not in for_each:
         for number, binding in enumerate(islice(literal_bindings(for_each), _FIRST_BINDINGS), start=1):
             lines = list(_unknown_parameters(service, operation, binding)) or list(
-                check_parameters(service, operation, {**parameters, **binding})
+                wrong_parameters(model, {**parameters, **binding})
             )
             if lines:
                 yield from (f"{place}, entry {number}, {shown(binding)}: {line}" for line in lines)
@@ -144,8 +137,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield from _check_expression(expression, f"{place}.parameters.{name}")
     if "region" in for_each:
         yield from _check_expression(for_each["region"], f"{place}.region")
-    model = api.operation_model(service, operation).input_shape
-    required = model.required_members if model else []
+    required = model.input_shape.required_members if model.input_shape else []
     given = {*parameters, *for_each["parameters"]}
     if not unknown:
         for name in required:

@@ -13,6 +13,7 @@ from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination, split
+from pageturner.paging.parameters import for_botocore
 
 
 def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken: int) -> pagination.Page:
@@ -29,7 +30,7 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
             getattr(client(crawl.service, target.region, target.account), crawl.operation),
             model,
             definition,
-            target.parameters,
+            for_botocore(model, target.parameters),
             crawl.pagination_config,
             token=token,
             taken=taken,

@@ -327,6 +327,36 @@ def test_an_expression_that_cannot_be_evaluated_is_an_error(
         machines.fetch(planned, targets(aws, planned)[0], FROM_CHECKPOINT)
 
 
+def test_binary_keys_of_items_are_the_keys_of_targets(aws: Aws, machines: Machines) -> None:
+    values = [b"\x00\xff", b"plain", "é".encode()]
+    for name in ("parents", "children"):
+        aws.dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "B"}],
+        )
+        for value in values:
+            aws.dynamodb.put_item(TableName=name, Item={"id": {"B": value}})
+    query = {
+        "service": "dynamodb",
+        "operation": "query",
+        "parameters": {"TableName": "children", "KeyConditionExpression": "id = :id"},
+    }
+    machines.catalogue = {
+        "parents": {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "parents"}},
+        "children": {
+            **query,
+            "for_each": {"crawl": "parents", "parameters": {"ExpressionAttributeValues": '{":id": item.id}'}},
+        },
+    }
+    machines.run(aws, {"crawl": "parents"})
+    report = machines.plan({"crawl": "children", "dry_run": True}, "execution-2")["nothing_to_do"]
+    assert report["estimate"]["items"] == 3
+    summary = machines.run(aws, {"crawl": "children"}, "execution-3")
+    assert (summary["targets"], summary["items"]) == ({"complete": 3}, 3)
+
+
 def test_literal_lists_and_matrices(aws: Aws, machines: Machines) -> None:
     listed = {**OBJECTS, "for_each": {"list": [{"Bucket": "a"}, {"Bucket": "b", "Prefix": "x"}, {"Bucket": "a"}]}}
     planned = targets(aws, machines.plan({**listed, "regions": ["us-east-1", "eu-west-1"]}))

@@ -196,6 +196,17 @@ def test_input_needs_no_catalogue() -> None:
             {"service": "bedrock-agent", "operation": "list_agents", "regions": ["all"]} | PLAIN,
             "crawls.c.regions: botocore does not know the regions of bedrock-agent; list them",
         ),
+        (
+            {"service": "dynamodb", "operation": "scan"}
+            | {
+                **PLAIN,
+                "parameters": {
+                    "TableName": "t",
+                    "ScanFilter": {"id": {"AttributeValueList": [{"B": "k-1"}], "ComparisonOperator": "EQ"}},
+                },
+            },
+            'crawls.c.parameters: Invalid value for parameter ScanFilter.id.AttributeValueList[0].B: "k-1" is not base64',
+        ),
         ({"split": 1}, "crawls.c.split: invalid value 1; must be an integer from 2 to 1000"),
         (
             {"service": "iam", "operation": "list_roles", "split": 4} | PLAIN,
