@@ -168,9 +168,6 @@ def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     regions = entry.get("regions", [])
     if "all" in regions and len(regions) > 1:
         yield f'{place}.regions: invalid value {shown(regions)}; must be ["all"] alone, or a list of regions'
-    service = entry.get("service")
-    if regions == ["all"] and service in api.service_names() and not api.regions_are_known(service):
-        yield f"{place}.regions: botocore does not know the regions of {service}; list them"
 
 
 def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:

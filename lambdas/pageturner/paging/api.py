@@ -61,14 +61,25 @@ def _session() -> botocore.session.Session:
     return session
 
 
-def regions_are_known(service: str) -> bool:
-    """Whether botocore knows the regions of `service`: it does not for every service, least of all the newest."""
-    return bool(_session().get_available_regions(service, allow_non_regional=True))
+@cache
+def listed_regions() -> Mapping[str, str]:
+    """The regions from which botocore lists those of each service, with their partitions: "aws", "aws-cn" …"""
+    partitions = LOADER.load_data("endpoints")["partitions"]
+    return {region: partition["partition"] for partition in partitions for region in partition["regions"]}
 
 
 def regions_of(service: str, partition: str) -> list[str]:
-    """The regions of `partition` where `service` exists, according to botocore; empty for a global service (iam)."""
+    """The regions of `partition` where `service` exists, according to botocore.
+
+    Empty for a global service (iam), and where botocore does not know: it lacks some services, mostly new ones.
+    """
     return _session().get_available_regions(service, partition)
+
+
+def is_global(service: str, partition: str) -> bool:
+    """Whether botocore knows `service` in `partition`, but in none of its regions."""
+    known = _session().get_available_regions(service, partition, allow_non_regional=True)
+    return bool(known) and not regions_of(service, partition)
 
 
 def partition_of(region: str) -> str:

@@ -38,6 +38,11 @@ def keys(aws: Aws, summary: Mapping[str, Any]) -> list[str]:
     return [line["key"] for file in manifest["files"] for line in aws.lines(file["key"])]
 
 
+def enabled_regions() -> set[str]:
+    found = boto3.client("ec2").describe_regions(AllRegions=True)["Regions"]
+    return {region["RegionName"] for region in found if region["OptInStatus"] != "not-opted-in"}
+
+
 def make_buckets(count: int) -> dict[str, list[str]]:
     """Create buckets, and return the keys of the objects in each. No two objects have the same key."""
     s3 = boto3.client("s3")
@@ -55,13 +60,8 @@ def make_buckets(count: int) -> dict[str, list[str]]:
 def test_all_regions_are_those_of_the_service_that_the_account_has_enabled(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({**VPCS, "regions": ["all"]})
     regions = [region for _, region in places(aws, planned)]
-    enabled = {
-        region["RegionName"]
-        for region in boto3.client("ec2").describe_regions(AllRegions=True)["Regions"]
-        if region["OptInStatus"] != "not-opted-in"
-    }
     assert {"us-east-1", "eu-west-1"} <= set(regions)
-    assert set(regions) == enabled & set(boto3.Session().get_available_regions("ec2"))
+    assert set(regions) == enabled_regions() & set(boto3.Session().get_available_regions("ec2"))
     assert len(regions) == len(set(regions))
 
 
@@ -77,8 +77,26 @@ def test_a_region_that_is_not_enabled_is_left_out(
     monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
     planned = machines.plan({**VPCS, "regions": ["all"]})
     regions = {region for _, region in places(aws, planned)}
-    # All regions that botocore knows, except the one that the account has not enabled.
-    assert regions == set(boto3.Session().get_available_regions("ec2")) - {"af-south-1"}
+    # All regions that botocore knows, except the one that the account has not enabled, and one that only the account
+    # knows.
+    assert regions == set(boto3.Session().get_available_regions("ec2")) - {"af-south-1"} | {"mars-west-1"}
+    # botocore knows ap-east-1, and that this service is not there.
+    planned = machines.plan(
+        {"service": "bedrock", "operation": "list_custom_models", "regions": ["all"]}, "execution-2"
+    )
+    regions = {region for _, region in places(aws, planned)}
+    assert regions == set(boto3.Session().get_available_regions("bedrock")) - {"af-south-1"} | {"mars-west-1"}
+    assert "ap-east-1" not in regions
+
+
+def test_all_regions_of_a_service_whose_regions_botocore_does_not_know_are_those_of_the_account(
+    aws: Aws, machines: Machines
+) -> None:
+    asked = {"service": "bedrock-agent", "operation": "list_agents", "regions": ["all"]}
+    assert boto3.Session().get_available_regions("bedrock-agent") == []
+    # moto's accounts have the regions of all partitions.
+    enabled = enabled_regions() & set(boto3.Session().get_available_regions("ec2"))
+    assert {region for _, region in places(aws, machines.plan(asked))} == enabled
 
 
 def test_an_account_that_does_not_tell_its_regions_has_all_of_them(

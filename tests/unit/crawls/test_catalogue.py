@@ -193,10 +193,6 @@ def test_input_needs_no_catalogue() -> None:
         ),
         ({"regions": ["all", "eu-west-1"]}, 'regions: invalid value ["all", "eu-west-1"]; must be ["all"] alone'),
         (
-            {"service": "bedrock-agent", "operation": "list_agents", "regions": ["all"]} | PLAIN,
-            "crawls.c.regions: botocore does not know the regions of bedrock-agent; list them",
-        ),
-        (
             {"service": "dynamodb", "operation": "scan"}
             | {
                 **PLAIN,
@@ -205,7 +201,7 @@ def test_input_needs_no_catalogue() -> None:
                     "ScanFilter": {"id": {"AttributeValueList": [{"B": "k-1"}], "ComparisonOperator": "EQ"}},
                 },
             },
-            'crawls.c.parameters: Invalid value for parameter ScanFilter.id.AttributeValueList[0].B: "k-1" is not base64',
+            'parameters: Invalid value for parameter ScanFilter.id.AttributeValueList[0].B: "k-1" is not base64, as',
         ),
         ({"split": 1}, "crawls.c.split: invalid value 1; must be an integer from 2 to 1000"),
         (
