@@ -13,7 +13,14 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from pageturner import clients
-from pageturner.errors import AccessDeniedError, InvalidCrawlError, ThrottledError
+from pageturner.errors import (
+    AccessDeniedError,
+    InvalidCrawlError,
+    InvalidRequestError,
+    NotFoundError,
+    RunWouldFailError,
+    ThrottledError,
+)
 from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import ACCOUNT, Aws, Machines
 
@@ -584,8 +591,12 @@ def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
         return real(**arguments)
 
     monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", list_objects_v2)
-    asked = {**OBJECTS, "for_each": {"matrix": {"Bucket": list(made)}}}
-    report = machines.plan({**asked, "dry_run": True})["nothing_to_do"]
+    asked = {**OBJECTS, "for_each": {"matrix": {"Bucket": list(made)}}, "dry_run": True}
+    said = r"the run would fail: 1 of 1\d probed targets not complete \(1 denied\). First: .*"
+    with pytest.raises(RunWouldFailError, match=said + r'{"Bucket": "source-00"}: AccessDeniedError: .* 40 targets, '):
+        machines.plan(asked)
+    report = machines.plan({**asked, "tolerate": ["denied"]})["nothing_to_do"]
+    assert " probed targets tolerated. First: AccessDeniedError: " in report["message"]
     assert report["targets"]["count"] == 40
     assert len(report["targets"]["sample"]) == 5
     assert 10 <= len(report["probes"]) <= 16
@@ -595,6 +606,73 @@ def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
     assert report["estimate"]["pages"] == pytest.approx(40, rel=0.1)
     assert not report["estimate"]["at_least"]
     assert len(json.dumps(report)) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "said"),
+    [
+        ({"parameters": {"Bucket": "not-there"}}, "failed", "NotFoundError: .*NoSuchBucket"),
+        (
+            {"parameters": {"Bucket": "not a bucket"}},
+            "failed",
+            "(?s:InvalidRequestError: .*Invalid bucket name.*) 1 target",
+        ),
+        ({"pagination_config": {"PageSize": 7}, "max_pages": 3}, "endless", r"more than max_pages \(3\) pages"),
+    ],
+)
+def test_a_dry_run_of_a_run_that_would_fail_fails_unless_that_is_tolerated(
+    changes: Mapping[str, Any], verdict: str, said: str, aws: Aws, machines: Machines, source: list[str]
+) -> None:
+    asked = {**OBJECTS, "parameters": {"Bucket": "source"}, "dry_run": True, **changes}
+    said = (
+        f"the run would fail: 1 of 1 probed target not complete \\(1 {verdict}\\). First: .*{said}.*nothing was written"
+    )
+    with pytest.raises(RunWouldFailError, match=said):
+        machines.plan(asked)
+    report = machines.plan({**asked, "tolerate": [verdict]})["nothing_to_do"]
+    assert [probe["verdict"] for probe in report["probes"]] == [verdict]
+    # The run ends as the dry run says.
+    ran = {name: value for name, value in asked.items() if name != "dry_run"}
+    planned = machines.plan(ran)
+    (target,) = targets(aws, planned)
+    if verdict == "endless":
+        assert machines.turn_all(planned, target)[-1]["verdict"] == verdict
+    else:
+        with pytest.raises((NotFoundError, InvalidRequestError)):
+            machines.turn_all(planned, target)
+
+
+def test_a_dry_run_tolerates_the_errors_that_the_crawl_ignores(aws: Aws, machines: Machines) -> None:
+    asked = {**OBJECTS, "parameters": {"Bucket": "not-there"}, "ignore_errors": ["NoSuchBucket"], "dry_run": True}
+    report = machines.plan(asked)["nothing_to_do"]
+    assert report["message"].startswith(
+        "dry run of adhoc-s3-list_objects_v2: 1 of 1 probed target tolerated. First: NotFoundError: "
+    )
+
+
+def test_a_dry_run_that_fails_for_now_is_not_green(
+    aws: Aws, machines: Machines, source: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = clients.client("s3", "us-east-1")
+    real, calls = s3.list_objects_v2, 0
+
+    def list_objects_v2(**arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls != 3:
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "no"}}, "ListObjectsV2")
+        return real(**arguments)
+
+    monkeypatch.setattr(s3, "list_objects_v2", list_objects_v2)
+    asked = {**OBJECTS, "dry_run": True}
+    with pytest.raises(ThrottledError, match="SlowDown"):
+        machines.plan({**asked, "parameters": {"Bucket": "source"}})
+    # What one probe finds is reported, and what is not known of the other target.
+    two = {**asked, "for_each": {"list": [{"Bucket": "source"}, {"Bucket": "source", "Prefix": "a"}]}}
+    report = machines.plan(two)["nothing_to_do"]
+    assert [probe["verdict"] for probe in report["probes"]] == [None, "complete"]
+    assert "1 of 2 probed targets failed for now; a run tries again. First: ThrottledError" in report["message"]
+    assert report["estimate"]["at_least"]
 
 
 @pytest.mark.parametrize(
