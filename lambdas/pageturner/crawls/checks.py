@@ -7,7 +7,6 @@ botocore's models have the service, operation and parameters, and whether the ke
 from __future__ import annotations
 
 import json
-import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
@@ -17,12 +16,13 @@ from typing import Any, cast
 import fastjsonschema
 from botocore import xform_name
 from botocore.model import OperationModel
-from jmespath.exceptions import JMESPathError
 
 from pageturner.crawls.bindings import literal_bindings
+from pageturner.crawls.expression_checks import item_shape, wrong_expression
+from pageturner.crawls.regions import wrong_regions
+from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, pagination, split
-from pageturner.paging.expression_shapes import FindsNothingError, shape_found
 from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
 from pageturner.paging.parameters import wrong_parameters
 
@@ -165,9 +165,7 @@ def _check_split(entry: Mapping[str, Any], place: str) -> Iterable[str]:
 def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if "organizational_units" in entry and entry.get("accounts") != "organization":
         yield f'{place}.organizational_units: requires "accounts: organization"'
-    regions = entry.get("regions", [])
-    if "all" in regions and len(regions) > 1:
-        yield f'{place}.regions: invalid value {shown(regions)}; must be ["all"] alone, or a list of regions'
+    yield from (f"{place}.regions: {line}" for line in wrong_regions(entry.get("regions", [])))
 
 
 def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -235,42 +233,21 @@ def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if "search" in entry:
         yield from _check_expression(entry["search"], f"{place}.search", output)
     if "key" in entry:
-        yield from _check_expression(
-            entry["key"], f"{place}.key", None if output is None else _item_shape(entry, output)
-        )
-
-
-def _item_shape(entry: Mapping[str, Any], output: Any) -> Any:
-    """Return the shape of a crawl's items in a page of shape `output`, or None if it is unknown or invalid."""
-    definition = paginator_of(entry["service"], entry["operation"], _stated(entry)).definition
-    expression = entry.get("search", pagination.result_keys(definition)[0] if "result_key" in definition else None)
-    try:
-        found = shape_found(expression, output) if expression else None
-    except (JMESPathError, FindsNothingError):
-        return None
-    if found is None or found.type_name == "map":  # an entry of a map is an item of Pageturner's own shape
-        return None
-    return found.member if found.type_name == "list" else found
+        item = None
+        if _is_known(entry):
+            item = item_shape(entry["service"], entry["operation"], _stated(entry), entry.get("search"))
+        yield from _check_expression(entry["key"], f"{place}.key", item)
 
 
 def _check_expression(expression: str, place: str, shape: Any = None) -> Iterable[str]:
-    """Check an expression that applies to values of a botocore `shape` (None: unknown)."""
-    try:
-        shape_found(expression, shape)
-    except JMESPathError as error:
-        at = getattr(error, "lex_position", None)
-        where = "" if at is None else f" at character {at + 1}"
-        yield f"{place}: {shown(expression)} is not valid JMESPath{where}: {str(error).splitlines()[0]}"
-    except FindsNothingError as error:
-        yield f"{place}: {shown(expression)} finds nothing: {error}"
+    return (f"{place}: {line}" for line in wrong_expression(expression, shape))
 
 
-def _check_timezone(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    timezone = entry.get("timezone", "UTC")
-    zones = zoneinfo.available_timezones() | {"UTC"}
-    # On a machine without time zone data, the check is left to EventBridge Scheduler.
-    if len(zones) > 1 and timezone not in zones:
-        yield f"{place}.timezone: {shown(timezone)} is not a time zone{nearest(timezone, zones)}"
+def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    if "schedule" in entry:
+        yield from (f"{place}.schedule: {line}" for line in wrong_schedule(entry["schedule"]))
+    if wrong := wrong_timezone(entry.get("timezone", "UTC")):
+        yield f"{place}.timezone: {wrong}"
 
 
 _CHECKS = (
@@ -280,5 +257,5 @@ _CHECKS = (
     _check_accounts,
     _check_paging,
     _check_expressions,
-    _check_timezone,
+    _check_schedule,
 )

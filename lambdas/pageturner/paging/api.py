@@ -5,6 +5,7 @@ The data is read through botocore's loader, which `clients.py` shares, so each s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 LOADER = Loader()
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]+")
 
 
 @cache
@@ -66,6 +68,19 @@ def listed_regions() -> Mapping[str, str]:
     """The regions from which botocore lists those of each service, with their partitions: "aws", "aws-cn" …"""
     partitions = LOADER.load_data("endpoints")["partitions"]
     return {region: partition["partition"] for partition in partitions for region in partition["regions"]}
+
+
+@cache
+def known_regions() -> Mapping[str, str]:
+    """All the regions that botocore knows, also those where it lists no service, with their partitions."""
+    partitions = LOADER.load_data("partitions")["partitions"]
+    resolved = {region: partition["id"] for partition in partitions for region in partition["regions"]}
+    return {**{region: its for region, its in resolved.items() if is_region(region)}, **listed_regions()}
+
+
+def is_region(text: str) -> bool:
+    """Whether a text has the form of a region, unlike "EU", "global" or "aws-global"."""
+    return _REGION.fullmatch(text) is not None
 
 
 def regions_of(service: str, partition: str) -> list[str]:

@@ -30,6 +30,12 @@ class Places:
     def of(self, crawl: Crawl) -> Iterator[tuple[str, str]]:
         """Yield the pairs of `crawl`. Raises `InvalidCrawlError` if the organization or regions cannot be read."""
         partition = api.partition_of(self.region)
+        for region in crawl.regions:
+            if (other := api.known_regions().get(region, partition)) != partition:
+                raise InvalidCrawlError(
+                    f"regions: {region} is in the partition {other}, but credentials of {partition}, where this "
+                    f"deployment is, are not valid there"
+                )
         for account in self._accounts(crawl):
             regions: Iterable[str] = crawl.regions or (self.region,)
             if crawl.regions == ALL_REGIONS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -131,6 +132,13 @@ def test_an_account_that_does_not_tell_its_regions_has_all_of_them(
         InvalidCrawlError, match="regions: the enabled regions cannot be read; list the regions instead"
     ):
         machines.plan({**VPCS, "regions": ["all"]}, "execution-3")
+
+
+def test_a_region_of_another_partition_is_refused(aws: Aws, machines: Machines) -> None:
+    with pytest.raises(
+        InvalidCrawlError, match="regions: cn-north-1 is in the partition aws-cn, but credentials of aws"
+    ):
+        machines.plan({**VPCS, "regions": ["cn-north-1"]})
 
 
 def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
@@ -321,8 +329,8 @@ def test_items_give_parameters_regions_and_what_their_own_target_had(aws: Aws, m
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("item.Nme", r'for_each\.parameters\.Bucket: "item\.Nme" finds nothing in {"item"'),
-        ("join('', item.Nme)", r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'),
+        ("item.BucketArn", r'for_each\.parameters\.Bucket: "item\.BucketArn" finds nothing in {"item"'),
+        ("join('', item.Name)", r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'),
         (
             "length(item.Name)",
             r"for_each: invalid parameters for s3 list_objects_v2, .* Invalid type for parameter Buck",
@@ -339,6 +347,22 @@ def test_an_expression_that_gives_no_parameters_is_an_error(
     }
     machines.run(aws, {"crawl": "buckets"})
     with pytest.raises(InvalidCrawlError, match=said):
+        machines.plan({"crawl": "objects"}, "execution-2")
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("item.BucketRegion || 'EU'", 'gives "EU", which is not a region, in {'),
+        ("length(item.Name)", "gives 12, which is not a region, in {"),
+    ],
+)
+def test_an_item_that_gives_no_region_is_an_error(expression: str, said: str, aws: Aws, machines: Machines) -> None:
+    make_buckets(2)
+    for_each = {"crawl": "buckets", "parameters": {"Bucket": "item.Name"}, "region": expression}
+    machines.catalogue = {"buckets": BUCKETS, "objects": {**OBJECTS, "for_each": for_each}}
+    machines.run(aws, {"crawl": "buckets"})
+    with pytest.raises(InvalidCrawlError, match=re.escape(f'for_each.region: "{expression}" {said}"item": {{')):
         machines.plan({"crawl": "objects"}, "execution-2")
 
 
