@@ -12,7 +12,8 @@ from typing import Any
 
 import botocore.session
 from botocore import xform_name
-from botocore.exceptions import DataNotFoundError, UnknownRegionError, UnknownServiceError
+from botocore.endpoint_provider import EndpointProvider
+from botocore.exceptions import DataNotFoundError, EndpointProviderError, UnknownRegionError, UnknownServiceError
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
@@ -92,9 +93,20 @@ def regions_of(service: str, partition: str) -> list[str]:
 
 
 def is_global(service: str, partition: str) -> bool:
-    """Whether botocore knows `service` in `partition`, but in none of its regions."""
+    """Whether `service` is in `partition`, but in none of its regions (iam), or has one endpoint for all (billing)."""
+    if regions_of(service, partition):
+        return False
     known = _session().get_available_regions(service, partition, allow_non_regional=True)
-    return bool(known) and not regions_of(service, partition)
+    return bool(known) or _has_one_endpoint(service, partition)
+
+
+def _has_one_endpoint(service: str, partition: str) -> bool:
+    rules = EndpointProvider(LOADER.load_service_model(service, "endpoint-rule-set-1"), LOADER.load_data("partitions"))
+    regions = [region for region, its in listed_regions().items() if its == partition]
+    try:
+        return len({rules.resolve_endpoint(Region=region).url for region in regions}) == 1
+    except EndpointProviderError:  # the endpoint depends on more than the region
+        return False
 
 
 def partition_of(region: str) -> str:

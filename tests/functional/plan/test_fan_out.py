@@ -123,6 +123,8 @@ def test_an_account_that_does_not_tell_its_regions_has_all_of_them(
     monkeypatch.setattr(others, "describe_regions", answers("UnauthorizedOperation"))
     regions = [region for _, region in places(aws, machines.plan(asked))]
     assert regions == boto3.Session().get_available_regions("ec2")
+    agents = {**asked, "service": "bedrock-agent", "operation": "list_agents", "key": "agentId"}
+    assert {region for _, region in places(aws, machines.plan(agents))} == set(regions)
     monkeypatch.setattr(others, "describe_regions", answers("RequestLimitExceeded"))
     with pytest.raises(ThrottledError):
         machines.plan(asked, "execution-2")
@@ -142,8 +144,9 @@ def test_a_region_of_another_partition_is_refused(aws: Aws, machines: Machines) 
 
 
 def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
-    planned = machines.plan({"service": "iam", "operation": "list_roles", "regions": ["all"]})
-    assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
+    for service, operation in (("iam", "list_roles"), ("billing", "list_billing_views")):
+        planned = machines.plan({"service": service, "operation": operation, "regions": ["all"]})
+        assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
 
 
 def test_accounts_are_read_through_their_role(aws: Aws, machines: Machines) -> None:
@@ -697,6 +700,20 @@ def test_a_dry_run_that_fails_for_now_is_not_green(
     assert [probe["verdict"] for probe in report["probes"]] == [None, "complete"]
     assert "1 of 2 probed targets failed for now; a run tries again. First: ThrottledError" in report["message"]
     assert report["estimate"]["at_least"]
+
+
+def test_a_dry_run_notices_a_listing_that_would_never_end(
+    aws: Aws, machines: Machines, source: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = clients.client("s3", "us-east-1")
+    real = s3.list_objects_v2
+
+    def list_objects_v2(**arguments: Any) -> Any:
+        return {**real(Bucket=arguments["Bucket"], MaxKeys=5), "NextContinuationToken": "same", "IsTruncated": True}
+
+    monkeypatch.setattr(s3, "list_objects_v2", list_objects_v2)
+    with pytest.raises(RunWouldFailError, match="RepeatedTokenError: page 2 returned the same token"):
+        machines.plan({**OBJECTS, "parameters": {"Bucket": "source"}, "dry_run": True})
 
 
 @pytest.mark.parametrize(
