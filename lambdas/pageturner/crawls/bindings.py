@@ -61,7 +61,7 @@ def item_bindings(
                 )
         bound = {name: found[f"parameters.{name}"] for name in for_each["parameters"]}
         region = found.get("region", record["region"])
-        if not isinstance(region, str) or not is_region(region):
+        if "region" in found and not (isinstance(region, str) and is_region(region)):
             raise InvalidCrawlError(
                 f"for_each.region: {json.dumps(texts['region'])} gives {shown(region)}, which is not a region, in "
                 f"{json.dumps(about, ensure_ascii=False)[:300]}"

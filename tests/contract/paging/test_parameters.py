@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.model import OperationModel
 from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,42 +17,62 @@ from hypothesis import strategies as st
 from pageturner.paging import api
 from pageturner.paging.paginators import NEVER_ENDING, paginator_of
 from pageturner.paging.parameters import for_botocore, wrong_parameters
+from pageturner.turn.records import item_json
 
 QUERY = api.operation_model("dynamodb", "query")
 BYTES = bytes(range(256))
 TEXT = base64.b64encode(BYTES).decode()
 
 
-def blobs(shape: Any, value: Any, above: tuple[str, ...] = ()) -> Iterator[Any]:
-    """Yield each value of `shape` that has one blob, `value`, in each place where the shape has one."""
+def with_one(kind: str, shape: Any, value: Any, above: tuple[str, ...] = ()) -> Iterator[Any]:
+    """Yield each value of `shape` that has `value` in one of the places where the shape has a value of `kind`."""
     if shape is None or shape.name in above:
         return
     above = (*above, shape.name)
-    if shape.type_name == "blob":
+    if shape.type_name == kind:
         yield value
     elif shape.type_name == "structure":
         for name, member in shape.members.items():
-            yield from ({name: found} for found in blobs(member, value, above))
+            yield from ({name: found} for found in with_one(kind, member, value, above))
     elif shape.type_name == "list":
-        yield from ([found] for found in blobs(shape.member, value, above))
+        yield from ([found] for found in with_one(kind, shape.member, value, above))
     elif shape.type_name == "map":
-        yield from ({"a-key": found} for found in blobs(shape.value, value, above))
+        yield from ({"a-key": found} for found in with_one(kind, shape.value, value, above))
+
+
+def operations_that_page() -> Iterator[OperationModel]:
+    for service in api.service_names():
+        for operation in api.operation_names(service):
+            if (service, operation) not in NEVER_ENDING and paginator_of(service, operation, {}).missing is None:
+                yield api.operation_model(service, operation)
+
+
+def wrong_types(model: OperationModel, asked: dict[str, Any]) -> list[str]:
+    return [line for line in wrong_parameters(model, asked) if "Missing required parameter" not in line]
 
 
 def test_every_blob_of_every_operation_that_pages_is_bytes_for_botocore() -> None:
     operations, places = set(), 0
-    for service in api.service_names():
-        for operation in api.operation_names(service):
-            if (service, operation) in NEVER_ENDING or paginator_of(service, operation, {}).missing is not None:
-                continue
-            model = api.operation_model(service, operation)
-            for as_json, as_bytes in zip(blobs(model.input_shape, TEXT), blobs(model.input_shape, BYTES), strict=True):
-                assert for_botocore(model, as_json) == as_bytes
-                assert not [line for line in wrong_parameters(model, as_json) if "Missing required" not in line]
-                operations.add((service, operation))
-                places += 1
-    assert ("dynamodb", "query") in operations
+    for model in operations_that_page():
+        of_json, of_bytes = (with_one("blob", model.input_shape, value) for value in (TEXT, BYTES))
+        for as_json, as_bytes in zip(of_json, of_bytes, strict=True):
+            assert for_botocore(model, as_json) == as_bytes
+            assert not wrong_types(model, as_json)
+            operations.add((model.service_model.service_name, model.name))
+            places += 1
+    assert ("dynamodb", "Query") in operations
     assert (len(operations), places) >= (7, 22)
+
+
+def test_every_time_can_be_the_text_that_an_item_has() -> None:
+    text = json.loads(item_json(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)))
+    places = 0
+    for model in operations_that_page():
+        for asked in with_one("timestamp", model.input_shape, text):
+            assert for_botocore(model, asked) == asked
+            assert not wrong_types(model, asked)
+            places += 1
+    assert places >= 300, places
 
 
 @given(value=st.binary())
