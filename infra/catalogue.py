@@ -14,9 +14,6 @@ from pageturner.crawls.catalogue import parse_catalogue
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 
-# The place at the beginning of a message: names, separated by dots.
-_PLACE = re.compile(r"crawls[^\s:,]*")
-
 
 class _Loader(yaml.SafeLoader):
     """YAML with the types of JSON: a date stays text, because APIs take times as text."""
@@ -54,15 +51,14 @@ def read_catalogue(path: Path) -> dict[str, Crawl]:
 
 def _line(root: Node | None, message: str) -> int:
     """Return the line of the place that a message begins with, or of its deepest part that exists."""
-    found = _PLACE.match(message)
-    line, node = 1, root
-    for name in found[0].split(".") if found else ():
-        if not isinstance(node, MappingNode):
+    line, node, rest = 1, root, f".{message}"
+    while isinstance(node, MappingNode):
+        # A name can have dots, colons and spaces in it, if it is invalid.
+        named = [entry for entry in node.value if re.match(rf"\.{re.escape(str(entry[0].value))}(?![\w-])", rest)]
+        if not named:
             break
-        entry = next(((key, value) for key, value in node.value if key.value == name), None)
-        if entry is None:
-            break
-        line, node = entry[0].start_mark.line + 1, entry[1]
+        key, node = max(named, key=lambda entry: len(entry[0].value))
+        line, rest = key.start_mark.line + 1, rest[len(key.value) + 1 :]
     return line
 
 
@@ -71,7 +67,7 @@ def _keys_that_come_twice(node: Node | None) -> Iterator[Any]:
     if isinstance(node, MappingNode):
         seen = set()
         for key, value in node.value:
-            if key.value in seen:
+            if str(key.value) in seen:
                 yield key
             seen.add(str(key.value))
             yield from _keys_that_come_twice(value)

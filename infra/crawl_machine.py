@@ -18,7 +18,14 @@ from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
 from infra.page_loop import PageLoop
 from infra.retries import retry_always, retry_function
 from infra.target_child import TargetChild
-from pageturner.errors import InvalidCrawlError, OverlapError, SinkError, ThrottledError, TransientError
+from pageturner.errors import (
+    InvalidCrawlError,
+    OverlapError,
+    RunWouldFailError,
+    SinkError,
+    ThrottledError,
+    TransientError,
+)
 
 
 class CrawlMachine(Construct):
@@ -85,7 +92,8 @@ class CrawlMachine(Construct):
             # PlanRun reads services too: accounts, regions, keys.
             own_errors=[SinkError, ThrottledError, TransientError],
         )
-        plan_run.add_catch(self._refused(), errors=[InvalidCrawlError.__name__, OverlapError.__name__])
+        refusals = (InvalidCrawlError, OverlapError, RunWouldFailError)
+        plan_run.add_catch(self._refused(), errors=[error.__name__ for error in refusals])
         return plan_run
 
     def _refused(self) -> sfn.Chain:

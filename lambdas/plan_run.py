@@ -15,7 +15,7 @@ from pageturner import clients, telemetry
 from pageturner.crawls.catalogue import parse_dry_run, parse_input, parse_resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
-from pageturner.errors import SERVICE_ERRORS, from_service_error
+from pageturner.errors import SERVICE_ERRORS, RunWouldFailError, from_service_error
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.stores import Stores
@@ -31,7 +31,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
     location of the `targets`, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`, which is the report of
     a dry run or the summary of a run that has succeeded before.
-    Raises `InvalidCrawlError` and `OverlapError`.
+    Raises `InvalidCrawlError`, `OverlapError` and `RunWouldFailError`.
     """
     execution = Execution(**event["execution"])
     stores = Stores.of_environment()
@@ -43,9 +43,18 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         crawl = parse_input(asked, _catalogue())
         account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
         expansion = Expansion(clients.client, stores, _catalogue(), account, region)
-        plan = {"nothing_to_do": DryRun(expansion).of(crawl)} if is_dry else planner.begin(crawl, execution, expansion)
+        plan = {"nothing_to_do": _dry_run(crawl, expansion)} if is_dry else planner.begin(crawl, execution, expansion)
     telemetry.logger.info("run planned", extra={"plan": plan})
     return plan
+
+
+def _dry_run(crawl: Crawl, expansion: Expansion) -> dict[str, Any]:
+    report = DryRun(expansion).of(crawl)
+    if report["would_fail"]:
+        # The error has only the sentence.
+        telemetry.logger.warning("a run would fail", extra={"report": report})
+        raise RunWouldFailError(report["message"])
+    return report
 
 
 def _is_running(execution: str) -> bool:

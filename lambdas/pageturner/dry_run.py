@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
-from pageturner.errors import AccessDeniedError, NotFoundError, PageturnerError
-from pageturner.messages import count_of
+from pageturner.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    NotFoundError,
+    PageturnerError,
+    RepeatedTokenError,
+    TokenInvalidError,
+)
+from pageturner.finish.summary import is_as_wanted
+from pageturner.messages import count_of, shown
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination
 from pageturner.plan.expansion import Expansion
@@ -28,22 +37,44 @@ _MOST_SECONDS = 120
 _WRITE_SECONDS = 0.1
 
 
+# The verdicts of targets that end with these errors. After any other error, a run tries again.
+_VERDICTS: Mapping[type[PageturnerError], str] = {
+    AccessDeniedError: "denied",
+    InvalidRequestError: "failed",
+    NotFoundError: "failed",
+    RepeatedTokenError: "failed",
+}
+
+
 @dataclass(frozen=True)
 class Probe:
-    """The first pages of a target. `more`: there are further pages; `error`: why a page could not be fetched."""
+    """The first pages of a target. `more`: there are further pages; `error`: why a page could not be fetched.
+
+    `verdict` is the one that the target would get in a run, or None if the probe does not show it.
+    """
 
     target: Target
     pages: int
     items: int
     milliseconds: int
     more: bool
+    verdict: str | None = None
     error: PageturnerError | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The probe as it appears in the report."""
-        found = {name: getattr(self, name) for name in ("pages", "items", "milliseconds", "more")}
-        named = {"target_id": self.target.target_id, **found}
-        return named if self.error is None else {**named, "error": f"{type(self.error).__name__}: {self.error}"}
+        found = {name: getattr(self, name) for name in ("pages", "items", "milliseconds", "more", "verdict")}
+        return {"target_id": self.target.target_id, **found, **({"error": self.said} if self.error else {})}
+
+    @property
+    def said(self) -> str:
+        """The error, with its name."""
+        return f"{type(self.error).__name__}: {self.error}"
+
+    def is_as_wanted(self, crawl: Crawl) -> bool:
+        """Whether the crawl asks for this verdict or tolerates it. It does not judge one that is not known."""
+        ended = {"verdict": self.verdict, "error": type(self.error).__name__, "cause": str(self.error)}
+        return self.verdict is None or is_as_wanted(crawl, ended)
 
 
 @dataclass(frozen=True)
@@ -53,20 +84,26 @@ class DryRun:
     expansion: Expansion
 
     def of(self, crawl: Crawl) -> dict[str, Any]:
-        """Return the report on `crawl`. Raises `InvalidCrawlError`."""
+        """Return the report on `crawl`: `would_fail` says whether a run is known to fail, and `message` why.
+
+        Raises `InvalidCrawlError`; and, if every probe met an error that can pass, the first of these errors.
+        """
         source = self.expansion.source_run(crawl)
         count, first, chosen = _evenly_chosen(self.expansion.targets(crawl))
         probes = self._probe(crawl, chosen)
+        if probes and probes[0].error and not any(probe.pages or probe.verdict for probe in probes):
+            raise probes[0].error
         denied = [probe for probe in probes if isinstance(probe.error, AccessDeniedError)]
         estimate = self._estimate(crawl, count, probes)
-        pages = f"{'at least' if estimate['at_least'] else 'about'} {count_of(estimate['pages'], 'page')}"
+        planned = count_of(count, "target")
+        if any(probe.pages for probe in probes):
+            pages = f"{'at least' if estimate['at_least'] else 'about'} {count_of(estimate['pages'], 'page')}"
+            planned += f", {pages}, ${estimate['estimated_cost']:.4f}"
         return {
             "dry_run": True,
             "crawl": crawl.name,
-            "message": (
-                f"dry run of {crawl.name}: {count_of(count, 'target')}, {pages}, ${estimate['estimated_cost']:.4f}; "
-                f"nothing was written"
-            ),
+            "would_fail": not all(probe.is_as_wanted(crawl) for probe in probes),
+            "message": f"dry run of {crawl.name}: {_failures(crawl, probes)}{planned}; nothing was written",
             "targets": {"count": count, "sample": [target.as_dict() for target in first]},
             **({"for_each_item_of": source} if source else {}),
             "paging": paging_of(crawl),
@@ -105,12 +142,20 @@ class DryRun:
             try:
                 page = page_fetch.fetch(self.expansion.client, crawl, target, token, taken)
             except PageturnerError as error:
-                return Probe(target, pages, items, round(seconds * 1000), more=True, error=error)
+                verdict = _VERDICTS.get(type(error))
+                if isinstance(error, TokenInvalidError) and pages == 0:
+                    verdict = "failed"  # it is the StartingToken
+                return Probe(target, pages, items, round(seconds * 1000), more=True, verdict=verdict, error=error)
             seconds += time.monotonic() - began
             pages, taken, token = pages + 1, taken + page.taken, page.next_token
             items += sum(1 for _ in pagination.items(page.response, model, crawl.paginator.definition, crawl.search))
-            if token is None or page.repeated_token or pages >= crawl.max_pages:
-                return Probe(target, pages, items, round(seconds * 1000), more=False)
+            if page.repeated_token:
+                same = RepeatedTokenError(f"page {pages} returned the same token that fetched it")
+                return Probe(target, pages, items, round(seconds * 1000), more=False, verdict="failed", error=same)
+            if token is None or pages >= crawl.max_pages:
+                is_limited = page.resume_token is not None or "StartingToken" in crawl.pagination_config
+                verdict = "endless" if token is not None else "limited" if is_limited else "complete"
+                return Probe(target, pages, items, round(seconds * 1000), more=False, verdict=verdict)
         return Probe(target, pages, items, round(seconds * 1000), more=True)
 
     def _estimate(self, crawl: Crawl, count: int, probes: list[Probe]) -> dict[str, Any]:
@@ -122,8 +167,8 @@ class DryRun:
         pages, items, n = sum(p.pages for p in probes), sum(p.items for p in probes), max(1, len(probes))
         page_seconds = sum(p.milliseconds for p in probes) / 1000 / max(1, pages) + _WRITE_SECONDS
         page_arithmetic = f"{page_seconds:.3f} s per page (measured, plus {_WRITE_SECONDS:g} s to write)"
-        # A target that is denied or not found will have no pages in a run either.
-        is_open = any(p.more and not isinstance(p.error, AccessDeniedError | NotFoundError) for p in probes)
+        # A target that is denied or fails will have no more pages in a run either.
+        is_open = any(p.more and p.verdict is None for p in probes)
         latest = self._latest(crawl) if is_open else None
         if latest is not None:
             before = max(1, sum(latest["targets"].values()))
@@ -156,6 +201,28 @@ class DryRun:
         run_id = runs.latest(crawl)
         found = runs.find(run_id) if run_id else None
         return dict(found.summary) if found and found.summary else None
+
+
+def _failures(crawl: Crawl, probes: list[Probe]) -> str:
+    """Return the sentences about probes that did not go well, and what that means for a run; empty if all did."""
+    probed = count_of(len(probes), "probed target")
+    sentences = []
+    fatal = [probe for probe in probes if not probe.is_as_wanted(crawl)]
+    if fatal:
+        verdicts = Counter(str(probe.verdict) for probe in fatal)
+        by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(verdicts.items()))
+        why = fatal[0].said if fatal[0].error else f"the listing has more than max_pages ({crawl.max_pages:,}) pages"
+        of = f"{fatal[0].target.target_id}, {shown(fatal[0].target.parameters)}"
+        sentences.append(
+            f"the run would fail: {len(fatal):,} of {probed} not complete ({by_verdict}). First: {of}: {why}"
+        )
+    tolerated = [probe for probe in probes if probe.error and probe.verdict and probe.is_as_wanted(crawl)]
+    if tolerated:
+        sentences.append(f"{len(tolerated):,} of {probed} tolerated. First: {tolerated[0].said}")
+    unknown = [probe for probe in probes if probe.error and not probe.verdict]
+    if unknown:
+        sentences.append(f"{len(unknown):,} of {probed} failed for now; a run tries again. First: {unknown[0].said}")
+    return "".join(f"{sentence}. " for sentence in sentences)
 
 
 def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target]]:

@@ -92,6 +92,12 @@ def test_a_crawl_that_comes_twice_is_not_lost(tmp_path: Path) -> None:
     assert wrong(tmp_path, text) == ["crawls.yaml:3: a: duplicate key"]
 
 
+@pytest.mark.parametrize("name", ["a b", "a.b", "'a: b'", "ü", "''", "a" * 49, "3"])
+def test_a_name_that_is_not_allowed_has_its_own_line(name: str, tmp_path: Path) -> None:
+    text = f"crawls:\n  a: {{service: s3, operation: list_buckets}}\n  a-b: {{service: s3}}\n  {name}: {{}}\n"
+    assert [line.partition(": ")[0] for line in wrong(tmp_path, text)] == ["crawls.yaml:3", "crawls.yaml:4"]
+
+
 def test_an_empty_catalogue(tmp_path: Path) -> None:
     assert wrong(tmp_path, "") == [
         'crawls.yaml:1: the catalogue must have exactly one top-level key, "crawls", which maps names to crawls'
@@ -162,7 +168,10 @@ AROUND: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", KEYS)
 def test_every_example_is_right(name: str, tmp_path: Path) -> None:
     for example in KEYS[name]["examples"]:
-        crawls = {"c": {**AROUND.get(name, OBJECTS), name: example}, "buckets": {**ROLES}}
+        crawls = {
+            "c": {**AROUND.get(name, OBJECTS), name: example},
+            "buckets": {"service": "s3", "operation": "list_buckets"},
+        }
         path = tmp_path / "crawls.yaml"
         path.write_text(yaml.safe_dump({"crawls": crawls}))
         assert getattr(read_catalogue(path)["c"], name) in (example, tuple(example) if isinstance(example, list) else 0)

@@ -212,7 +212,10 @@ def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine:
 
 def test_a_wrong_crawl_ends_at_plan_run_with_its_sentence(crawl_machine: dict[str, Any]) -> None:
     (catch,) = crawl_machine["States"]["PlanRun"]["Catch"]
-    assert catch == {"ErrorEquals": ["InvalidCrawlError", "OverlapError"], "Next": "ReadRefusal"}
+    assert catch == {
+        "ErrorEquals": ["InvalidCrawlError", "OverlapError", "RunWouldFailError"],
+        "Next": "ReadRefusal",
+    }
     refused = crawl_machine["States"][crawl_machine["States"]["ReadRefusal"]["Next"]]
     assert refused == {
         "Type": "Fail",

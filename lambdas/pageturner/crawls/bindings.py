@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pageturner.errors import InvalidCrawlError
+from pageturner.messages import shown
+from pageturner.paging.api import is_region
 from pageturner.paging.expressions import find
 
 
@@ -58,4 +60,10 @@ def item_bindings(
                     f"{json.dumps(about, ensure_ascii=False)[:300]}; for a default, append \"|| 'value'\""
                 )
         bound = {name: found[f"parameters.{name}"] for name in for_each["parameters"]}
-        yield Binding(bound, record["account"], str(found.get("region", record["region"])))
+        region = found.get("region", record["region"])
+        if "region" in found and not (isinstance(region, str) and is_region(region)):
+            raise InvalidCrawlError(
+                f"for_each.region: {json.dumps(texts['region'])} gives {shown(region)}, which is not a region, in "
+                f"{json.dumps(about, ensure_ascii=False)[:300]}"
+            )
+        yield Binding(bound, record["account"], region)

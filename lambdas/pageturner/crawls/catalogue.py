@@ -13,6 +13,7 @@ from typing import Any
 
 from pageturner.crawls.checks import problems
 from pageturner.crawls.crawl import SCHEDULE_KEYS, Crawl
+from pageturner.crawls.expression_checks import wrong_for_each
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging.paginators import STATED
@@ -97,6 +98,9 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
         raise InvalidCrawlError(f"input.crawl: {shown(name)} is not in the catalogue{nearest(name, catalogue)}")
     else:
         entry = {key: value for key, value in catalogue[name].as_dict().items() if key != "name"}
+    if scheduled := [key for key in asked if key in SCHEDULE_KEYS]:
+        lines = (f"input.{key}: only the catalogue says when a crawl runs; remove it" for key in scheduled)
+        raise InvalidCrawlError("\n".join(lines))
     _refuse_unknown_keys(asked, allowed, "input", ["crawl", "dry_run", "resume"])
     for key, value in asked.items():
         merged = key in ("parameters", "pagination_config") and isinstance(value, Mapping)
@@ -137,7 +141,7 @@ def _refuse_unknown_keys(entry: Mapping[Any, Any], known: Iterable[str], place: 
 
 
 def _check_chain(crawl: Crawl, catalogue: Mapping[str, Crawl], place: str) -> list[str]:
-    """Check that the chain of `for_each.crawl` references stays in the catalogue and ends."""
+    """Check that the chain of `for_each.crawl` references stays in the catalogue and ends, and what it refers to."""
     chain = [crawl.name]
     source = crawl.source
     while source is not None:
@@ -148,4 +152,6 @@ def _check_chain(crawl: Crawl, catalogue: Mapping[str, Crawl], place: str) -> li
             return [f"{place}.for_each.crawl: circular reference: {' → '.join([*chain, source])}"]
         chain.append(source)
         source = catalogue[source].source
-    return []
+    if crawl.source is None:
+        return []
+    return [f"{place}.for_each.{line}" for line in wrong_for_each(crawl, catalogue[crawl.source])]

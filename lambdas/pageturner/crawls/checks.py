@@ -7,7 +7,6 @@ botocore's models have the service, operation and parameters, and whether the ke
 from __future__ import annotations
 
 import json
-import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
@@ -17,15 +16,16 @@ from typing import Any, cast
 import fastjsonschema
 from botocore import xform_name
 from botocore.model import OperationModel
-from botocore.validate import ParamValidator
-from jmespath.exceptions import JMESPathError
 
 from pageturner.crawls.bindings import literal_bindings
+from pageturner.crawls.expression_checks import item_shape, wrong_expression
 from pageturner.crawls.read_only import refusal
+from pageturner.crawls.regions import wrong_regions
+from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, pagination, split
-from pageturner.paging.expression_shapes import FindsNothingError, shape_found
 from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
+from pageturner.paging.parameters import wrong_parameters
 
 SCHEMA = json.loads(Path(__file__).with_name("crawls.schema.json").read_text(encoding="utf-8"))
 KEYS: Mapping[str, Mapping[str, Any]] = SCHEMA["definitions"]["crawl"]["properties"]
@@ -48,15 +48,6 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
             right[key] = given
     for check in _CHECKS:
         yield from check(right, place)
-
-
-def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what botocore's own validation finds wrong with the parameters of a target."""
-    shape = api.operation_model(service, operation).input_shape
-    if shape:
-        report = ParamValidator().validate(dict(parameters), shape)
-        if report.has_errors():
-            yield from report.generate_report().splitlines()
 
 
 @cache
@@ -111,7 +102,8 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     unknown = list(_unknown_parameters(service, operation, parameters))
     yield from (f"{place}.parameters.{line}" for line in unknown)
     if not unknown and "for_each" not in entry:
-        yield from (f"{place}.parameters: {line}" for line in check_parameters(service, operation, parameters))
+        model = api.operation_model(service, operation)
+        yield from (f"{place}.parameters: {line}" for line in wrong_parameters(model, parameters))
 
 
 def _unknown_parameters(service: str, operation: str, names: Iterable[str]) -> Iterator[str]:
@@ -128,10 +120,11 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         return
     place = f"{place}.for_each"
     service, operation, parameters = entry["service"], entry["operation"], entry.get("parameters", {})
+    model = api.operation_model(service, operation)
     if "crawl" not in for_each:
         for number, binding in enumerate(islice(literal_bindings(for_each), _FIRST_BINDINGS), start=1):
             lines = list(_unknown_parameters(service, operation, binding)) or list(
-                check_parameters(service, operation, {**parameters, **binding})
+                wrong_parameters(model, {**parameters, **binding})
             )
             if lines:
                 yield from (f"{place}, entry {number}, {shown(binding)}: {line}" for line in lines)
@@ -148,8 +141,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield from _check_expression(expression, f"{place}.parameters.{name}")
     if "region" in for_each:
         yield from _check_expression(for_each["region"], f"{place}.region")
-    model = api.operation_model(service, operation).input_shape
-    required = model.required_members if model else []
+    required = model.input_shape.required_members if model.input_shape else []
     given = {*parameters, *for_each["parameters"]}
     if not unknown:
         for name in required:
@@ -177,12 +169,7 @@ def _check_split(entry: Mapping[str, Any], place: str) -> Iterable[str]:
 def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if "organizational_units" in entry and entry.get("accounts") != "organization":
         yield f'{place}.organizational_units: requires "accounts: organization"'
-    regions = entry.get("regions", [])
-    if "all" in regions and len(regions) > 1:
-        yield f'{place}.regions: invalid value {shown(regions)}; must be ["all"] alone, or a list of regions'
-    service = entry.get("service")
-    if regions == ["all"] and service in api.service_names() and not api.regions_are_known(service):
-        yield f"{place}.regions: botocore does not know the regions of {service}; list them"
+    yield from (f"{place}.regions: {line}" for line in wrong_regions(entry.get("regions", [])))
 
 
 def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -251,42 +238,21 @@ def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if "search" in entry:
         yield from _check_expression(entry["search"], f"{place}.search", output)
     if "key" in entry:
-        yield from _check_expression(
-            entry["key"], f"{place}.key", None if output is None else _item_shape(entry, output)
-        )
-
-
-def _item_shape(entry: Mapping[str, Any], output: Any) -> Any:
-    """Return the shape of a crawl's items in a page of shape `output`, or None if it is unknown or invalid."""
-    definition = paginator_of(entry["service"], entry["operation"], _stated(entry)).definition
-    expression = entry.get("search", pagination.result_keys(definition)[0] if "result_key" in definition else None)
-    try:
-        found = shape_found(expression, output) if expression else None
-    except (JMESPathError, FindsNothingError):
-        return None
-    if found is None or found.type_name == "map":  # an entry of a map is an item of Pageturner's own shape
-        return None
-    return found.member if found.type_name == "list" else found
+        item = None
+        if _can_be_crawled(entry):
+            item = item_shape(entry["service"], entry["operation"], _stated(entry), entry.get("search"))
+        yield from _check_expression(entry["key"], f"{place}.key", item)
 
 
 def _check_expression(expression: str, place: str, shape: Any = None) -> Iterable[str]:
-    """Check an expression that applies to values of a botocore `shape` (None: unknown)."""
-    try:
-        shape_found(expression, shape)
-    except JMESPathError as error:
-        at = getattr(error, "lex_position", None)
-        where = "" if at is None else f" at character {at + 1}"
-        yield f"{place}: {shown(expression)} is not valid JMESPath{where}: {str(error).splitlines()[0]}"
-    except FindsNothingError as error:
-        yield f"{place}: {shown(expression)} finds nothing: {error}"
+    return (f"{place}: {line}" for line in wrong_expression(expression, shape))
 
 
-def _check_timezone(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    timezone = entry.get("timezone", "UTC")
-    zones = zoneinfo.available_timezones() | {"UTC"}
-    # On a machine without time zone data, the check is left to EventBridge Scheduler.
-    if len(zones) > 1 and timezone not in zones:
-        yield f"{place}.timezone: {shown(timezone)} is not a time zone{nearest(timezone, zones)}"
+def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    if "schedule" in entry:
+        yield from (f"{place}.schedule: {line}" for line in wrong_schedule(entry["schedule"]))
+    if wrong := wrong_timezone(entry.get("timezone", "UTC")):
+        yield f"{place}.timezone: {wrong}"
 
 
 _CHECKS = (
@@ -296,5 +262,5 @@ _CHECKS = (
     _check_accounts,
     _check_paging,
     _check_expressions,
-    _check_timezone,
+    _check_schedule,
 )

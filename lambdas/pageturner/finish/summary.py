@@ -44,7 +44,7 @@ class Tally:
         self.verdicts[entry["verdict"]] += 1
         self.totals.update({name: entry[name] for name in _SUMMED})
         self.continues = self.continues or entry.get("error") == CONTINUES
-        if not _is_as_wanted(self.crawl, entry):
+        if not is_as_wanted(self.crawl, entry):
             self.short += 1
             self.first_short = self.first_short or entry
 
@@ -72,7 +72,8 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
     }
 
 
-def _is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
+def is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
+    """Return whether a target ended as the crawl asks or tolerates: its `verdict`, and its `error` and `cause`."""
     verdict = target["verdict"]
     # Only pagination_config limits a listing, so a limited one is as requested.
     if verdict in ENDED or verdict in crawl.tolerate:

@@ -5,17 +5,20 @@ The data is read through botocore's loader, which `clients.py` shares, so each s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import botocore.session
 from botocore import xform_name
-from botocore.exceptions import DataNotFoundError, UnknownRegionError, UnknownServiceError
+from botocore.endpoint_provider import EndpointProvider
+from botocore.exceptions import DataNotFoundError, EndpointProviderError, UnknownRegionError, UnknownServiceError
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 LOADER = Loader()
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]+")
 
 
 @cache
@@ -61,14 +64,49 @@ def _session() -> botocore.session.Session:
     return session
 
 
-def regions_are_known(service: str) -> bool:
-    """Whether botocore knows the regions of `service`: it does not for every service, least of all the newest."""
-    return bool(_session().get_available_regions(service, allow_non_regional=True))
+@cache
+def listed_regions() -> Mapping[str, str]:
+    """The regions from which botocore lists those of each service, with their partitions: "aws", "aws-cn" …"""
+    partitions = LOADER.load_data("endpoints")["partitions"]
+    return {region: partition["partition"] for partition in partitions for region in partition["regions"]}
+
+
+@cache
+def known_regions() -> Mapping[str, str]:
+    """All the regions that botocore knows, also those where it lists no service, with their partitions."""
+    partitions = LOADER.load_data("partitions")["partitions"]
+    resolved = {region: partition["id"] for partition in partitions for region in partition["regions"]}
+    return {**{region: its for region, its in resolved.items() if is_region(region)}, **listed_regions()}
+
+
+def is_region(text: str) -> bool:
+    """Whether a text has the form of a region, unlike "EU", "global" or "aws-global"."""
+    return _REGION.fullmatch(text) is not None
 
 
 def regions_of(service: str, partition: str) -> list[str]:
-    """The regions of `partition` where `service` exists, according to botocore; empty for a global service (iam)."""
+    """The regions of `partition` where `service` exists, according to botocore.
+
+    Empty for a global service (iam), and where botocore does not know: it lacks some services, mostly new ones.
+    """
     return _session().get_available_regions(service, partition)
+
+
+def is_global(service: str, partition: str) -> bool:
+    """Whether `service` is in `partition`, but in none of its regions (iam), or has one endpoint for all (billing)."""
+    if regions_of(service, partition):
+        return False
+    known = _session().get_available_regions(service, partition, allow_non_regional=True)
+    return bool(known) or _has_one_endpoint(service, partition)
+
+
+def _has_one_endpoint(service: str, partition: str) -> bool:
+    rules = EndpointProvider(LOADER.load_service_model(service, "endpoint-rule-set-1"), LOADER.load_data("partitions"))
+    regions = [region for region, its in listed_regions().items() if its == partition]
+    try:
+        return len({rules.resolve_endpoint(Region=region).url for region in regions}) == 1
+    except EndpointProviderError:  # the endpoint depends on more than the region
+        return False
 
 
 def partition_of(region: str) -> str:

@@ -6,6 +6,7 @@ misspelled `search` or `result_key` makes every listing empty, and both would co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,14 @@ _METADATA = "ResponseMetadata"
 
 class FindsNothingError(Exception):
     """The expression names something that does not exist; the message says what, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A structure that Pageturner makes, and no model describes; `members` have shapes, as botocore's have."""
+
+    members: Mapping[str, Any]
+    type_name: str = "structure"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from pageturner.crawls.bindings import Binding, item_bindings, literal_bindings
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import SERVICE_ERRORS, InvalidCrawlError, ThrottledError, TransientError, from_service_error
 from pageturner.page_state import Run, Target
-from pageturner.paging import split
+from pageturner.paging import api, split
+from pageturner.paging.parameters import for_botocore
 from pageturner.plan import targets
 from pageturner.plan.places import Places
 from pageturner.stores import Stores
@@ -81,9 +82,10 @@ class Expansion:
     def _keys_after(self, crawl: Crawl, listing: Target, key: str, most: int) -> tuple[list[str], bool]:
         way = split.way_of(crawl.service, crawl.operation)
         after = {way.start: key} if way is not None and key else {}
+        model = api.operation_model(crawl.service, crawl.operation)
         method = getattr(self.client(crawl.service, listing.region, listing.account), crawl.operation)
         try:
-            answer = method(**{**listing.parameters, **after, "MaxKeys": most})
+            answer = method(**for_botocore(model, {**listing.parameters, **after, "MaxKeys": most}))
         except SERVICE_ERRORS as error:
             ours = from_service_error(error)
             if isinstance(ours, ThrottledError | TransientError):

@@ -29,19 +29,29 @@ class Places:
 
     def of(self, crawl: Crawl) -> Iterator[tuple[str, str]]:
         """Yield the pairs of `crawl`. Raises `InvalidCrawlError` if the organization or regions cannot be read."""
-        existing = api.regions_of(crawl.service, api.partition_of(self.region))
+        partition = api.partition_of(self.region)
+        for region in crawl.regions:
+            if (other := api.known_regions().get(region, partition)) != partition:
+                raise InvalidCrawlError(
+                    f"regions: {region} is in the partition {other}, but credentials of {partition}, where this "
+                    f"deployment is, are not valid there"
+                )
         for account in self._accounts(crawl):
-            if crawl.regions != ALL_REGIONS:
-                regions: Iterable[str] = crawl.regions or (self.region,)
-            elif existing:
-                regions = self._enabled(account, existing)
-            else:
+            regions: Iterable[str] = crawl.regions or (self.region,)
+            if crawl.regions == ALL_REGIONS:
                 # A global service has one listing, the same from every region.
-                regions = (self.region,)
+                is_global = api.is_global(crawl.service, partition)
+                regions = (self.region,) if is_global else self._all(account, crawl.service, partition)
             yield from ((account, region) for region in regions)
 
-    def _enabled(self, account: str, regions: list[str]) -> list[str]:
-        """Return `regions` without those that are disabled in an account."""
+    def _all(self, account: str, service: str, partition: str) -> list[str]:
+        """Return the regions of an account where a service exists, or may exist.
+
+        botocore knows where it exists, and the account which regions there are: those that are newer than botocore
+        count too, and all if botocore does not know the service's.
+        """
+        listed = [region for region, its_partition in api.listed_regions().items() if its_partition == partition]
+        regions = api.regions_of(service, partition) or listed
         try:
             found = self.client("ec2", self.region, account).describe_regions(AllRegions=True)["Regions"]
         except SERVICE_ERRORS as error:
@@ -51,8 +61,10 @@ class Places:
             # One account that refuses must not fail the run, nor lose regions that it may have enabled. Targets in
             # regions that it has not enabled will be denied.
             return regions
-        disabled = {region["RegionName"] for region in found if region.get("OptInStatus") == "not-opted-in"}
-        return [region for region in regions if region not in disabled]
+        enabled = [region["RegionName"] for region in found if region.get("OptInStatus") != "not-opted-in"]
+        disabled = {region["RegionName"] for region in found} - set(enabled)
+        newer = [region for region in enabled if region not in api.listed_regions()]
+        return [region for region in regions if region not in disabled] + newer
 
     def _accounts(self, crawl: Crawl) -> Iterator[str]:
         if crawl.accounts != ORGANIZATION:

@@ -15,6 +15,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
 from pageturner.page_state import Target
 from pageturner.paging import answers, api, pagination, split, token_parameters
+from pageturner.paging.parameters import for_botocore
 
 # A service may leave out what it has no value for. In the middle of a listing, an answer with nothing in it is believed
 # only if it comes this often.
@@ -46,7 +47,7 @@ def fetch(
             getattr(client(crawl.service, target.region, target.account), crawl.operation),
             model,
             definition,
-            target.parameters,
+            for_botocore(model, target.parameters),
             crawl.pagination_config,
             token=token,
             taken=taken,

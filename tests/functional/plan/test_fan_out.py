@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,14 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from pageturner import clients
-from pageturner.errors import AccessDeniedError, InvalidCrawlError, ThrottledError
+from pageturner.errors import (
+    AccessDeniedError,
+    InvalidCrawlError,
+    InvalidRequestError,
+    NotFoundError,
+    RunWouldFailError,
+    ThrottledError,
+)
 from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import ACCOUNT, Aws, Machines
 
@@ -38,6 +46,11 @@ def keys(aws: Aws, summary: Mapping[str, Any]) -> list[str]:
     return [line["key"] for file in manifest["files"] for line in aws.lines(file["key"])]
 
 
+def enabled_regions() -> set[str]:
+    found = boto3.client("ec2").describe_regions(AllRegions=True)["Regions"]
+    return {region["RegionName"] for region in found if region["OptInStatus"] != "not-opted-in"}
+
+
 def make_buckets(count: int) -> dict[str, list[str]]:
     """Create buckets, and return the keys of the objects in each. No two objects have the same key."""
     s3 = boto3.client("s3")
@@ -55,13 +68,8 @@ def make_buckets(count: int) -> dict[str, list[str]]:
 def test_all_regions_are_those_of_the_service_that_the_account_has_enabled(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({**VPCS, "regions": ["all"]})
     regions = [region for _, region in places(aws, planned)]
-    enabled = {
-        region["RegionName"]
-        for region in boto3.client("ec2").describe_regions(AllRegions=True)["Regions"]
-        if region["OptInStatus"] != "not-opted-in"
-    }
     assert {"us-east-1", "eu-west-1"} <= set(regions)
-    assert set(regions) == enabled & set(boto3.Session().get_available_regions("ec2"))
+    assert set(regions) == enabled_regions() & set(boto3.Session().get_available_regions("ec2"))
     assert len(regions) == len(set(regions))
 
 
@@ -77,8 +85,26 @@ def test_a_region_that_is_not_enabled_is_left_out(
     monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
     planned = machines.plan({**VPCS, "regions": ["all"]})
     regions = {region for _, region in places(aws, planned)}
-    # All regions that botocore knows, except the one that the account has not enabled.
-    assert regions == set(boto3.Session().get_available_regions("ec2")) - {"af-south-1"}
+    # All regions that botocore knows, except the one that the account has not enabled, and one that only the account
+    # knows.
+    assert regions == set(boto3.Session().get_available_regions("ec2")) - {"af-south-1"} | {"mars-west-1"}
+    # botocore knows ap-east-1, and that this service is not there.
+    planned = machines.plan(
+        {"service": "bedrock", "operation": "list_custom_models", "regions": ["all"]}, "execution-2"
+    )
+    regions = {region for _, region in places(aws, planned)}
+    assert regions == set(boto3.Session().get_available_regions("bedrock")) - {"af-south-1"} | {"mars-west-1"}
+    assert "ap-east-1" not in regions
+
+
+def test_all_regions_of_a_service_whose_regions_botocore_does_not_know_are_those_of_the_account(
+    aws: Aws, machines: Machines
+) -> None:
+    asked = {"service": "bedrock-agent", "operation": "list_agents", "regions": ["all"]}
+    assert boto3.Session().get_available_regions("bedrock-agent") == []
+    # moto's accounts have the regions of all partitions.
+    enabled = enabled_regions() & set(boto3.Session().get_available_regions("ec2"))
+    assert {region for _, region in places(aws, machines.plan(asked))} == enabled
 
 
 def test_an_account_that_does_not_tell_its_regions_has_all_of_them(
@@ -97,6 +123,8 @@ def test_an_account_that_does_not_tell_its_regions_has_all_of_them(
     monkeypatch.setattr(others, "describe_regions", answers("UnauthorizedOperation"))
     regions = [region for _, region in places(aws, machines.plan(asked))]
     assert regions == boto3.Session().get_available_regions("ec2")
+    agents = {**asked, "service": "bedrock-agent", "operation": "list_agents", "key": "agentId"}
+    assert {region for _, region in places(aws, machines.plan(agents))} == set(regions)
     monkeypatch.setattr(others, "describe_regions", answers("RequestLimitExceeded"))
     with pytest.raises(ThrottledError):
         machines.plan(asked, "execution-2")
@@ -108,9 +136,17 @@ def test_an_account_that_does_not_tell_its_regions_has_all_of_them(
         machines.plan({**VPCS, "regions": ["all"]}, "execution-3")
 
 
+def test_a_region_of_another_partition_is_refused(aws: Aws, machines: Machines) -> None:
+    with pytest.raises(
+        InvalidCrawlError, match="regions: cn-north-1 is in the partition aws-cn, but credentials of aws"
+    ):
+        machines.plan({**VPCS, "regions": ["cn-north-1"]})
+
+
 def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
-    planned = machines.plan({"service": "iam", "operation": "list_roles", "regions": ["all"]})
-    assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
+    for service, operation in (("iam", "list_roles"), ("billing", "list_billing_views")):
+        planned = machines.plan({"service": service, "operation": operation, "regions": ["all"]})
+        assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
 
 
 def test_accounts_are_read_through_their_role(aws: Aws, machines: Machines) -> None:
@@ -296,8 +332,8 @@ def test_items_give_parameters_regions_and_what_their_own_target_had(aws: Aws, m
 @pytest.mark.parametrize(
     ("expression", "said"),
     [
-        ("item.Nme", r'for_each\.parameters\.Bucket: "item\.Nme" finds nothing in {"item"'),
-        ("join('', item.Nme)", r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'),
+        ("item.BucketArn", r'for_each\.parameters\.Bucket: "item\.BucketArn" finds nothing in {"item"'),
+        ("join('', item.Name)", r'for_each\.parameters\.Bucket: "join.* cannot be evaluated: In function'),
         (
             "length(item.Name)",
             r"for_each: invalid parameters for s3 list_objects_v2, .* Invalid type for parameter Buck",
@@ -317,6 +353,22 @@ def test_an_expression_that_gives_no_parameters_is_an_error(
         machines.plan({"crawl": "objects"}, "execution-2")
 
 
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("item.BucketRegion || 'EU'", 'gives "EU", which is not a region, in {'),
+        ("length(item.Name)", "gives 12, which is not a region, in {"),
+    ],
+)
+def test_an_item_that_gives_no_region_is_an_error(expression: str, said: str, aws: Aws, machines: Machines) -> None:
+    make_buckets(2)
+    for_each = {"crawl": "buckets", "parameters": {"Bucket": "item.Name"}, "region": expression}
+    machines.catalogue = {"buckets": BUCKETS, "objects": {**OBJECTS, "for_each": for_each}}
+    machines.run(aws, {"crawl": "buckets"})
+    with pytest.raises(InvalidCrawlError, match=re.escape(f'for_each.region: "{expression}" {said}"item": {{')):
+        machines.plan({"crawl": "objects"}, "execution-2")
+
+
 @pytest.mark.parametrize(("key", "expression"), [("key", "join('', Size)"), ("search", "join('', Contents)")])
 def test_an_expression_that_cannot_be_evaluated_is_an_error(
     key: str, expression: str, aws: Aws, machines: Machines
@@ -325,6 +377,36 @@ def test_an_expression_that_cannot_be_evaluated_is_an_error(
     planned = machines.plan({**OBJECTS, "parameters": {"Bucket": "source-01"}, key: expression})
     with pytest.raises(InvalidCrawlError, match=f"{key}: .* cannot be evaluated"):
         machines.fetch(planned, targets(aws, planned)[0], FROM_CHECKPOINT)
+
+
+def test_binary_keys_of_items_are_the_keys_of_targets(aws: Aws, machines: Machines) -> None:
+    values = [b"\x00\xff", b"plain", "é".encode()]
+    for name in ("parents", "children"):
+        aws.dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "B"}],
+        )
+        for value in values:
+            aws.dynamodb.put_item(TableName=name, Item={"id": {"B": value}})
+    query = {
+        "service": "dynamodb",
+        "operation": "query",
+        "parameters": {"TableName": "children", "KeyConditionExpression": "id = :id"},
+    }
+    machines.catalogue = {
+        "parents": {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "parents"}},
+        "children": {
+            **query,
+            "for_each": {"crawl": "parents", "parameters": {"ExpressionAttributeValues": '{":id": item.id}'}},
+        },
+    }
+    machines.run(aws, {"crawl": "parents"})
+    report = machines.plan({"crawl": "children", "dry_run": True}, "execution-2")["nothing_to_do"]
+    assert report["estimate"]["items"] == 3
+    summary = machines.run(aws, {"crawl": "children"}, "execution-3")
+    assert (summary["targets"], summary["items"]) == ({"complete": 3}, 3)
 
 
 def test_literal_lists_and_matrices(aws: Aws, machines: Machines) -> None:
@@ -536,8 +618,12 @@ def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
         return real(**arguments)
 
     monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", list_objects_v2)
-    asked = {**OBJECTS, "for_each": {"matrix": {"Bucket": list(made)}}}
-    report = machines.plan({**asked, "dry_run": True})["nothing_to_do"]
+    asked = {**OBJECTS, "for_each": {"matrix": {"Bucket": list(made)}}, "dry_run": True}
+    said = r"the run would fail: 1 of 1\d probed targets not complete \(1 denied\). First: .*"
+    with pytest.raises(RunWouldFailError, match=said + r'{"Bucket": "source-00"}: AccessDeniedError: .* 40 targets, '):
+        machines.plan(asked)
+    report = machines.plan({**asked, "tolerate": ["denied"]})["nothing_to_do"]
+    assert " probed targets tolerated. First: AccessDeniedError: " in report["message"]
     assert report["targets"]["count"] == 40
     assert len(report["targets"]["sample"]) == 5
     assert 10 <= len(report["probes"]) <= 16
@@ -547,6 +633,87 @@ def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
     assert report["estimate"]["pages"] == pytest.approx(40, rel=0.1)
     assert not report["estimate"]["at_least"]
     assert len(json.dumps(report)) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "said"),
+    [
+        ({"parameters": {"Bucket": "not-there"}}, "failed", "NotFoundError: .*NoSuchBucket"),
+        (
+            {"parameters": {"Bucket": "not a bucket"}},
+            "failed",
+            "(?s:InvalidRequestError: .*Invalid bucket name.*) 1 target",
+        ),
+        ({"pagination_config": {"PageSize": 7}, "max_pages": 3}, "endless", r"more than max_pages \(3\) pages"),
+    ],
+)
+def test_a_dry_run_of_a_run_that_would_fail_fails_unless_that_is_tolerated(
+    changes: Mapping[str, Any], verdict: str, said: str, aws: Aws, machines: Machines, source: list[str]
+) -> None:
+    asked = {**OBJECTS, "parameters": {"Bucket": "source"}, "dry_run": True, **changes}
+    said = (
+        f"the run would fail: 1 of 1 probed target not complete \\(1 {verdict}\\). First: .*{said}.*nothing was written"
+    )
+    with pytest.raises(RunWouldFailError, match=said):
+        machines.plan(asked)
+    report = machines.plan({**asked, "tolerate": [verdict]})["nothing_to_do"]
+    assert [probe["verdict"] for probe in report["probes"]] == [verdict]
+    # The run ends as the dry run says.
+    ran = {name: value for name, value in asked.items() if name != "dry_run"}
+    planned = machines.plan(ran)
+    (target,) = targets(aws, planned)
+    if verdict == "endless":
+        assert machines.turn_all(planned, target)[-1]["verdict"] == verdict
+    else:
+        with pytest.raises((NotFoundError, InvalidRequestError)):
+            machines.turn_all(planned, target)
+
+
+def test_a_dry_run_tolerates_the_errors_that_the_crawl_ignores(aws: Aws, machines: Machines) -> None:
+    asked = {**OBJECTS, "parameters": {"Bucket": "not-there"}, "ignore_errors": ["NoSuchBucket"], "dry_run": True}
+    report = machines.plan(asked)["nothing_to_do"]
+    assert report["message"].startswith(
+        "dry run of adhoc-s3-list_objects_v2: 1 of 1 probed target tolerated. First: NotFoundError: "
+    )
+
+
+def test_a_dry_run_that_fails_for_now_is_not_green(
+    aws: Aws, machines: Machines, source: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = clients.client("s3", "us-east-1")
+    real, calls = s3.list_objects_v2, 0
+
+    def list_objects_v2(**arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls != 3:
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "no"}}, "ListObjectsV2")
+        return real(**arguments)
+
+    monkeypatch.setattr(s3, "list_objects_v2", list_objects_v2)
+    asked = {**OBJECTS, "dry_run": True}
+    with pytest.raises(ThrottledError, match="SlowDown"):
+        machines.plan({**asked, "parameters": {"Bucket": "source"}})
+    # What one probe finds is reported, and what is not known of the other target.
+    two = {**asked, "for_each": {"list": [{"Bucket": "source"}, {"Bucket": "source", "Prefix": "a"}]}}
+    report = machines.plan(two)["nothing_to_do"]
+    assert [probe["verdict"] for probe in report["probes"]] == [None, "complete"]
+    assert "1 of 2 probed targets failed for now; a run tries again. First: ThrottledError" in report["message"]
+    assert report["estimate"]["at_least"]
+
+
+def test_a_dry_run_notices_a_listing_that_would_never_end(
+    aws: Aws, machines: Machines, source: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3 = clients.client("s3", "us-east-1")
+    real = s3.list_objects_v2
+
+    def list_objects_v2(**arguments: Any) -> Any:
+        return {**real(Bucket=arguments["Bucket"], MaxKeys=5), "NextContinuationToken": "same", "IsTruncated": True}
+
+    monkeypatch.setattr(s3, "list_objects_v2", list_objects_v2)
+    with pytest.raises(RunWouldFailError, match="RepeatedTokenError: page 2 returned the same token"):
+        machines.plan({**OBJECTS, "parameters": {"Bucket": "source"}, "dry_run": True})
 
 
 @pytest.mark.parametrize(

@@ -169,11 +169,25 @@ def test_input_needs_no_catalogue() -> None:
         ({"key": ["Key"]}, 'crawls.c.key: invalid value ["Key"]; must be a JMESPath expression'),
         ({"regions": "us-east-1"}, 'crawls.c.regions: invalid value "us-east-1"; must be a list of regions'),
         ({"regions": ["us-east"]}, 'crawls.c.regions: invalid value ["us-east"]; must be a list of regions'),
+        (
+            {"regions": ["eu-west-9"]},
+            'crawls.c.regions: botocore knows no region "eu-west-9" (a newer one comes with ["all"], or with a newer '
+            'boto3); did you mean "eu-west-3"?',
+        ),
+        (
+            {"regions": ["us-east-1", "cn-north-1", "eu-west-1"]},
+            "crawls.c.regions: the regions are in several partitions, us-east-1 in aws and cn-north-1 in aws-cn, but",
+        ),
         ({"regions": ["us-east-1", "us-east-1"]}, 'crawls.c.regions: duplicate value in ["us-east-1", "us-east-1"]'),
         ({"sinks": ["postgres"]}, 'crawls.c.sinks: invalid value ["postgres"]; must be a list of any of: dynamodb'),
         ({"schedule": "daily"}, 'crawls.c.schedule: invalid value "daily"; must be like "rate(6 hours)"'),
         ({"schedule": "rate(0 days)"}, 'crawls.c.schedule: invalid value "rate(0 days)"; must be like'),
         ({"schedule": "cron(0 3 * * *)"}, 'crawls.c.schedule: invalid value "cron(0 3 * * *)"; must be like'),
+        (
+            {"schedule": "cron(hello world foo bar baz qux)"},
+            'crawls.c.schedule: invalid minutes "hello"; must be 0 to 59, or use , - * /',
+        ),
+        ({"timezone": "Factory"}, 'crawls.c.timezone: "Factory" is not a time zone'),
         ({"timezone": "Europe/Berln"}, '"Europe/Berln" is not a time zone; did you mean "Europe/Berlin"?'),
         ({"enabled": "no"}, 'crawls.c.enabled: invalid value "no"; must be true or false'),
         (
@@ -193,8 +207,15 @@ def test_input_needs_no_catalogue() -> None:
         ),
         ({"regions": ["all", "eu-west-1"]}, 'regions: invalid value ["all", "eu-west-1"]; must be ["all"] alone'),
         (
-            {"service": "bedrock-agent", "operation": "list_agents", "regions": ["all"]} | PLAIN,
-            "crawls.c.regions: botocore does not know the regions of bedrock-agent; list them",
+            {"service": "dynamodb", "operation": "scan"}
+            | {
+                **PLAIN,
+                "parameters": {
+                    "TableName": "t",
+                    "ScanFilter": {"id": {"AttributeValueList": [{"B": "k-1"}], "ComparisonOperator": "EQ"}},
+                },
+            },
+            'parameters: Invalid value for parameter ScanFilter.id.AttributeValueList[0].B: "k-1" is not base64, as',
         ),
         ({"split": 1}, "crawls.c.split: invalid value 1; must be an integer from 2 to 1000"),
         (
@@ -267,6 +288,18 @@ def test_input_needs_no_catalogue() -> None:
             "for_each.parameters: s3 list_objects_v2 requires Bucket; add it here or to parameters",
         ),
         (
+            {"for_each": {"crawl": "buckets", "parameters": {"Delimiter": "item.Nam"}}},
+            'for_each.parameters.Delimiter: "item.Nam" finds nothing: there is no member Nam; did you mean "Name"?',
+        ),
+        (
+            {"for_each": {"crawl": "buckets", "parameters": {"Delimiter": "key"}, "region": "itm.BucketRegion"}},
+            'crawls.c.for_each.region: "itm.BucketRegion" finds nothing: there is no member itm; did you mean "item"?',
+        ),
+        (
+            {"for_each": {"crawl": "buckets", "parameters": {"Delimiter": "parameters.Prefix"}}},
+            '"parameters.Prefix" finds nothing: there is no member Prefix; valid names: none',
+        ),
+        (
             {"for_each": {"crawl": "bukets", "parameters": {"Delimiter": "key"}}},
             'crawls.c.for_each.crawl: "bukets" is not in the catalogue; did you mean "buckets"?',
         ),
@@ -330,7 +363,10 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         ({"crawl": "s3-objets"}, 'input.crawl: "s3-objets" is not in the catalogue; did you mean "s3-objects"?'),
         ({"crawl": "zzz"}, 'input.crawl: "zzz" is not in the catalogue; valid names: s3-objects'),
         ({"crawl": "s3-objects", "pagination": {}}, 'input.pagination: unknown key; did you mean "pag'),
-        ({"crawl": "s3-objects", "schedule": "rate(1 day)"}, "input.schedule: unknown key"),
+        (
+            {"crawl": "s3-objects", "schedule": "rate(1 day)", "enabled": False},
+            "input.schedule: only the catalogue says when a crawl runs; remove it\ninput.enabled: only the catalogue",
+        ),
         ({"crawl": "s3-objects", "parameters": {"Bucket": 1}}, "input.parameters: Invalid type for parameter Bucket"),
         (
             {},

@@ -1,0 +1,73 @@
+"""Checks the expressions of a crawl against what botocore's models say that they apply to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.model import Shape
+from jmespath.exceptions import JMESPathError
+
+from pageturner.crawls.crawl import Crawl
+from pageturner.messages import shown
+from pageturner.paging import api, pagination, split
+from pageturner.paging.expression_shapes import FindsNothingError, Structure, shape_found
+from pageturner.paging.paginators import STATED, paginator_of
+
+_TEXT = Shape("Text", {"type": "string"})
+
+
+def wrong_expression(expression: str, shape: Any = None) -> Iterator[str]:
+    """Yield what is wrong with an expression that applies to values of a botocore `shape` (None: unknown)."""
+    try:
+        shape_found(expression, shape)
+    except JMESPathError as error:
+        at = getattr(error, "lex_position", None)
+        where = "" if at is None else f" at character {at + 1}"
+        yield f"{shown(expression)} is not valid JMESPath{where}: {str(error).splitlines()[0]}"
+    except FindsNothingError as error:
+        yield f"{shown(expression)} finds nothing: {error}"
+
+
+def item_shape(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Any:
+    """Return the shape of a crawl's items, those of its primary result key; None if it is unknown or invalid."""
+    definition = paginator_of(service, operation, stated).definition
+    expression = search or (pagination.result_keys(definition)[0] if "result_key" in definition else None)
+    try:
+        found = shape_found(expression, api.operation_model(service, operation).output_shape) if expression else None
+    except (JMESPathError, FindsNothingError):
+        return None
+    if found is not None and found.type_name == "map" and search is None:
+        return Structure({"key": _TEXT, "value": found.value})
+    return found.member if found is not None and found.type_name == "list" else found
+
+
+def wrong_for_each(crawl: Crawl, source: Crawl) -> Iterator[str]:
+    """Yield what is wrong with the expressions of `for_each`, which apply to the items of `source`."""
+    if crawl.for_each is None:
+        return
+    whole = source.as_dict()
+    stated = {name: whole[name] for name in STATED if name in whole}
+    about = Structure(
+        {
+            "item": item_shape(source.service, source.operation, stated, source.search),
+            **dict.fromkeys(("key", "account", "region"), _TEXT),
+            "parameters": Structure(dict(_parameters(source))),
+        }
+    )
+    for name, expression in crawl.for_each["parameters"].items():
+        yield from (f"parameters.{name}: {line}" for line in wrong_expression(expression, about))
+    if "region" in crawl.for_each:
+        yield from (f"region: {line}" for line in wrong_expression(crawl.for_each["region"], about))
+
+
+def _parameters(crawl: Crawl) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of a crawl's targets with their shapes: its own, those of for_each, those of its parts."""
+    names = set(crawl.parameters)
+    for_each = crawl.for_each or {}
+    names.update(*for_each.get("list", ()), for_each.get("matrix", ()), for_each.get("parameters", ()))
+    if crawl.split is not None and (way := split.way_of(crawl.service, crawl.operation)):
+        names.update(("Segment", "TotalSegments") if way.kind == "segments" else {way.start, way.end} - {""})
+    shape = api.operation_model(crawl.service, crawl.operation).input_shape
+    members = shape.members if shape else {}
+    yield from ((name, members.get(name)) for name in sorted(names))

@@ -1,0 +1,59 @@
+"""Where services are, held against botocore's endpoints."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from pageturner.crawls.checks import KEYS
+from pageturner.crawls.regions import wrong_regions
+from pageturner.paging import api
+
+
+def test_every_service_is_regional_or_global_or_of_regions_that_botocore_does_not_know() -> None:
+    def kind(service: str) -> str:
+        regions = api.regions_of(service, "aws")
+        assert set(regions) <= api.listed_regions().keys()
+        assert not (regions and api.is_global(service, "aws"))
+        return "regional" if regions else "global" if api.is_global(service, "aws") else "unknown"
+
+    kinds = Counter(kind(service) for service in api.service_names())
+    assert kinds.total() >= 439
+    assert min(kinds["regional"] - 300, kinds["global"] - 29, 110 - kinds["unknown"]) >= 0
+    assert [kind(name) for name in ("s3", "iam", "billing", "bedrock-agent")] == [
+        "regional",
+        *["global"] * 2,
+        "unknown",
+    ]
+
+
+def test_every_region_of_botocore_is_one_in_a_crawl_and_in_an_item() -> None:
+    pattern = KEYS["regions"]["items"]["pattern"]
+    assert len(api.known_regions()) >= 48
+    assert api.listed_regions().items() <= api.known_regions().items()
+    for region in api.known_regions():
+        assert re.search(pattern, region)
+        assert api.is_region(region)
+        assert not list(wrong_regions([region]))
+    for text in ("EU", "global", "aws-global", "us-east-1a", "", "us-east", "*"):
+        assert not api.is_region(text)
+
+
+def test_accounts_and_organizational_units_are_those_that_aws_takes() -> None:
+    """Organizations' own patterns are in its model."""
+    organizations = api.service_model("organizations")
+    unit, account = organizations.shape_for("ParentId"), organizations.shape_for("AccountId")
+    units = KEYS["organizational_units"]["items"]["pattern"]
+    accounts = KEYS["accounts"]["items"]["pattern"]
+    for text in (
+        "r-abcd",
+        "ou-abcd-11112222",
+        "r-ABCD",
+        "ou-abcd-1111222",
+        "ou-abcd",
+        "r-abc",
+        "123456789012",
+        "12345",
+    ):
+        assert bool(re.search(units, text)) == bool(re.fullmatch(unit.metadata["pattern"], text)), text
+        assert bool(re.search(accounts, text)) == bool(re.fullmatch(account.metadata["pattern"], text)), text
