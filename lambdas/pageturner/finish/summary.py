@@ -10,10 +10,11 @@ from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.messages import count_of
-from pageturner.page_state import Run
+from pageturner.page_state import Run, utc_text
 from pageturner.verdicts import CONTINUES, ENDED
 
-_SUMMED = (
+# What is added up over all targets.
+SUMMED = (
     "pages",
     "items",
     "bytes",
@@ -41,7 +42,7 @@ class Tally:
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add an entry."""
         self.verdicts[entry["verdict"]] += 1
-        self.totals.update({name: entry[name] for name in _SUMMED})
+        self.totals.update({name: entry[name] for name in SUMMED})
         self.continues = self.continues or entry.get("error") == CONTINUES
         if not _is_as_wanted(self.crawl, entry):
             self.short += 1
@@ -66,7 +67,8 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
         "verdict": verdict,
         "message": _sentence(run, tally),
         "targets": dict(tally.verdicts),
-        **{name: tally.totals[name] for name in _SUMMED if name != "milliseconds"},
+        **{name: tally.totals[name] for name in SUMMED if name != "milliseconds"},
+        "ended_at": utc_text(ended),
         "seconds": round((ended - datetime.fromisoformat(run.started_at)).total_seconds(), 3),
     }
 
