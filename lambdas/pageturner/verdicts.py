@@ -19,6 +19,8 @@ from pageturner.stores.target_records import SweepRecord
 ENDED = ("complete", "limited")
 # The error of a target that continues in another execution, because this one nears Step Functions' event limit.
 CONTINUES = "ContinuesInAnotherExecution"
+# The error of a target whose listing ended, but of which the runs table no longer has all page records.
+PAGES_MISSING = "PagesMissing"
 
 
 def is_swept(crawl: Crawl, verdict: str | None) -> bool:
@@ -32,6 +34,7 @@ def counts(listing: Listing) -> dict[str, Any]:
     tokens = [record.place.token for record in records if record.place.token]
     return {
         "end": end.verdict,
+        "pass_number": listing.pass_number,
         "pages_missing": end.pages - len(records),
         "resume_token": end.token if end.verdict else None,
         "pages": len(records),
@@ -51,8 +54,8 @@ def counts(listing: Listing) -> dict[str, Any]:
     }
 
 
-# The counts that decide the verdict, and are not in the entry themselves.
-_JUDGED = ("end", "pages_missing", "resume_token")
+# The counts that decide the verdict or the next pass, and are not in the entry themselves.
+_JUDGED = ("end", "pass_number", "pages_missing", "resume_token")
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,8 @@ def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, st
         return {**found, "cause": _message(found["cause"])} if "cause" in found else found
     if counted["pages_missing"]:
         # The manifest is made from these records, and would be incomplete.
-        cause = (
-            f"the records of {count_of(counted['pages_missing'], 'page')} are missing from the runs table, "
-            f"and resuming does not restore them; start a new run"
-        )
-        return {"verdict": "unfinished", "error": "PagesMissing", "cause": cause}
+        cause = f"the records of {count_of(counted['pages_missing'], 'page')} are missing from the runs table"
+        return {"verdict": "unfinished", "error": PAGES_MISSING, "cause": cause}
     if is_swept(crawl, end) and not swept:
         cause = "the listing is complete, but the sweep of its stale items is not finished"
         return {"verdict": "unfinished", "error": "NotSwept", "cause": cause}

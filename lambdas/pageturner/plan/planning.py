@@ -7,8 +7,15 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
-from pageturner.errors import InvalidCrawlError, OverlapError
-from pageturner.page_state import Run, Target
+from pageturner.errors import (
+    InvalidCrawlError,
+    InvalidRequestError,
+    NotFoundError,
+    OverlapError,
+    RepeatedTokenError,
+    TooManyRestartsError,
+)
+from pageturner.page_state import Place, Run, Target
 from pageturner.paging.identity import keys_of
 from pageturner.plan import targets
 from pageturner.plan.expansion import Expansion
@@ -16,9 +23,14 @@ from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
-from pageturner.verdicts import ENDED, Ends, counts, entries
+from pageturner.verdicts import ENDED, PAGES_MISSING, Ends, counts, entries
 
 _TARGET = tuple(field.name for field in fields(Target))
+# The errors after which the pages of a target, or its token, are no beginning of a listing any more: the token would be
+# refused again, or is of a resource that is not the same one, or records are lost.
+_BEGINS_ANEW = {
+    error.__name__ for error in (InvalidRequestError, NotFoundError, RepeatedTokenError, TooManyRestartsError)
+} | {PAGES_MISSING}
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,19 @@ class Planner:
         ends = Ends(counted, self.stores.targets.verdicts(run), self.stores.targets.sweeps(run))
         for entry in entries(crawl, map(Target.from_dict, self.stores.pages.json_array(targets_key(run))), ends):
             if entry["verdict"] not in ENDED:
-                yield Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
+                target = Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
+                # A pass without a page was begun anew by an earlier attempt to plan this.
+                if entry.get("error") in _BEGINS_ANEW and entry["pages"]:
+                    self._begin_anew(run, target, counted[target.target_id]["pass_number"] + 1)
+                yield target
+
+    def _begin_anew(self, run: Run, target: Target, pass_number: int) -> None:
+        """Begin a pass, with all its restarts left.
+
+        What an abandoned invocation still writes is of an earlier pass, which then no longer counts.
+        """
+        self.stores.targets.forget_sweep(run, target.listing_id)
+        self.stores.checkpoints.begin_pass(run, target, Place(pass_number=pass_number, first_pass=pass_number))
 
     def _put_targets(self, key: str, planned: Iterable[Target]) -> int:
         count = 0

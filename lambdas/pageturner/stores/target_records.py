@@ -71,6 +71,11 @@ class TargetRecords:
         """Record that the items of a listing have been swept."""
         self._table.put(run, keys.SWEEP.format(listing_id), **asdict(record))
 
+    def forget_sweep(self, run: Run, listing_id: str) -> None:
+        """Delete the records of a listing's sweep, because the listing is paged again."""
+        for record in (keys.SWEEP, keys.SWEEPER):
+            self._table.delete(run, record.format(listing_id))
+
     def sweeps(self, run: Run) -> dict[str, SweepRecord]:
         """Return the sweep record of each listing that was swept."""
         return {

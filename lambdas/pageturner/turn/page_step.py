@@ -133,11 +133,13 @@ def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
     """Return the beginning of the next pass, after the service rejected the token, if the target may restart."""
     if place.page == 1:
         raise errors.InvalidRequestError(f"the service rejected the StartingToken: {error}") from error
-    if place.pass_number > MOST_RESTARTS:
+    if place.pass_number - place.first_pass >= MOST_RESTARTS:
         raise errors.TooManyRestartsError(
             f"the service rejected the token of page {place.page}, after {MOST_RESTARTS} restarts: {error}"
         ) from error
-    return Place(pass_number=place.pass_number + 1, interval=place.interval, next="begin_pass")
+    return Place(
+        pass_number=place.pass_number + 1, first_pass=place.first_pass, interval=place.interval, next="begin_pass"
+    )
 
 
 def _end(page: pagination.Page, crawl: Crawl, place: Place) -> End | None:
