@@ -13,7 +13,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.messages import count_of
 from pageturner.page_state import Place, Target
 from pageturner.stores.checkpoints import Listing
-from pageturner.stores.target_records import SweepRecord
+from pageturner.stores.target_records import SweepRecord, Throttles
 
 # The verdicts of targets whose listing has ended, so that there is nothing to resume.
 ENDED = ("complete", "limited")
@@ -65,7 +65,7 @@ class Ends:
     counted: Mapping[str, Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, str]]
     sweeps: Mapping[str, SweepRecord]
-    throttles: Mapping[str, int] = field(default_factory=dict)
+    throttles: Mapping[str, Throttles] = field(default_factory=dict)
 
 
 def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
@@ -81,6 +81,7 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
     for target in targets:
         listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
         sweep = ends.sweeps.get(listing_id, SweepRecord())
+        throttles = ends.throttles.get(target.target_id, Throttles())
         whole = target.part is None or complete_parts[listing_id] == target.part.count
         is_first = target.part is None or target.part.number == 1
         yield {
@@ -89,7 +90,8 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
                 crawl, counted, ends.verdicts.get(target.target_id, {}), swept=listing_id in ends.sweeps or not whole
             ),
             **{name: value for name, value in counted.items() if name not in _JUDGED},
-            "throttles": ends.throttles.get(target.target_id, 0),
+            "throttles": throttles.count,
+            "last_throttle": throttles.last,
             # The parts of a listing are swept together.
             "stale_items": sweep.stale if is_first else 0,
             "merged_items": sweep.merged if is_first else 0,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pageturner.messages import shortened
 from pageturner.page_state import Run, Target
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
@@ -26,6 +27,14 @@ class SweepRecord:
     stale: int = 0
     merged: int = 0
     kept_because: str = ""
+
+
+@dataclass(frozen=True)
+class Throttles:
+    """The number of throttled requests of a target, and the message of the last one."""
+
+    count: int = 0
+    last: str = ""
 
 
 class TargetRecords:
@@ -46,15 +55,18 @@ class TargetRecords:
         for target_id in target_ids:
             self._table.delete(run, keys.VERDICT.format(target_id))
 
-    def count_throttle(self, run: Run, target: Target) -> None:
-        """Count one throttled request of a target."""
-        values = {":one": {"N": "1"}, ":expires_at": expires_at(run)}
-        expression = "ADD throttles :one SET expires_at = :expires_at"
+    def count_throttle(self, run: Run, target: Target, message: str) -> None:
+        """Count one throttled request of a target, and keep what the service said, at most 300 characters of it."""
+        values = {":one": {"N": "1"}, ":expires_at": expires_at(run), ":last": {"S": shortened(message, 300)}}
+        expression = "ADD throttles :one SET expires_at = :expires_at, last_throttle = :last"
         self._table.update(run, keys.THROTTLES.format(target.target_id), expression, values)
 
-    def throttles(self, run: Run) -> dict[str, int]:
-        """Return the number of throttled requests of each target that has any."""
-        return {of: int(item["throttles"]["N"]) for of, item in self._records(run, keys.THROTTLES)}
+    def throttles(self, run: Run) -> dict[str, Throttles]:
+        """Return the throttled requests of each target that has any."""
+        return {
+            of: Throttles(int(item["throttles"]["N"]), item.get("last_throttle", {}).get("S", ""))
+            for of, item in self._records(run, keys.THROTTLES)
+        }
 
     def claim_sweep(self, run: Run, target: Target) -> bool:
         """Return whether this target sweeps the items of its listing: only the first target that asks does."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.reference import REFERENCE
+from pageturner import clients
+from pageturner.errors import ThrottledError
 from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import Aws, Machines
 from tests.runs_of_a_bucket import CRAWL, entry, target_of, verdict_of
@@ -73,6 +76,27 @@ def test_a_listing_of_which_a_page_is_not_on_record_is_not_complete(aws: Aws, ma
     summary = machines.finish(planned)
     assert (summary["outcome"], summary["targets"], summary["pages"]) == ("failed", {"unfinished": 1}, 3)
     assert "PagesMissing: the records of 1 page are missing from the runs table" in summary["message"]
+
+
+@pytest.mark.usefixtures("source")
+def test_a_throttled_target_says_how_often_and_what_the_service_said_last(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    for said in ("Reduce", "Please reduce your request rate. " * 20):
+        answer: Any = {"Error": {"Code": "SlowDown", "Message": said}}
+
+        def throttled(answer: Any = answer, **_: Any) -> Any:
+            raise ClientError(answer, "ListObjectsV2")
+
+        monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", throttled)
+        with pytest.raises(ThrottledError):
+            machines.fetch(planned, target, FROM_CHECKPOINT)
+    found = entry(aws, machines.finish(planned))
+    said = "An error occurred (SlowDown) when calling the ListObjectsV2 operation: Please reduce your request rate."
+    assert (found["throttles"], found["last_throttle"][: len(said)]) == (2, said)
+    assert len(found["last_throttle"]) == 301
 
 
 @pytest.mark.usefixtures("source")
