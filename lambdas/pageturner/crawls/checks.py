@@ -49,6 +49,13 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
         yield from check(right, place)
 
 
+def wrong_values(entry: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield what the schema finds wrong with the values of known keys."""
+    for key, value in entry.items():
+        if wrong := _against_schema(key, value):
+            yield f"{place}.{key}{wrong}"
+
+
 def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield what botocore's own validation finds wrong with the parameters of a target."""
     shape = api.operation_model(service, operation).input_shape

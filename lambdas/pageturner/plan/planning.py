@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import (
     InvalidCrawlError,
@@ -65,12 +66,14 @@ class Planner:
         self.stores.runs.begin(run, crawl.as_dict(), execution.id, count)
         return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
 
-    def resume(self, run_id: str, execution: Execution) -> dict[str, Any]:
+    def resume(self, resume: Resume, execution: Execution) -> dict[str, Any]:
         """Resume, in the same run, its targets that are neither complete nor limited.
 
+        What changes in its crawl lasts, for FinishRun, for a redrive, and for an execution in which the run continues.
         Returns its summary, under `nothing_to_do`, if it has succeeded. Raises `InvalidCrawlError` if there is no such
         run, and `OverlapError` while it is running.
         """
+        run_id = resume.run_id
         found = self.stores.runs.find(run_id)
         if found is None:
             raise InvalidCrawlError(
@@ -83,14 +86,14 @@ class Planner:
             return {"nothing_to_do": {**found.summary, "message": message}}
         if found.execution not in ("", execution.id) and self.is_running(found.execution):
             raise OverlapError(f"{run_id} is still running, in {found.execution}; wait for it to end, or stop it first")
-        crawl = Crawl.from_dict(found.crawl)
+        crawl = Crawl.from_dict({**found.crawl, **resume.changes})
         run = replace(Run(**found.run), deadline=targets.deadline(crawl, execution.entered_at))
         self._lock(crawl, run, execution)
         key = resumed_targets_key(run, execution.id)
         count = self._put_targets(key, self._unfinished(run, crawl))
         # An earlier verdict does not apply to the resumption.
         self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
-        self.stores.runs.resume(run, execution.id)
+        self.stores.runs.resume(run, crawl.as_dict(), execution.id)
         return self._state(run, crawl, key, count)
 
     def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
