@@ -25,7 +25,7 @@ def test_a_run_is_resumed_from_its_checkpoints(aws: Aws, machines: Machines) -> 
     first = machines.finish(planned)
     assert (first["outcome"], first["targets"]) == ("failed", {"unfinished": 1})
     assert first["message"].endswith(
-        f'redrive its execution or start a new one with the input {{"resume": "{first["run_id"]}"}}'
+        f'redrive its execution, or start a new one with the input {{"resume": "{first["run_id"]}"}}'
     )
 
     resumed = machines.run(aws, {"resume": first["run_id"]}, "execution-2")
