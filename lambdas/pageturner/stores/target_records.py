@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pageturner.messages import shortened
 from pageturner.page_state import Run, Target
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
+
+_LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class TargetRecords:
             self._table.delete(run, keys.VERDICT.format(target_id))
 
     def count_throttle(self, run: Run, target: Target, message: str) -> None:
-        """Count one throttled request of a target, and keep what the service said, at most 300 characters of it."""
-        values = {":one": {"N": "1"}, ":expires_at": expires_at(run), ":last": {"S": shortened(message, 300)}}
+        """Count one throttled request of a target, and keep the beginning of what the service said."""
+        values = {":one": {"N": "1"}, ":expires_at": expires_at(run), ":last": {"S": message[:_LONGEST_MESSAGE]}}
         expression = "ADD throttles :one SET expires_at = :expires_at, last_throttle = :last"
         self._table.update(run, keys.THROTTLES.format(target.target_id), expression, values)
 

@@ -96,7 +96,7 @@ def test_a_throttled_target_says_how_often_and_what_the_service_said_last(
     found = entry(aws, machines.finish(planned))
     said = "An error occurred (SlowDown) when calling the ListObjectsV2 operation: Please reduce your request rate."
     assert (found["throttles"], found["last_throttle"][: len(said)]) == (2, said)
-    assert len(found["last_throttle"]) == 301
+    assert len(found["last_throttle"]) == 300
 
 
 @pytest.mark.usefixtures("source")
