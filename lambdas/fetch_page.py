@@ -30,7 +30,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         try:
             turned = step.turn(state)
         except ThrottledError as error:
-            step.stores.targets.count_throttle(state.run, state.target)
+            step.stores.targets.count_throttle(state.run, state.target, str(error))
             telemetry.count("Throttles", 1)
             facts = {"target": state.target.target_id, "retry": event["retry_count"], "error": str(error)}
             telemetry.logger.warning("throttled", extra=facts)

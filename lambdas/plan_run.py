@@ -36,8 +36,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     execution = Execution(**event["execution"])
     stores = Stores.of_environment()
     planner = Planner(stores, _is_running)
-    if run_id := parse_resume(event["input"]):
-        plan = planner.resume(run_id, execution)
+    if resume := parse_resume(event["input"]):
+        plan = planner.resume(resume, execution)
     else:
         is_dry, asked = parse_dry_run(event["input"])
         crawl = parse_input(asked, _catalogue())

@@ -13,7 +13,12 @@ def shown(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except TypeError:
         text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"
+    return shortened(text, 200)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text in a message: its first `most` characters, and a mark if there are more."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -96,6 +96,7 @@ class Place:
     At the end, `verdict` says what the listing is, with the `error` (a class of `errors.py`) and its `cause` if it has
     failed, and `token` is boto3's resume token if something other than the end of the listing stopped it.
     `turned_in` is the start time of the PageLoop that turned the last page.
+    `first_pass` is the pass from which restarts are counted: 1, or the one that a resumption began.
     """
 
     pass_number: int = 1
@@ -117,6 +118,7 @@ class Place:
     cause: str | None = None
     turned_in: str | None = None
     not_before: str | None = None
+    first_pass: int = 1
 
     @property
     def pages(self) -> int:

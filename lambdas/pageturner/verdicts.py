@@ -13,12 +13,14 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.messages import count_of
 from pageturner.page_state import Place, Target
 from pageturner.stores.checkpoints import Listing
-from pageturner.stores.target_records import SweepRecord
+from pageturner.stores.target_records import SweepRecord, Throttles
 
 # The verdicts of targets whose listing has ended, so that there is nothing to resume.
 ENDED = ("complete", "limited")
 # The error of a target that continues in another execution, because this one nears Step Functions' event limit.
 CONTINUES = "ContinuesInAnotherExecution"
+# The error of a target whose listing ended, but of which the runs table no longer has all page records.
+PAGES_MISSING = "PagesMissing"
 
 
 def is_swept(crawl: Crawl, verdict: str | None) -> bool:
@@ -33,6 +35,7 @@ def counts(listing: Listing) -> dict[str, Any]:
     return {
         "end": end.verdict,
         "end_error": {"error": end.error, "cause": end.cause} if end.error else {},
+        "pass_number": listing.pass_number,
         "pages_missing": end.pages - len(records),
         "resume_token": end.token if end.verdict and not end.error else None,
         "pages": len(records),
@@ -56,8 +59,8 @@ def counts(listing: Listing) -> dict[str, Any]:
     }
 
 
-# The counts that decide the verdict, and are not in the entry themselves.
-_JUDGED = ("end", "end_error", "pages_missing", "resume_token")
+# The counts that decide the verdict or the next pass, and are not in the entry themselves.
+_JUDGED = ("end", "end_error", "pass_number", "pages_missing", "resume_token")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Ends:
     counted: Mapping[str, Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, str]]
     sweeps: Mapping[str, SweepRecord]
-    throttles: Mapping[str, int] = field(default_factory=dict)
+    throttles: Mapping[str, Throttles] = field(default_factory=dict)
 
 
 def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
@@ -83,6 +86,7 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
     for target in targets:
         listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
         sweep = ends.sweeps.get(listing_id, SweepRecord())
+        throttles = ends.throttles.get(target.target_id, Throttles())
         whole = target.part is None or complete_parts[listing_id] == target.part.count
         is_first = target.part is None or target.part.number == 1
         yield {
@@ -91,7 +95,8 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
                 crawl, counted, ends.verdicts.get(target.target_id, {}), swept=listing_id in ends.sweeps or not whole
             ),
             **{name: value for name, value in counted.items() if name not in _JUDGED},
-            "throttles": ends.throttles.get(target.target_id, 0),
+            "throttles": throttles.count,
+            "last_throttle": throttles.last,
             # The parts of a listing are swept together.
             "stale_items": sweep.stale if is_first else 0,
             "merged_items": sweep.merged if is_first else 0,
@@ -108,11 +113,8 @@ def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, st
         return {**found, "cause": _message(found["cause"])} if "cause" in found else found
     if counted["pages_missing"]:
         # The manifest is made from these records, and would be incomplete.
-        cause = (
-            f"the records of {count_of(counted['pages_missing'], 'page')} are missing from the runs table, "
-            f"and resuming does not restore them; start a new run"
-        )
-        return {"verdict": "unfinished", "error": "PagesMissing", "cause": cause}
+        cause = f"the records of {count_of(counted['pages_missing'], 'page')} are missing from the runs table"
+        return {"verdict": "unfinished", "error": PAGES_MISSING, "cause": cause}
     if is_swept(crawl, end) and not swept:
         cause = "the listing is complete, but the sweep of its stale items is not finished"
         return {"verdict": "unfinished", "error": "NotSwept", "cause": cause}

@@ -130,7 +130,8 @@ def test_a_target_that_fails_fails_the_run_in_words(deployed: Deployed) -> None:
     )
     assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
     assert ended["cause"].startswith("1 of 1 target not complete (1 failed)")
-    assert "The specified bucket does not exist. To continue the run, redrive" in ended["cause"]
+    assert "The specified bucket does not exist. Nothing there has this name: check Bucket" in ended["cause"]
+    assert ended["cause"].endswith("Resuming the run does not help")
 
 
 def test_no_permission_is_the_verdict_denied(deployed: Deployed, source: list[str]) -> None:
@@ -139,6 +140,7 @@ def test_no_permission_is_the_verdict_denied(deployed: Deployed, source: list[st
     assert ended["status"] == "FAILED"
     assert "(1 denied)" in ended["cause"]
     assert "AccessDeniedError" in ended["cause"]
+    assert "Allow s3:ListBucket" in ended["cause"]
 
 
 def test_an_empty_listing_is_complete(deployed: Deployed) -> None:

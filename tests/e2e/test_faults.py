@@ -7,6 +7,7 @@ After each, the listing is complete, or the verdict says what is missing and `re
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -160,7 +161,9 @@ def failed(deployed: Deployed, execution_input: Any) -> tuple[str, str]:
     ended = deployed.wait(deployed.start(execution_input))
     assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete"), ended
     cause = str(ended["cause"])
-    return cause, json.loads(cause[cause.index('{"resume"') :])["resume"]
+    named = re.search(r"All targets are in runs/(.+?)/manifest\.json\.", cause)
+    assert named is not None, cause
+    return cause, named[1]
 
 
 INCOMPLETE: dict[str, tuple[Callable[[], Fault], str]] = {

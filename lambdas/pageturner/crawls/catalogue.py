@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
-from pageturner.crawls.checks import problems
+from pageturner.crawls.checks import problems, wrong_values
 from pageturner.crawls.crawl import SCHEDULE_KEYS, Crawl
 from pageturner.crawls.expression_checks import wrong_for_each
 from pageturner.errors import InvalidCrawlError
@@ -25,6 +25,20 @@ ADHOC_PREFIX = "adhoc-"
 # The keys that decide what counts as an item, and what identifies it.
 _ITEM_KEYS = {"search", "key", *STATED}
 _KEYS = tuple(f.name for f in fields(Crawl) if f.name != "name")
+# The keys that can change when a run is resumed: how long and how fast, and what may be missing at the end. A run with
+# other `tolerate` or `ignore_errors` than the catalogue's crawl is no source for `for_each`, as any other such run.
+RESUME_KEYS = ("deadline_hours", "max_pages_per_second", "max_concurrency", "tolerate", "ignore_errors")
+# Why the others cannot.
+_FIXED_LISTING = "it decides what is listed, and a part of that is listed already; start a new run"
+_FIXED = {
+    "crawl": "the run has its crawl",
+    "dry_run": "a dry run has nothing to resume",
+    "max_pages": "a listing that has reached it has ended; start a new run",
+    **dict.fromkeys(SCHEDULE_KEYS, "only the catalogue says when a crawl runs"),
+    **dict.fromkeys(
+        ("overlap", "stale_items", "allow_empty", "sinks"), "it is for the run as a whole; start a new run"
+    ),
+}
 
 
 def parse_catalogue(document: object) -> dict[str, Crawl]:
@@ -52,17 +66,37 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
     return crawls
 
 
-def parse_resume(document: object) -> str | None:
-    """Return the run that an input like ``{"resume": "<run_id>"}`` names, or None for any other input.
+@dataclass(frozen=True)
+class Resume:
+    """Which run to resume, and which keys of its crawl change from now on."""
+
+    run_id: str
+    changes: Mapping[str, Any]
+
+
+def parse_resume(document: object) -> Resume | None:
+    """Return what an input like ``{"resume": "<run_id>", "deadline_hours": 6}`` asks for, or None for any other input.
 
     Raises `InvalidCrawlError`.
     """
     if not isinstance(document, Mapping) or "resume" not in document:
         return None
+    changes = {str(key): value for key, value in document.items() if key != "resume"}
     run_id = document["resume"]
-    if len(document) > 1 or not isinstance(run_id, str) or not run_id:
-        raise InvalidCrawlError(f'invalid input {shown(document)}; must be {{"resume": "<run_id>"}} and nothing else')
-    return run_id
+    if not isinstance(run_id, str) or not run_id:
+        raise InvalidCrawlError(
+            f'input.resume: invalid value {shown(run_id)}; must be a run_id, like {{"resume": "<run_id>"}}'
+        )
+    _refuse_unknown_keys(changes, ["crawl", "dry_run", *_KEYS], "input", ["resume"])
+    wrong = [
+        f"input.{key}: cannot change when a run is resumed: {_FIXED.get(key, _FIXED_LISTING)} "
+        f"(what can change: {listed(RESUME_KEYS)})"
+        for key in changes
+        if key not in RESUME_KEYS
+    ]
+    if wrong := wrong or list(wrong_values(changes, "input")):
+        raise InvalidCrawlError("\n".join(wrong))
+    return Resume(run_id, changes)
 
 
 def parse_dry_run(document: object) -> tuple[bool, object]:

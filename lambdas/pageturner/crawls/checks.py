@@ -50,6 +50,13 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
         yield from check(right, place)
 
 
+def wrong_values(entry: Mapping[str, Any], place: str) -> Iterator[str]:
+    """Yield what the schema finds wrong with the values of known keys."""
+    for key, value in entry.items():
+        if wrong := _against_schema(key, value):
+            yield f"{place}.{key}{wrong}"
+
+
 @cache
 def _validator(key: str) -> Callable[[Any], Any]:
     return cast("Callable[[Any], Any]", fastjsonschema.compile({**KEYS[key], "$schema": SCHEMA["$schema"]}))

@@ -10,7 +10,7 @@ from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import SinkError
 from pageturner.finish.console import Console
-from pageturner.finish.manifest import manifest
+from pageturner.finish.manifest import collected
 from pageturner.finish.summary import Tally, summary
 from pageturner.page_state import Run
 from pageturner.stores import Stores
@@ -31,8 +31,9 @@ class Finisher:
             raise SinkError(f"the runs table has no record of run {run_id}")
         run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
         tally = Tally(crawl)
-        self.stores.pages.put_text(manifest_key(run), manifest(self.stores, run, crawl, tally))
-        ended_as = summary(run, tally, ended)
+        with collected(self.stores, run, crawl, tally) as body:
+            ended_as = summary(run, tally, ended)
+            self.stores.pages.put_text(manifest_key(run), body.text(run, ended_as))
         result = {
             **ended_as,
             "manifest": f"s3://{self.stores.pages.bucket}/{manifest_key(run)}",

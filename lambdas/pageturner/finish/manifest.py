@@ -1,13 +1,17 @@
-"""The manifest of a run: every file of its listings, and every target with its verdict."""
+"""The manifest of a run: how it ended, every file of its listings, and every target with its verdict."""
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterator
-from typing import Any
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any
 
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.summary import Tally
+from pageturner.finish.summary import SUMMED, Tally
 from pageturner.page_state import Run, Target
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import Listing, by_target
@@ -16,12 +20,44 @@ from pageturner.stores.page_store import array_text
 from pageturner.verdicts import Ends, counts, entries
 
 
-def manifest(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[str]:
-    """Yield the text of a run's manifest in chunks, and add its targets to `tally`.
+@dataclass(frozen=True)
+class Body:
+    """The files and targets of a run, on disk, until its verdict is known, which comes before them in the manifest."""
+
+    crawl: Crawl
+    _files: IO[bytes]
+    _targets: IO[bytes]
+    _verdicts: Mapping[str, str]
+
+    def text(self, run: Run, summary: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the text of the manifest in chunks; `summary` is that of the run."""
+        head = {
+            **{name: summary[name] for name in ("run_id", "verdict", "outcome", "message")},
+            "verdicts": summary["targets"],
+            **{name: summary[name] for name in SUMMED if name in summary},
+            "started_at": run.started_at,
+            "ended_at": summary["ended_at"],
+            "crawl": self.crawl.as_dict(),
+        }
+        yield "{"
+        for name, value in head.items():
+            yield f"{json.dumps(name)}: {json.dumps(value)},\n"
+        yield '"files": '
+        # Whoever reads nothing but the files sees which of them are not a whole listing.
+        yield from array_text({**file, "verdict": self._verdicts[file["target_id"]]} for file in _read(self._files))
+        yield ',\n"targets": '
+        yield from array_text(_read(self._targets))
+        yield "}\n"
+
+
+@contextmanager
+def collected(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[Body]:
+    """Collect the body of a run's manifest, and add its targets to `tally`.
 
     Memory holds a few counts of each target, never the list of all files.
     """
     counted: dict[str, dict[str, Any]] = {}
+    verdicts: dict[str, str] = {}
 
     def all_files() -> Iterator[dict[str, Any]]:
         for listing in by_target(stores.checkpoints.pages(run)):
@@ -37,16 +73,28 @@ def manifest(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[s
             if "resume_token" in entry:
                 # What a person can copy must be the token itself.
                 entry["resume_token"] = stores.pages.token(entry["resume_token"])
+            verdicts[entry["target_id"]] = entry["verdict"]
             yield entry
 
-    yield f'{{"run_id": {json.dumps(run.run_id)}, "crawl": {json.dumps(crawl.as_dict())},\n"files": '
-    yield from array_text(all_files())
-    yield ',\n"targets": '
-    yield from array_text(all_entries())
-    yield "}\n"
+    with tempfile.TemporaryFile() as of_files, tempfile.TemporaryFile() as of_targets:
+        _write(of_files, all_files())
+        _write(of_targets, all_entries())
+        yield Body(crawl, of_files, of_targets, verdicts)
 
 
 def files(listing: Listing) -> Iterator[dict[str, Any]]:
-    """Yield the manifest's entry of each file of a target."""
+    """Yield the manifest's entry of each file of a target, without the target's verdict."""
     for record in listing.records:
-        yield {"key": record.key, "items": record.items, "bytes": record.bytes}
+        yield {"key": record.key, "items": record.items, "bytes": record.bytes, "target_id": record.target_id}
+
+
+def _write(file: IO[bytes], documents: Iterable[Any]) -> None:
+    # Compressed, because the manifest itself needs the disk of the function.
+    with gzip.open(file, "wt", compresslevel=1, encoding="ascii") as text:
+        text.writelines(f"{json.dumps(document)}\n" for document in documents)
+
+
+def _read(file: IO[bytes]) -> Iterator[Any]:
+    file.seek(0)
+    with gzip.open(file, "rt", encoding="ascii") as text:
+        yield from map(json.loads, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,11 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.finish.advice import Advice, advice, code_of, named, why
 from pageturner.messages import count_of
-from pageturner.page_state import Run
+from pageturner.page_state import Run, utc_text
+from pageturner.stores.keys import manifest_key
 from pageturner.verdicts import CONTINUES, ENDED
 
-_SUMMED = (
+# What is added up over all targets.
+SUMMED = (
     "pages",
     "items",
     "bytes",
@@ -28,6 +32,27 @@ _SUMMED = (
 )
 
 
+# At most so many reasons, and targets of each, are in the sentence of a run; the manifest has all.
+_REASONS_SHOWN = 5
+_TARGETS_SHOWN = 3
+
+
+@dataclass
+class Reason:
+    """Why targets are not as the crawl asks, and what to do; `why` and `advice` are those of the first one."""
+
+    why: str
+    advice: Advice
+    targets: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Add a target."""
+        self.targets += 1
+        if len(self.names) < _TARGETS_SHOWN:
+            self.names.append(named(entry))
+
+
 @dataclass
 class Tally:
     """Adds up the entries of a run's targets, one by one."""
@@ -36,17 +61,19 @@ class Tally:
     verdicts: Counter[str] = field(default_factory=Counter)
     totals: Counter[str] = field(default_factory=Counter)
     short: int = 0
-    first_short: Mapping[str, Any] | None = None
+    reasons: dict[tuple[str, ...], Reason] = field(default_factory=dict)
     continues: bool = False
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add an entry."""
         self.verdicts[entry["verdict"]] += 1
-        self.totals.update({name: entry[name] for name in _SUMMED})
+        self.totals.update({name: entry[name] for name in SUMMED})
         self.continues = self.continues or entry.get("error") == CONTINUES
         if not is_as_wanted(self.crawl, entry):
             self.short += 1
-            self.first_short = self.first_short or entry
+            alike = entry["verdict"], entry.get("error", ""), code_of(entry)
+            reason = self.reasons.setdefault(alike, Reason(why(self.crawl, entry), advice(self.crawl, entry)))
+            reason.add(entry)
 
 
 def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
@@ -67,7 +94,8 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
         "verdict": verdict,
         "message": _sentence(run, tally),
         "targets": dict(tally.verdicts),
-        **{name: tally.totals[name] for name in _SUMMED if name != "milliseconds"},
+        **{name: tally.totals[name] for name in SUMMED if name != "milliseconds"},
+        "ended_at": utc_text(ended),
         "seconds": round((ended - datetime.fromisoformat(run.started_at)).total_seconds(), 3),
     }
 
@@ -86,17 +114,37 @@ def _sentence(run: Run, tally: Tally) -> str:
     targets = count_of(tally.verdicts.total(), "target")
     written = f"{count_of(tally.totals['items'], 'item')} on {count_of(tally.totals['pages'], 'page')} of {targets}"
     by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(tally.verdicts.items()))
-    first = tally.first_short
-    if first is None:
+    if not tally.short:
         if set(tally.verdicts) <= {"complete"}:
             return f"complete: {written}"
         return f"as requested ({by_verdict}): {written}"
-    why = "paging did not reach the end of the listing"
-    if first["verdict"] == "endless":
-        why = f"the listing has more than max_pages ({tally.crawl.max_pages:,}) pages"
-    elif first.get("error"):
-        why = f"{first['error']}: {first['cause']}"
-    return (
-        f"{tally.short:,} of {targets} not complete ({by_verdict}). First: {first['target_id']}: {why}. "
-        f'To continue the run, redrive its execution or start a new one with the input {{"resume": "{run.run_id}"}}'
+    shown = list(tally.reasons.items())[:_REASONS_SHOWN]
+    more = len(tally.reasons) - len(shown)
+    return " ".join(
+        [
+            f"{tally.short:,} of {targets} not complete ({by_verdict}).",
+            *(_reason(verdict, reason) for (verdict, *_), reason in shown),
+            *([f"And {count_of(more, 'more reason')}."] if more else []),
+            f"All targets are in {manifest_key(run)}.",
+            _how_to_resume(run, tally),
+        ]
     )
+
+
+def _reason(verdict: str, reason: Reason) -> str:
+    more = reason.targets - len(reason.names)
+    names = "; ".join(reason.names) + (f"; and {more:,} more" if more else "")
+    return f"{reason.targets:,} {verdict}: {names}: {reason.why}. {reason.advice.text}."
+
+
+def _how_to_resume(run: Run, tally: Tally) -> str:
+    if tally.continues:
+        return "The run continues by itself, in another execution"
+    helped = [reason for reason in tally.reasons.values() if reason.advice.resume]
+    if not helped:
+        return "Resuming the run does not help"
+    changes = {key: value for reason in helped for key, value in reason.advice.changes.items()}
+    again = json.dumps({"resume": run.run_id, **changes})
+    targets = sum(reason.targets for reason in helped)
+    only = "" if targets == tally.short else f", which can complete {targets:,} of them"
+    return f"Then resume the run{only}: redrive its execution, or start a new one with the input {again}"

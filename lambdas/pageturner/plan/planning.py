@@ -6,10 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
-from pageturner.errors import InvalidCrawlError, OverlapError
-from pageturner.page_state import Run, Target
+from pageturner.errors import (
+    InvalidCrawlError,
+    InvalidRequestError,
+    NotFoundError,
+    OverlapError,
+    PageErrorsError,
+    RepeatedTokenError,
+    TooManyRestartsError,
+    TruncatedListingError,
+)
+from pageturner.page_state import Place, Run, Target
 from pageturner.paging.identity import keys_of
 from pageturner.plan import targets
 from pageturner.plan.expansion import Expansion
@@ -17,9 +27,22 @@ from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
-from pageturner.verdicts import ENDED, Ends, counts, entries
+from pageturner.verdicts import ENDED, PAGES_MISSING, Ends, counts, entries
 
 _TARGET = tuple(field.name for field in fields(Target))
+# The errors after which the pages of a target, or its token, are no beginning of a listing any more: the token would be
+# refused again, or is of a resource that is not the same one, or records are lost.
+_BEGINS_ANEW = {
+    error.__name__
+    for error in (
+        InvalidRequestError,
+        NotFoundError,
+        PageErrorsError,
+        RepeatedTokenError,
+        TooManyRestartsError,
+        TruncatedListingError,
+    )
+} | {PAGES_MISSING}
 
 
 @dataclass(frozen=True)
@@ -54,12 +77,14 @@ class Planner:
         self.stores.runs.begin(run, crawl.as_dict(), execution.id, count)
         return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
 
-    def resume(self, run_id: str, execution: Execution) -> dict[str, Any]:
+    def resume(self, resume: Resume, execution: Execution) -> dict[str, Any]:
         """Resume, in the same run, its targets that are neither complete nor limited.
 
+        What changes in its crawl lasts, for FinishRun, for a redrive, and for an execution in which the run continues.
         Returns its summary, under `nothing_to_do`, if it has succeeded. Raises `InvalidCrawlError` if there is no such
         run or its operation does not only read, and `OverlapError` while it is running.
         """
+        run_id = resume.run_id
         found = self.stores.runs.find(run_id)
         if found is None:
             raise InvalidCrawlError(
@@ -72,7 +97,7 @@ class Planner:
             return {"nothing_to_do": {**found.summary, "message": message}}
         if found.execution not in ("", execution.id) and self.is_running(found.execution):
             raise OverlapError(f"{run_id} is still running, in {found.execution}; wait for it to end, or stop it first")
-        crawl = Crawl.from_dict(found.crawl)
+        crawl = Crawl.from_dict({**found.crawl, **resume.changes})
         if reason := refusal(crawl.service, crawl.operation):
             raise InvalidCrawlError(f"input.resume: {reason}")
         run = replace(Run(**found.run), deadline=targets.deadline(crawl, execution.entered_at))
@@ -81,7 +106,7 @@ class Planner:
         count = self._put_targets(key, self._unfinished(run, crawl))
         # An earlier verdict does not apply to the resumption.
         self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
-        self.stores.runs.resume(run, execution.id)
+        self.stores.runs.resume(run, crawl.as_dict(), execution.id)
         return self._state(run, crawl, key, count)
 
     def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
@@ -89,7 +114,19 @@ class Planner:
         ends = Ends(counted, self.stores.targets.verdicts(run), self.stores.targets.sweeps(run))
         for entry in entries(crawl, map(Target.from_dict, self.stores.pages.json_array(targets_key(run))), ends):
             if entry["verdict"] not in ENDED:
-                yield Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
+                target = Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
+                # A pass without a page was begun anew by an earlier attempt to plan this.
+                if entry.get("error") in _BEGINS_ANEW and entry["pages"]:
+                    self._begin_anew(run, target, counted[target.target_id]["pass_number"] + 1)
+                yield target
+
+    def _begin_anew(self, run: Run, target: Target, pass_number: int) -> None:
+        """Begin a pass, with all its restarts left.
+
+        What an abandoned invocation still writes is of an earlier pass, which then no longer counts.
+        """
+        self.stores.targets.forget_sweep(run, target.listing_id)
+        self.stores.checkpoints.begin_pass(run, target, Place(pass_number=pass_number, first_pass=pass_number))
 
     def _put_targets(self, key: str, planned: Iterable[Target]) -> int:
         count = 0

@@ -56,10 +56,14 @@ class RunStore:
             summary=json.loads(item["summary"]["S"]) if "summary" in item else None,
         )
 
-    def resume(self, run: Run, execution_id: str) -> None:
-        """Record that a run continues, in another execution or in a redriven one."""
-        expression = "SET execution = :execution REMOVE summary DELETE failed_in :executions"
-        values = {":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}}
+    def resume(self, run: Run, crawl: Mapping[str, Any], execution_id: str) -> None:
+        """Record that a run continues, in another execution or in a redriven one, and what its crawl is now."""
+        expression = "SET execution = :execution, crawl = :crawl REMOVE summary DELETE failed_in :executions"
+        values = {
+            ":execution": {"S": execution_id},
+            ":executions": {"SS": [execution_id]},
+            ":crawl": {"S": json.dumps(crawl)},
+        }
         self._table.update(run, keys.THE_RUN, expression, values)
 
     def finish(self, run: Run, summary: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ from pageturner.page_state import Run, Target
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
 
+_LONGEST_MESSAGE = 300
+
 
 @dataclass(frozen=True)
 class SweepRecord:
@@ -26,6 +28,14 @@ class SweepRecord:
     stale: int = 0
     merged: int = 0
     kept_because: str = ""
+
+
+@dataclass(frozen=True)
+class Throttles:
+    """The number of throttled requests of a target, and the message of the last one."""
+
+    count: int = 0
+    last: str = ""
 
 
 class TargetRecords:
@@ -46,15 +56,18 @@ class TargetRecords:
         for target_id in target_ids:
             self._table.delete(run, keys.VERDICT.format(target_id))
 
-    def count_throttle(self, run: Run, target: Target) -> None:
-        """Count one throttled request of a target."""
-        values = {":one": {"N": "1"}, ":expires_at": expires_at(run)}
-        expression = "ADD throttles :one SET expires_at = :expires_at"
+    def count_throttle(self, run: Run, target: Target, message: str) -> None:
+        """Count one throttled request of a target, and keep the beginning of what the service said."""
+        values = {":one": {"N": "1"}, ":expires_at": expires_at(run), ":last": {"S": message[:_LONGEST_MESSAGE]}}
+        expression = "ADD throttles :one SET expires_at = :expires_at, last_throttle = :last"
         self._table.update(run, keys.THROTTLES.format(target.target_id), expression, values)
 
-    def throttles(self, run: Run) -> dict[str, int]:
-        """Return the number of throttled requests of each target that has any."""
-        return {of: int(item["throttles"]["N"]) for of, item in self._records(run, keys.THROTTLES)}
+    def throttles(self, run: Run) -> dict[str, Throttles]:
+        """Return the throttled requests of each target that has any."""
+        return {
+            of: Throttles(int(item["throttles"]["N"]), item.get("last_throttle", {}).get("S", ""))
+            for of, item in self._records(run, keys.THROTTLES)
+        }
 
     def claim_sweep(self, run: Run, target: Target) -> bool:
         """Return whether this target sweeps the items of its listing: only the first target that asks does."""
@@ -70,6 +83,11 @@ class TargetRecords:
     def record_sweep(self, run: Run, listing_id: str, record: SweepRecord) -> None:
         """Record that the items of a listing have been swept."""
         self._table.put(run, keys.SWEEP.format(listing_id), **asdict(record))
+
+    def forget_sweep(self, run: Run, listing_id: str) -> None:
+        """Delete the records of a listing's sweep, because the listing is paged again."""
+        for record in (keys.SWEEP, keys.SWEEPER):
+            self._table.delete(run, record.format(listing_id))
 
     def sweeps(self, run: Run) -> dict[str, SweepRecord]:
         """Return the sweep record of each listing that was swept."""

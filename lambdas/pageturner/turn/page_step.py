@@ -162,11 +162,13 @@ def _next_pass(place: Place, error: errors.TokenInvalidError, crawl: Crawl) -> P
     if place.page == 1:
         what = "the StartingToken" if "StartingToken" in crawl.pagination_config else "the parameters as a token"
         raise errors.InvalidRequestError(f"the service rejected {what}: {error}") from error
-    if place.pass_number > MOST_RESTARTS:
+    if place.pass_number - place.first_pass >= MOST_RESTARTS:
         raise errors.TooManyRestartsError(
             f"the service rejected the token of page {place.page}, after {MOST_RESTARTS} restarts: {error}"
         ) from error
-    return Place(pass_number=place.pass_number + 1, interval=place.interval, next="begin_pass")
+    return Place(
+        pass_number=place.pass_number + 1, first_pass=place.first_pass, interval=place.interval, next="begin_pass"
+    )
 
 
 def _behind_last_key(place: Place, state: PageState) -> Place | None:

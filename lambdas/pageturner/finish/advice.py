@@ -1,0 +1,251 @@
+"""What a person can do about a target that is not complete: one rule for each verdict and each error.
+
+A resumption is advised only where it can help. Where it cannot, the rule says what to change for a new run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pageturner.crawls.catalogue import ADHOC_PREFIX
+from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.iam_actions import iam_action
+from pageturner.messages import count_of, listed, shortened, shown
+from pageturner.paging import split
+from pageturner.paging.answers import words_in
+from pageturner.verdicts import CONTINUES, PAGES_MISSING
+
+Entry = Mapping[str, Any]
+_LONGEST_CAUSE = 500
+# How botocore's ClientError says what the service said.
+_SERVICE_ERROR = re.compile(r"An error occurred \((?P<code>[^)]+)\) when calling the .+? operation(?: \(.+?\))?: ")
+# "Not subscribed", or credentials that a service does not know (AWS's Common Errors). Those of the functions are valid,
+# so the service or the region is not enabled in the account.
+_NOT_ENABLED_CODES = {
+    "AuthFailure",
+    "InvalidClientTokenId",
+    "OptInRequired",
+    "SubscriptionRequiredException",
+    "UnrecognizedClientException",
+}
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do, in a sentence; whether resuming the run helps then, and which keys of the crawl to change with it."""
+
+    text: str
+    resume: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def advice(crawl: Crawl, entry: Entry) -> Advice:
+    """Return what to do about a target, whose `entry` is the manifest's."""
+    rule = BY_VERDICT.get(entry["verdict"]) or BY_ERROR.get(entry.get("error", ""), _interrupted)
+    return rule(crawl, entry)
+
+
+def named(entry: Entry) -> str:
+    """A target in a message: its account, region and parameters, which say more to a person than its id."""
+    words = [entry["account"], entry["region"]]
+    if entry["parameters"]:
+        words.append(shown(entry["parameters"]))
+    if part := entry.get("part"):
+        words.append(f"part {part['number']} of {part['count']}")
+    return " ".join(words)
+
+
+def why(crawl: Crawl, entry: Entry) -> str:
+    """Why a target is not complete, in a message."""
+    error, cause = entry.get("error"), shortened(" ".join(entry.get("cause", "").split()), _LONGEST_CAUSE)
+    if error:
+        said = f"{error}: {cause}"
+    elif entry["verdict"] == "endless":
+        said = f"the listing has more than max_pages ({crawl.max_pages:,}) pages"
+    else:
+        said = "it was cut short, and no error is on record; its execution was stopped or has failed"
+    if entry["throttles"]:
+        last = _SERVICE_ERROR.sub("", entry["last_throttle"])
+        said = f"{said.rstrip('.')}; throttled {count_of(entry['throttles'], 'time')}, last: {last}"
+    return said.rstrip(".")
+
+
+def code_of(entry: Entry) -> str:
+    """The service's own error code, or "" if the error is not the service's."""
+    found = _SERVICE_ERROR.search(entry.get("cause", ""))
+    return found["code"] if found else ""
+
+
+def _denied(crawl: Crawl, entry: Entry) -> Advice:
+    account, region, action = entry["account"], entry["region"], iam_action(crawl.service, crawl.operation)
+    if "AssumeRole" in entry.get("cause", ""):
+        text = f"Deploy the reader stack to {account}, or let its role trust this deployment (docs/deploying.md)"
+    elif code_of(entry) in _NOT_ENABLED_CODES:
+        text = f"Enable {region} and {crawl.service} in {account}, or leave them out of the crawl"
+    elif crawl.name.startswith(ADHOC_PREFIX):
+        text = (
+            f"Allow {action}: add the crawl to the catalogue, or a policy to read_policies, and deploy; "
+            f"in another account, its reader stack"
+        )
+    else:
+        text = (
+            f"Allow {action}: deploy the catalogue as it is now; in another account, its reader stack; or change the "
+            f"resource's policy, its key's policy or the organization's, if one of them denies it"
+        )
+    return Advice(f"{text}. Or set tolerate: [denied]", resume=True)
+
+
+def _not_found(crawl: Crawl, entry: Entry) -> Advice:
+    names = listed(entry["parameters"])
+    if entry["pages"]:
+        text = "It was deleted while the run listed it: start a new run"
+    elif crawl.source:
+        text = f"It is gone since {crawl.source} listed it: run {crawl.source} again, and start a new run"
+    elif entry["parameters"]:
+        text = f"Nothing there has this name: check {names} in the crawl, and the account and region; start a new run"
+    else:
+        text = f"Check that {crawl.service} is set up in this account and region, and start a new run"
+    accepted = code_of(entry) or "NotFoundError"
+    return Advice(f"{text}. If it may be missing, set ignore_errors: [{accepted}]")
+
+
+def _invalid_request(_: Crawl, entry: Entry) -> Advice:
+    if "the StartingToken" in entry.get("cause", ""):
+        return Advice("Take another StartingToken, or none, and start a new run")
+    if entry["pages"]:
+        return Advice(
+            "The pages before were accepted, so resuming lists this target anew, without the token", resume=True
+        )
+    return Advice("Change the parameters of the crawl to what the service accepts, and start a new run")
+
+
+def _invalid_crawl(_: Crawl, entry: Entry) -> Advice:
+    key = entry.get("cause", "").partition(":")[0]
+    what = key if key in ("key", "search") else "the crawl"
+    return Advice(f"Change {what} so that it can be evaluated for every item, and start a new run")
+
+
+def _endless(crawl: Crawl, _: Entry) -> Advice:
+    return Advice(f"If the listing does end, raise max_pages above {crawl.max_pages:,} and start a new run")
+
+
+def _repeated_token(crawl: Crawl, _: Entry) -> Advice:
+    return Advice(
+        f"Resuming lists this target anew. If a token repeats again, {crawl.service} cannot list this to its end, for "
+        f"anyone: report it to AWS",
+        resume=True,
+    )
+
+
+def _truncated(crawl: Crawl, _: Entry) -> Advice:
+    return Advice(
+        f"Resuming lists this target anew. If {crawl.service} cuts the listing off again, narrow it with parameters, so "
+        f"that each target lists less (for_each), and start a new run",
+        resume=True,
+    )
+
+
+def _page_errors(crawl: Crawl, entry: Entry) -> Advice:
+    codes = sorted(
+        {code for error in entry.get("errors_in_pages", []) for code in words_in(error["error"]) if code.isidentifier()}
+    )
+    accepted = f": {shown(codes[:5])}" if codes else ""
+    return Advice(
+        f"Mend what the errors name (errors_in_pages in the manifest), and resume, which lists this target anew. If the "
+        f"listing is whole enough without that, add the codes to ignore_errors{accepted}",
+        resume=True,
+    )
+
+
+def _still_running(crawl: Crawl, _: Entry) -> Advice:
+    return Advice(
+        f"Wait until what {crawl.operation} lists is there, with a later deadline",
+        resume=True,
+        changes={"deadline_hours": min(2 * crawl.deadline_hours, 8760)},
+    )
+
+
+def _too_many_restarts(crawl: Crawl, _: Entry) -> Advice:
+    faster = ["a larger PageSize"]
+    if crawl.max_pages_per_second:
+        faster.append("a higher max_pages_per_second")
+    if crawl.split is None and split.way_of(crawl.service, crawl.operation):
+        faster.append("split")
+    return Advice(
+        f"Resuming lists this target anew. If its tokens do not last until the listing ends, start a new run with "
+        f"{' or '.join(faster)}",
+        resume=True,
+    )
+
+
+def _late(crawl: Crawl, entry: Entry) -> Advice:
+    changes: dict[str, Any] = {"deadline_hours": min(2 * crawl.deadline_hours, 8760)}
+    if not entry["throttles"]:
+        return Advice("Give it more time", resume=True, changes=changes)
+    # The bounds are the schema's.
+    changes["max_pages_per_second"] = max(round((crawl.max_pages_per_second or 2) / 2, 3), 0.05)
+    text = "Give it more time and a slower pace; if its targets share a quota, a lower max_concurrency too"
+    return Advice(text, resume=True, changes=changes)
+
+
+def _sink(_: Crawl, __: Entry) -> Advice:
+    return Advice(
+        "Check the permissions, the key and the quotas of the bucket or table that the error names", resume=True
+    )
+
+
+def _unavailable(crawl: Crawl, _: Entry) -> Advice:
+    return Advice(f"Wait until {crawl.service} answers again", resume=True)
+
+
+def _interrupted(_: Crawl, entry: Entry) -> Advice:
+    if not entry.get("error"):
+        return Advice("Nothing has to change", resume=True)
+    return Advice(
+        "The logs of FetchPage and PageLoop have the reason. If FetchPage ran out of memory or time, its pages are too "
+        "large: start a new run with a smaller PageSize",
+        resume=True,
+    )
+
+
+def _pages_missing(_: Crawl, __: Entry) -> Advice:
+    return Advice("Resuming lists this target anew", resume=True)
+
+
+def _not_swept(_: Crawl, __: Entry) -> Advice:
+    return Advice("Resuming finishes the sweep; the logs of SweepItems have the reason", resume=True)
+
+
+def _continues(_: Crawl, __: Entry) -> Advice:
+    return Advice("There is nothing to do")
+
+
+def _absent(crawl: Crawl, entry: Entry) -> Advice:
+    return Advice(f"{crawl.service} is not in {entry['region']}: leave the region out of the crawl")
+
+
+_Rule = Callable[[Crawl, Entry], Advice]
+# The verdicts that say enough by themselves; the other verdicts have an error, or were cut short without one.
+BY_VERDICT: Mapping[str, _Rule] = {"endless": _endless, "absent": _absent}
+BY_ERROR: Mapping[str, _Rule] = {
+    "AccessDeniedError": _denied,
+    "DeadlinePassedError": _late,
+    "InvalidCrawlError": _invalid_crawl,
+    "InvalidRequestError": _invalid_request,
+    "NotFoundError": _not_found,
+    "PageErrorsError": _page_errors,
+    "RepeatedTokenError": _repeated_token,
+    "SinkError": _sink,
+    "StillRunningError": _still_running,
+    "ThrottledError": _unavailable,
+    "TooManyRestartsError": _too_many_restarts,
+    "TransientError": _unavailable,
+    "TruncatedListingError": _truncated,
+    CONTINUES: _continues,
+    "Interrupted": _interrupted,
+    "NotSwept": _not_swept,
+    PAGES_MISSING: _pages_missing,
+}
