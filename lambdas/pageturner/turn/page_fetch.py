@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
-from botocore.exceptions import ClientError, PaginationError, ParamValidationError
-from botocore.model import OperationModel
+from botocore.exceptions import ClientError
 
 from pageturner import errors
 from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination, split
+from pageturner.paging.error_meanings import Sent, from_client_error
 
 
 def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken: int) -> pagination.Page:
@@ -23,10 +24,17 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
     """
     model = api.operation_model(crawl.service, crawl.operation)
     definition = crawl.paginator.definition
-    token_sent = token is not None or "StartingToken" in crawl.pagination_config
+    tokens = pagination.input_tokens(definition)
+    sent: Mapping[str, Any] = {}
+
+    def method(**arguments: Any) -> Any:
+        nonlocal sent
+        sent = {name: value for name in tokens if (value := arguments.get(name)) is not None}
+        return getattr(client(crawl.service, target.region, target.account), crawl.operation)(**arguments)
+
     try:
         page = pagination.fetch_page(
-            getattr(client(crawl.service, target.region, target.account), crawl.operation),
+            method,
             model,
             definition,
             target.parameters,
@@ -35,18 +43,19 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
             taken=taken,
         )
     except ClientError as error:
-        throttling = _declares_throttling(model, error)
-        raise errors.from_client_error(error, token_sent=token_sent, declared_throttling=throttling) from error
-    except errors.CONNECTION_ERRORS as error:
-        raise errors.TransientError(str(error)) from error
-    except (PaginationError, ParamValidationError) as error:
-        raise errors.InvalidRequestError(str(error)) from error
+        what_was_sent = Sent(token=bool(sent), accepted=bool(sent) and token is not None)
+        found = from_client_error(error, model, what_was_sent)
+        if isinstance(found, errors.TokenInvalidError) and token is None:
+            # The first page: nothing was accepted without the token, so a new pass would send it again.
+            of = "the StartingToken" if "StartingToken" in crawl.pagination_config else " and ".join(sent)
+            raise errors.InvalidRequestError(
+                f"the service rejected the first page: {of} may be invalid or expired, or may not belong to these "
+                f"parameters: {error}"
+            ) from error
+        raise found from error
+    except errors.SERVICE_ERRORS as error:
+        raise errors.from_botocore_error(error) from error
     if target.part is None:
         return page
     own, is_end = split.cut(page.response, pagination.result_keys(definition), target.part)
     return replace(page, response=own, next_token=None if is_end else page.next_token)
-
-
-def _declares_throttling(model: OperationModel, error: ClientError) -> bool:
-    shape: Any = model.service_model.shape_for_error_code(cast(Any, error.response.get("Error", {}).get("Code")))
-    return bool(shape is not None and (shape.metadata.get("retryable") or {}).get("throttling"))

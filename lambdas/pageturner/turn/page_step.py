@@ -131,8 +131,6 @@ class PageStep:
 
 def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
     """Return the beginning of the next pass, after the service rejected the token, if the target may restart."""
-    if place.page == 1:
-        raise errors.InvalidRequestError(f"the service rejected the StartingToken: {error}") from error
     if place.pass_number > MOST_RESTARTS:
         raise errors.TooManyRestartsError(
             f"the service rejected the token of page {place.page}, after {MOST_RESTARTS} restarts: {error}"
