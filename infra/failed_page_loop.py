@@ -17,6 +17,7 @@ from pageturner.errors import (
     DeadlinePassedError,
     InvalidCrawlError,
     InvalidRequestError,
+    NoEndpointError,
     NotFoundError,
     RepeatedTokenError,
     ThrottledError,
@@ -44,6 +45,7 @@ class FailedPageLoop(Construct):
         self.start.when(_failed_with(ThrottledError), back_off.start)
         self.start.when(_failed_with(DeadlinePassedError), verdicts.verdict("Late", "unfinished"))
         self.start.when(_failed_with(AccessDeniedError), verdicts.verdict("Denied", "denied"))
+        self.start.when(_failed_with(NoEndpointError), verdicts.verdict("Absent", "absent"))
         self.start.when(
             _failed_with(
                 InvalidRequestError, InvalidCrawlError, NotFoundError, RepeatedTokenError, TooManyRestartsError

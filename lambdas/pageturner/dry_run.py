@@ -11,7 +11,7 @@ from typing import Any
 from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
-from pageturner.errors import AccessDeniedError, NotFoundError, PageturnerError
+from pageturner.errors import AccessDeniedError, NoEndpointError, NotFoundError, PageturnerError
 from pageturner.messages import count_of
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination
@@ -119,8 +119,9 @@ class DryRun:
         pages, items, n = sum(p.pages for p in probes), sum(p.items for p in probes), max(1, len(probes))
         page_seconds = sum(p.milliseconds for p in probes) / 1000 / max(1, pages) + _WRITE_SECONDS
         page_arithmetic = f"{page_seconds:.3f} s per page (measured, plus {_WRITE_SECONDS:g} s to write)"
-        # A target that is denied or not found will have no pages in a run either.
-        is_open = any(p.more and not isinstance(p.error, AccessDeniedError | NotFoundError) for p in probes)
+        # A target that is denied, absent or not found will have no pages in a run either.
+        ended = AccessDeniedError | NoEndpointError | NotFoundError
+        is_open = any(p.more and not isinstance(p.error, ended) for p in probes)
         latest = self._latest(crawl) if is_open else None
         if latest is not None:
             before = max(1, sum(latest["targets"].values()))

@@ -17,6 +17,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     ├── DeadlinePassedError   the run's deadline has passed                 never retried: the verdict is unfinished
     ├── AccessDeniedError     the credentials do not allow the operation    never retried: the verdict is denied
     ├── NotFoundError         the resource to list does not exist           never retried: the verdict is failed
+    ├── NoEndpointError       the service is not in the target's region     never retried: the verdict is absent
     └── InvalidRequestError   the request is invalid                        never retried: the verdict is failed
 """
 
@@ -82,6 +83,10 @@ class AccessDeniedError(PageturnerError):
 
 class NotFoundError(PageturnerError):
     """The resource to list does not exist."""
+
+
+class NoEndpointError(PageturnerError):
+    """The service has no endpoint in the target's region: the endpoint's name does not exist, but other names do."""
 
 
 class InvalidRequestError(PageturnerError):

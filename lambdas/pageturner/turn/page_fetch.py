@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pageturner import errors
 from pageturner.clients import Client
@@ -14,6 +14,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination, split
 from pageturner.paging.error_meanings import Sent, from_client_error
+from pageturner.turn.endpoints import no_endpoint
 
 
 def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken: int) -> pagination.Page:
@@ -53,6 +54,8 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
                 f"parameters: {error}"
             ) from error
         raise found from error
+    except EndpointConnectionError as error:
+        raise no_endpoint(error, crawl.service, target.region) or errors.TransientError(str(error)) from error
     except errors.SERVICE_ERRORS as error:
         raise errors.from_botocore_error(error) from error
     if target.part is None:
