@@ -23,6 +23,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -100,6 +101,11 @@ CONNECTION_ERRORS = (
     HTTPClientError,
     IncompleteReadError,
     ResponseParserError,
+)
+
+# What Python raises where botocore meets a value that it does not expect: the parsers check hardly any.
+UNEXPECTED_VALUES = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError, struct.error),
 )
 
 # Whatever botocore raises by itself.

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.parsers import ResponseParserError
+from jmespath.exceptions import JMESPathError
 
 from pageturner import errors
 from pageturner.clients import Client
@@ -15,6 +17,7 @@ from pageturner.page_state import Target
 from pageturner.paging import api, pagination, split
 from pageturner.paging.error_meanings import Sent, from_client_error
 from pageturner.turn.endpoints import no_endpoint
+from pageturner.turn.unreadable import unreadable
 
 
 def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken: int) -> pagination.Page:
@@ -31,7 +34,13 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
     def method(**arguments: Any) -> Any:
         nonlocal sent
         sent = {name: value for name in tokens if (value := arguments.get(name)) is not None}
-        return getattr(client(crawl.service, target.region, target.account), crawl.operation)(**arguments)
+        call = getattr(client(crawl.service, target.region, target.account), crawl.operation)
+        try:
+            return call(**arguments)
+        except (ClientError, BotoCoreError):
+            raise
+        except (ResponseParserError, *errors.UNEXPECTED_VALUES) as error:
+            raise unreadable(error) from error
 
     try:
         page = pagination.fetch_page(
@@ -58,6 +67,16 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
         raise no_endpoint(error, crawl.service, target.region) or errors.TransientError(str(error)) from error
     except errors.SERVICE_ERRORS as error:
         raise errors.from_botocore_error(error) from error
+    except JMESPathError as error:
+        raise errors.InvalidCrawlError(f"the paginator's expressions cannot be evaluated: {error}") from error
+    except errors.UNEXPECTED_VALUES as error:
+        said = f"botocore cannot page this response: {type(error).__name__}: {error}"
+        # botocore counts and cuts lists, and takes the members of a StartingToken as they are.
+        asked = [name for name in ("MaxItems", "StartingToken") if name in crawl.pagination_config]
+        asked += ["result_key"] if crawl.paginator.source == "stated" else []
+        if asked:
+            raise errors.InvalidRequestError(f"{said}; correct {' or '.join(asked)}") from error
+        raise errors.TransientError(said) from error
     if target.part is None:
         return page
     own, is_end = split.cut(page.response, pagination.result_keys(definition), target.part)
