@@ -37,9 +37,15 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+# botocore's messages can quote a whole response, and Step Functions ends an execution whose state exceeds 256 KiB.
+_LONGEST_MESSAGE = 8_000
+
 
 class PageturnerError(Exception):
     """The base class of all errors that a handler raises."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…")
 
 
 class InvalidCrawlError(PageturnerError):
@@ -124,3 +130,5 @@ def as_sink_error(what: str) -> Iterator[None]:
         yield
     except SERVICE_ERRORS as error:
         raise SinkError(f"{what}: {error}") from error
+    except UNEXPECTED_VALUES as error:
+        raise SinkError(f"{what}: botocore cannot read the response: {type(error).__name__}: {error}") from error
