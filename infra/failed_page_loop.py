@@ -17,6 +17,7 @@ from pageturner.errors import (
     DeadlinePassedError,
     InvalidCrawlError,
     InvalidRequestError,
+    NoEndpointError,
     NotFoundError,
     PageErrorsError,
     RepeatedTokenError,
@@ -47,6 +48,7 @@ class FailedPageLoop(Construct):
         self.start.when(_failed_with(ThrottledError, StillRunningError), back_off.start)
         self.start.when(_failed_with(DeadlinePassedError), verdicts.verdict("Late", "unfinished"))
         self.start.when(_failed_with(AccessDeniedError), verdicts.verdict("Denied", "denied"))
+        self.start.when(_failed_with(NoEndpointError), verdicts.verdict("Absent", "absent"))
         self.start.when(
             _failed_with(
                 InvalidRequestError,

@@ -41,7 +41,7 @@ class VerdictStates(Construct):
     def verdict(
         self,
         name: str,
-        verdict: Literal["denied", "failed", "unfinished"],
+        verdict: Literal["absent", "denied", "failed", "unfinished"],
         *,
         error: str | None = None,
         cause: str | None = None,

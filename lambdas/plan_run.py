@@ -15,7 +15,8 @@ from pageturner import clients, telemetry
 from pageturner.crawls.catalogue import parse_dry_run, parse_input, parse_resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
-from pageturner.errors import SERVICE_ERRORS, RunWouldFailError, from_service_error
+from pageturner.errors import SERVICE_ERRORS, RunWouldFailError
+from pageturner.paging.error_meanings import from_service_error
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.stores import Stores

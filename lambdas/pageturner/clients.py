@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -11,7 +12,9 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.utils import parse_timestamp
 
+from pageturner import errors, telemetry
 from pageturner.paging.answers import check_body, check_cbor
 from pageturner.paging.api import LOADER
 
@@ -69,4 +72,26 @@ def _reader_session(account: str) -> boto3.Session:
 def _botocore_session() -> botocore.session.Session:
     session = botocore.session.Session()
     session.register_component("data_loader", LOADER)
+    parsers: Any = session.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=_timestamp, blob_parser=_blob)
     return session
+
+
+def _timestamp(value: Any) -> Any:
+    """botocore's own parser; what it cannot parse stays as it came, because one value must not stop a listing."""
+    try:
+        return parse_timestamp(value)
+    except errors.UNEXPECTED_VALUES:
+        return _as_it_came("timestamp", value)
+
+
+def _blob(value: Any) -> Any:
+    try:
+        return base64.b64decode(value)  # as botocore.parsers.ResponseParser does
+    except errors.UNEXPECTED_VALUES:
+        return _as_it_came("blob", value)
+
+
+def _as_it_came(kind: str, value: Any) -> Any:
+    telemetry.logger.warning(f"a {kind} cannot be parsed, and stays as it came", extra={"value": str(value)[:40]})
+    return value

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pageturner import costs
-from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.crawl import ALL_REGIONS, Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import (
     AccessDeniedError,
     InvalidRequestError,
+    NoEndpointError,
     NotFoundError,
     PageturnerError,
     RepeatedTokenError,
@@ -41,6 +42,7 @@ _WRITE_SECONDS = 0.1
 _VERDICTS: Mapping[type[PageturnerError], str] = {
     AccessDeniedError: "denied",
     InvalidRequestError: "failed",
+    NoEndpointError: "absent",
     NotFoundError: "failed",
     RepeatedTokenError: "failed",
 }
@@ -74,7 +76,9 @@ class Probe:
     def is_as_wanted(self, crawl: Crawl) -> bool:
         """Whether the crawl asks for this verdict or tolerates it. It does not judge one that is not known."""
         ended = {"verdict": self.verdict, "error": type(self.error).__name__, "cause": str(self.error)}
-        return self.verdict is None or is_as_wanted(crawl, ended)
+        # FinishRun decides whether a region of `regions: [all]` may lack the service.
+        is_open = self.verdict is None or (self.verdict == "absent" and crawl.regions == ALL_REGIONS)
+        return is_open or is_as_wanted(crawl, ended)
 
 
 @dataclass(frozen=True)
@@ -167,7 +171,7 @@ class DryRun:
         pages, items, n = sum(p.pages for p in probes), sum(p.items for p in probes), max(1, len(probes))
         page_seconds = sum(p.milliseconds for p in probes) / 1000 / max(1, pages) + _WRITE_SECONDS
         page_arithmetic = f"{page_seconds:.3f} s per page (measured, plus {_WRITE_SECONDS:g} s to write)"
-        # A target that is denied or fails will have no more pages in a run either.
+        # A target that is denied, absent or fails will have no more pages in a run either.
         is_open = any(p.more and p.verdict is None for p in probes)
         latest = self._latest(crawl) if is_open else None
         if latest is not None:

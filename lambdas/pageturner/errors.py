@@ -21,16 +21,18 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     ├── DeadlinePassedError   the run's deadline has passed                 never retried: the verdict is unfinished
     ├── AccessDeniedError     the credentials do not allow the operation    never retried: the verdict is denied
     ├── NotFoundError         the resource to list does not exist           never retried: the verdict is failed
+    ├── NoEndpointError       the service is not in the target's region     never retried: the verdict is absent
     └── InvalidRequestError   the request is invalid                        never retried: the verdict is failed
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's, not the built-in
     CredentialRetrievalError,
@@ -39,9 +41,15 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+# botocore's messages can quote a whole response, and Step Functions ends an execution whose state exceeds 256 KiB.
+_LONGEST_MESSAGE = 8_000
+
 
 class PageturnerError(Exception):
     """The base class of all errors that a handler raises."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…")
 
 
 class InvalidCrawlError(PageturnerError):
@@ -104,97 +112,13 @@ class NotFoundError(PageturnerError):
     """The resource to list does not exist."""
 
 
+class NoEndpointError(PageturnerError):
+    """The service has no endpoint in the target's region: the endpoint's name does not exist, but other names do."""
+
+
 class InvalidRequestError(PageturnerError):
     """The request is invalid: the service, or botocore, would reject it again."""
 
-
-# The codes that botocore's standard retry mode knows (botocore/retries/standard.py), and the codes of services that
-# throttle under a name of their own, which botocore does not retry.
-THROTTLING_CODES = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "CallRateLimitExceededException",  # imagebuilder
-        "DependencyThrottle",  # elb
-        "EC2ThrottledException",
-        "EKSRequestThrottledException",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RateLimitError",  # wickr
-        "RateLimitExceededException",  # license-manager
-        "RequestLimitExceeded",
-        "RequestLimitExceededException",  # appstream
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "SlowDownException",  # sso-oidc
-        "Throttled",  # sns
-        "ThrottledClientException",  # chime
-        "ThrottledException",
-        "ThrottledRequestException",  # socialmessaging
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequests",  # efs
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
-
-TRANSIENT_CODES = frozenset(
-    {"InternalError", "InternalFailure", "InternalServerError", "RequestTimeout", "RequestTimeoutException"}
-    | {"ServiceUnavailable", "ServiceUnavailableException"}
-)
-
-TOKEN_CODES = frozenset(
-    {
-        "ExpiredIteratorException",  # kinesis, dynamodbstreams
-        "ExpiredNextTokenException",  # budgets, kinesis, pricing
-        "InvalidContinuationTokenException",
-        "InvalidMarkerException",
-        "InvalidNextToken",  # autoscaling, cloudwatch, sdb, ssm
-        "InvalidNextTokenException",
-        "InvalidPaginationException",
-        "InvalidPaginationToken",  # health, route53
-        "InvalidPaginationTokenException",
-        "PaginationTokenExpiredException",
-    }
-)
-
-# If a request carried a token, its rejection with one of these codes is most likely about the token: only 364 of 3,449
-# paginated operations declare a token error.
-REJECTION_CODES = frozenset(
-    {
-        "InvalidArgument",
-        "InvalidInput",
-        "InvalidInputException",
-        "InvalidParameter",
-        "InvalidParameterException",
-        "InvalidParameterValue",
-        "InvalidParameterValueException",
-        "InvalidRequest",
-        "InvalidRequestException",
-        "InvalidToken",  # stepfunctions
-        "ValidationError",
-        "ValidationException",
-    }
-)
-
-ACCESS_DENIED_CODES = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "AuthorizationErrorException",
-        "AuthFailure",
-        "Forbidden",
-        "InvalidClientTokenId",
-        "NotAuthorized",
-        "OptInRequired",
-        "SubscriptionRequiredException",
-        "UnauthorizedOperation",
-        "UnrecognizedClientException",
-    }
-)
 
 # What botocore raises for a request that got no answer or an incomplete one, or could not be signed at the moment.
 CONNECTION_ERRORS = (
@@ -205,38 +129,18 @@ CONNECTION_ERRORS = (
     ResponseParserError,
 )
 
-SERVICE_ERRORS = (ClientError, *CONNECTION_ERRORS)
+# What Python raises where botocore meets a value that it does not expect: the parsers check hardly any.
+UNEXPECTED_VALUES = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError, struct.error),
+)
 
-# Expired *credentials*, despite the name: the next invocation has fresh ones.
-EXPIRED_CREDENTIALS_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-
-
-def from_client_error(error: ClientError, *, token_sent: bool, declared_throttling: bool = False) -> PageturnerError:
-    """Return the Pageturner error for a service's error response.
-
-    `token_sent` says whether the request carried a pagination token, `declared_throttling` whether the service model
-    marks the error's shape with the ``retryable.throttling`` trait.
-    """
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    metadata: dict[str, Any] = dict(error.response.get("ResponseMetadata", {}))
-    status = int(metadata.get("HTTPStatusCode", 0))
-    message = str(error)
-    if declared_throttling or code in THROTTLING_CODES or status == 429:
-        return ThrottledError(message)
-    if code in TOKEN_CODES or (token_sent and code in REJECTION_CODES):
-        return TokenInvalidError(message)
-    if code in EXPIRED_CREDENTIALS_CODES or code in TRANSIENT_CODES or status >= 500:
-        return TransientError(message)
-    if code in ACCESS_DENIED_CODES or status in (401, 403):
-        return AccessDeniedError(message)
-    if status == 404 or code.startswith("NoSuch") or "NotFound" in code:
-        return NotFoundError(message)
-    return InvalidRequestError(message)
+# Whatever botocore raises by itself.
+SERVICE_ERRORS = (ClientError, BotoCoreError, *CONNECTION_ERRORS)
 
 
-def from_service_error(error: Exception) -> PageturnerError:
-    """Return the Pageturner error for one of `SERVICE_ERRORS`, raised by a request without a token."""
-    return from_client_error(error, token_sent=False) if isinstance(error, ClientError) else TransientError(str(error))
+def from_botocore_error(error: Exception) -> PageturnerError:
+    """Return the Pageturner error for one of `SERVICE_ERRORS` that is not a service's error response."""
+    return (TransientError if isinstance(error, CONNECTION_ERRORS) else InvalidRequestError)(str(error))
 
 
 @contextmanager
@@ -246,3 +150,5 @@ def as_sink_error(what: str) -> Iterator[None]:
         yield
     except SERVICE_ERRORS as error:
         raise SinkError(f"{what}: {error}") from error
+    except UNEXPECTED_VALUES as error:
+        raise SinkError(f"{what}: botocore cannot read the response: {type(error).__name__}: {error}") from error

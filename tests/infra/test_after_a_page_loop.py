@@ -18,7 +18,7 @@ from pageturner.errors import PageturnerError
 
 GIVES_UP = {"AccessDeniedError": "denied", "NotFoundError": "failed", "InvalidRequestError": "failed"}
 GIVES_UP |= {"RepeatedTokenError": "failed", "TooManyRestartsError": "failed", "DeadlinePassedError": "unfinished"}
-GIVES_UP |= {"InvalidCrawlError": "failed"}
+GIVES_UP |= {"InvalidCrawlError": "failed", "NoEndpointError": "absent"}
 
 
 def after(child: dict[str, Any], page_loop: dict[str, Any], interruptions: int = 0) -> dict[str, Any]:

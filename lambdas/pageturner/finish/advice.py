@@ -142,8 +142,8 @@ def _repeated_token(crawl: Crawl, _: Entry) -> Advice:
 
 def _truncated(crawl: Crawl, _: Entry) -> Advice:
     return Advice(
-        f"Resuming lists this target anew. If {crawl.service} cuts the listing off again, narrow it with parameters, so "
-        f"that each target lists less (for_each), and start a new run",
+        f"Resuming lists this target anew. If {crawl.service} cuts the listing off again, list less with each target "
+        f"(parameters, for_each), and start a new run",
         resume=True,
     )
 
@@ -154,8 +154,8 @@ def _page_errors(crawl: Crawl, entry: Entry) -> Advice:
     )
     accepted = f": {shown(codes[:5])}" if codes else ""
     return Advice(
-        f"Mend what the errors name (errors_in_pages in the manifest), and resume, which lists this target anew. If the "
-        f"listing is whole enough without that, add the codes to ignore_errors{accepted}",
+        f"Mend what the errors name (errors_in_pages in the manifest), and resume, which lists this target anew. If "
+        f"the listing is whole enough without that, add the codes to ignore_errors{accepted}",
         resume=True,
     )
 

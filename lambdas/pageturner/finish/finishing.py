@@ -30,7 +30,7 @@ class Finisher:
         if found is None:
             raise SinkError(f"the runs table has no record of run {run_id}")
         run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
-        tally = Tally(crawl)
+        tally = Tally(crawl, self.console.region)
         with collected(self.stores, run, crawl, tally) as body:
             ended_as = summary(run, tally, ended)
             self.stores.pages.put_text(manifest_key(run), body.text(run, ended_as))

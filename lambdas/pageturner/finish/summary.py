@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.crawl import ALL_REGIONS, Crawl
 from pageturner.finish.advice import Advice, advice, code_of, named, why
 from pageturner.messages import count_of
 from pageturner.page_state import Run, utc_text
+from pageturner.paging import api
 from pageturner.stores.keys import manifest_key
 from pageturner.verdicts import CONTINUES, ENDED
 
@@ -55,11 +56,16 @@ class Reason:
 
 @dataclass
 class Tally:
-    """Adds up the entries of a run's targets, one by one."""
+    """Adds up the entries of a run's targets, one by one.
+
+    `region` is the deployment's own. `absent` counts the targets in regions where nobody expects the service.
+    """
 
     crawl: Crawl
+    region: str
     verdicts: Counter[str] = field(default_factory=Counter)
     totals: Counter[str] = field(default_factory=Counter)
+    absent: int = 0
     short: int = 0
     reasons: dict[tuple[str, ...], Reason] = field(default_factory=dict)
     continues: bool = False
@@ -69,7 +75,9 @@ class Tally:
         self.verdicts[entry["verdict"]] += 1
         self.totals.update({name: entry[name] for name in SUMMED})
         self.continues = self.continues or entry.get("error") == CONTINUES
-        if not is_as_wanted(self.crawl, entry):
+        if _is_elsewhere(self.crawl, entry, self.region):
+            self.absent += 1
+        elif not is_as_wanted(self.crawl, entry):
             self.short += 1
             alike = entry["verdict"], entry.get("error", ""), code_of(entry)
             reason = self.reasons.setdefault(alike, Reason(why(self.crawl, entry), advice(self.crawl, entry)))
@@ -82,9 +90,9 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
     `outcome` is "succeeded" if every target ended as the crawl asks or tolerates, "continues" if the run continues in
     another execution, and "failed" otherwise.
     """
-    verdict = "complete"
-    if set(tally.verdicts) - {"complete"}:
-        verdict = "limited" if set(tally.verdicts) <= set(ENDED) else "incomplete"
+    verdict, verdicts = "complete", _verdicts(tally)
+    if verdicts - {"complete"}:
+        verdict = "limited" if verdicts <= set(ENDED) else "incomplete"
     return {
         "run_id": run.run_id,
         "crawl": tally.crawl.name,
@@ -100,6 +108,22 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
     }
 
 
+def _verdicts(tally: Tally) -> set[str]:
+    """The verdicts of the targets that are in regions where the service exists."""
+    return set(tally.verdicts - Counter(absent=tally.absent))
+
+
+def _is_elsewhere(crawl: Crawl, target: Mapping[str, Any], own_region: str) -> bool:
+    """Whether `regions: [all]` made this target in a region where botocore does not know the service either.
+
+    An absent endpoint where the service is known can be an outage of its name, so it is never as wanted by itself.
+    """
+    region = target["region"]
+    if target["verdict"] != "absent" or crawl.regions != ALL_REGIONS or region == own_region:
+        return False
+    return region not in api.regions_of(crawl.service, api.partition_of(region))
+
+
 def is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
     """Return whether a target ended as the crawl asks or tolerates: its `verdict`, and its `error` and `cause`."""
     verdict = target["verdict"]
@@ -113,11 +137,12 @@ def is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
 def _sentence(run: Run, tally: Tally) -> str:
     targets = count_of(tally.verdicts.total(), "target")
     written = f"{count_of(tally.totals['items'], 'item')} on {count_of(tally.totals['pages'], 'page')} of {targets}"
+    note = f"; {tally.absent:,} of them absent: the service has no endpoint there" if tally.absent else ""
     by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(tally.verdicts.items()))
     if not tally.short:
-        if set(tally.verdicts) <= {"complete"}:
-            return f"complete: {written}"
-        return f"as requested ({by_verdict}): {written}"
+        if _verdicts(tally) <= {"complete"}:
+            return f"complete: {written}{note}"
+        return f"as requested ({by_verdict}): {written}{note}"
     shown = list(tally.reasons.items())[:_REASONS_SHOWN]
     more = len(tally.reasons) - len(shown)
     return " ".join(

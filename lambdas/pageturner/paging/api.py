@@ -44,6 +44,11 @@ def operation_model(service: str, operation: str) -> OperationModel:
     return service_model(service).operation_model(operation_names(service)[operation])
 
 
+def is_fault(service: str, shape: str) -> bool:
+    """Whether the model of `service` marks an error as the server's fault, a trait that botocore's shapes leave out."""
+    return bool(LOADER.load_service_model(service, "service-2")["shapes"][shape].get("fault"))
+
+
 @cache
 def _paginators(service: str) -> Mapping[str, dict[str, Any]]:
     try:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-import jmespath
 from botocore.model import OperationModel
 from botocore.paginate import Paginator, TokenDecoder, TokenEncoder
 
@@ -135,7 +134,10 @@ def wrong_starting_token(token: str, paginator: Mapping[str, Any], start: str | 
     if token.startswith(REFERENCE):
         return "only refers to a token; the token itself is the resume_token in the run's manifest"
     try:
-        decoded = TokenDecoder().decode(token)
+        decoded: Any = TokenDecoder().decode(token)
+    except (AttributeError, LookupError, RecursionError):
+        # The base64 of a JSON scalar, or of what is no token: boto3 fails here.
+        return "not a token of boto3, the AWS CLI or a run"
     except (ValueError, TypeError):
         raw = token.split("___")
         if len(raw) > len(names) + 1:
@@ -143,6 +145,9 @@ def wrong_starting_token(token: str, paginator: Mapping[str, Any], start: str | 
         return None
     if not isinstance(decoded, dict) or set(decoded) - {_TRUNCATE, start} != set(names):
         return f"the token belongs to another operation; a token of this one contains {', '.join(names)}"
+    taken = decoded.get(_TRUNCATE, 0)
+    if not isinstance(taken, int) or taken < 0:
+        return f"its {_TRUNCATE} must be a number of items"
     return None
 
 
@@ -178,7 +183,7 @@ def items(
             yield from (("search", item) for item in (found if isinstance(found, list) else [found]))
         return
     for name in result_keys(paginator):
-        found = jmespath.compile(name).search(response)
+        found = find("result_key", name, response)
         if isinstance(found, list):
             yield from ((name, item) for item in found)
         elif isinstance(found, Mapping) and getattr(result_shape(model, name), "type_name", None) == "map":
@@ -189,7 +194,7 @@ def items(
 
 def sums(response: Mapping[str, Any], paginator: Mapping[str, Any]) -> dict[str, float]:
     """The numbers among the result keys of a page (dynamodb's Count), which botocore adds up over all pages."""
-    found = {name: jmespath.compile(name).search(response) for name in result_keys(paginator)}
+    found = {name: find("result_key", name, response) for name in result_keys(paginator)}
     return {name: n for name, n in found.items() if isinstance(n, int | float) and not isinstance(n, bool)}
 
 

@@ -159,8 +159,10 @@ def cut(response: Mapping[str, Any], result_keys: Sequence[str], part: Part) -> 
             continue
         kept = []
         for item in items:
-            value = item.get(part.member)
-            if value is None:
+            value = item.get(part.member) if isinstance(item, Mapping) else None
+            if isinstance(value, datetime) and value.tzinfo is None:
+                value = value.replace(tzinfo=UTC)
+            if not _has_place(value, part):
                 # Items of another kind (logs' searchedLogStreams) are not split: the first part has them.
                 if name == result_keys[0] or part.number == 1:
                     kept.append(item)
@@ -172,6 +174,16 @@ def cut(response: Mapping[str, Any], result_keys: Sequence[str], part: Part) -> 
                 kept.append(item)
         own[name] = kept
     return own, beyond and part.ordered
+
+
+def _has_place(value: Any, part: Part) -> bool:
+    """Whether a value can be held against the bounds: it can be missing, or be a time that botocore cannot parse."""
+    if isinstance(value, str):
+        return part.ordered
+    return isinstance(value, datetime) or (
+        isinstance(value, int)
+        and all(isinstance(bound, int) for bound in (part.above, part.up_to) if bound is not None)
+    )
 
 
 def _like(value: Any, bound: Bound | None) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 from pageturner.clients import Client
 from pageturner.crawls.bindings import Binding, item_bindings, literal_bindings
 from pageturner.crawls.crawl import Crawl
-from pageturner.errors import SERVICE_ERRORS, InvalidCrawlError, ThrottledError, TransientError, from_service_error
+from pageturner.errors import SERVICE_ERRORS, InvalidCrawlError, ThrottledError, TransientError
 from pageturner.page_state import Run, Target
 from pageturner.paging import api, split
+from pageturner.paging.error_meanings import from_service_error
 from pageturner.paging.parameters import for_botocore
 from pageturner.plan import targets
 from pageturner.plan.places import Places

@@ -14,9 +14,9 @@ from pageturner.errors import (
     PageturnerError,
     ThrottledError,
     TransientError,
-    from_service_error,
 )
 from pageturner.paging import api
+from pageturner.paging.error_meanings import from_service_error
 
 
 @dataclass(frozen=True)

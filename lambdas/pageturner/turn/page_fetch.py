@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
-from botocore.exceptions import ClientError, PaginationError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from botocore.model import OperationModel
+from botocore.parsers import ResponseParserError
+from jmespath.exceptions import JMESPathError
 
 from pageturner import errors
 from pageturner.clients import Client
@@ -15,7 +17,10 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
 from pageturner.page_state import Target
 from pageturner.paging import answers, api, pagination, split, token_parameters
+from pageturner.paging.error_meanings import Sent, from_client_error
 from pageturner.paging.parameters import for_botocore
+from pageturner.turn.endpoints import no_endpoint
+from pageturner.turn.unreadable import unreadable
 
 # A service may leave out what it has no value for. In the middle of a listing, an answer with nothing in it is believed
 # only if it comes this often.
@@ -35,16 +40,26 @@ def fetch(
         raise errors.InvalidRequestError(reason)
     model = api.operation_model(crawl.service, crawl.operation)
     definition = crawl.paginator.definition
-    starting_token = crawl.pagination_config.get("StartingToken") if token is None else None
+    is_first = token is None
+    starting_token = crawl.pagination_config.get("StartingToken") if is_first else None
     token = token or token_parameters.token_of_whole_page(starting_token, definition)
-    tokens = pagination.tokens_in(token)
-    # A token that begins behind an item's key has none of the service's own.
-    token_sent = any(tokens.get(name) is not None for name in pagination.input_tokens(definition))
-    is_behind = token is not None and not token_sent
-    token_sent = token_sent or starting_token is not None
+    input_tokens = pagination.input_tokens(definition)
+    sent: Mapping[str, Any] = {}
+
+    def method(**arguments: Any) -> Any:
+        nonlocal sent
+        sent = {name: value for name in input_tokens if (value := arguments.get(name)) is not None}
+        call = getattr(client(crawl.service, target.region, target.account), crawl.operation)
+        try:
+            return call(**arguments)
+        except (ClientError, BotoCoreError):
+            raise
+        except (ResponseParserError, *errors.UNEXPECTED_VALUES) as error:
+            raise unreadable(error) from error
+
     try:
         page = pagination.fetch_page(
-            getattr(client(crawl.service, target.region, target.account), crawl.operation),
+            method,
             model,
             definition,
             for_botocore(model, target.parameters),
@@ -54,14 +69,35 @@ def fetch(
             excluded_by_token=token_parameters.excluded_by_token(crawl.service, crawl.operation),
         )
     except ClientError as error:
-        throttling = _declares_throttling(model, error)
-        raise errors.from_client_error(error, token_sent=token_sent, declared_throttling=throttling) from error
-    except errors.CONNECTION_ERRORS as error:
-        raise errors.TransientError(str(error)) from error
-    except (PaginationError, ParamValidationError) as error:
-        raise errors.InvalidRequestError(str(error)) from error
-    _check_answer(crawl, model, page.response, believed=not token_sent or retries >= _BELIEVED_AFTER)
-    part = split.part_behind(crawl.service, crawl.operation, tokens, target.part) if is_behind else target.part
+        what_was_sent = Sent(token=bool(sent), accepted=bool(sent) and not is_first)
+        found = from_client_error(error, model, what_was_sent)
+        if isinstance(found, errors.TokenInvalidError) and is_first:
+            # The first page: nothing was accepted without the token, so a new pass would send it again.
+            of = "the StartingToken" if "StartingToken" in crawl.pagination_config else " and ".join(sent)
+            raise errors.InvalidRequestError(
+                f"the service rejected the first page: {of} may be invalid or expired, or may not belong to these "
+                f"parameters: {error}"
+            ) from error
+        raise found from error
+    except EndpointConnectionError as error:
+        raise no_endpoint(error, crawl.service, target.region) or errors.TransientError(str(error)) from error
+    except errors.SERVICE_ERRORS as error:
+        raise errors.from_botocore_error(error) from error
+    except JMESPathError as error:
+        raise errors.InvalidCrawlError(f"the paginator's expressions cannot be evaluated: {error}") from error
+    except errors.UNEXPECTED_VALUES as error:
+        said = f"botocore cannot page this response: {type(error).__name__}: {error}"
+        # botocore counts and cuts lists, and takes the members of a StartingToken as they are.
+        asked = [name for name in ("MaxItems", "StartingToken") if name in crawl.pagination_config]
+        asked += ["result_key"] if crawl.paginator.source == "stated" else []
+        if asked:
+            raise errors.InvalidRequestError(f"{said}; correct {' or '.join(asked)}") from error
+        raise errors.TransientError(said) from error
+    _check_answer(crawl, model, page.response, believed=not sent or retries >= _BELIEVED_AFTER)
+    part = target.part
+    if token is not None and not sent:
+        # The token begins behind an item's key.
+        part = split.part_behind(crawl.service, crawl.operation, pagination.tokens_in(token), part)
     if part is None:
         return page
     own, is_end = split.cut(page.response, pagination.result_keys(definition), part)
@@ -75,8 +111,3 @@ def _check_answer(crawl: Crawl, model: OperationModel, response: Mapping[str, An
             raise errors.TransientError(f"{empty}, not even an empty list")
     if status := answers.running_status(model, response):
         raise errors.StillRunningError(f"{crawl.service} {crawl.operation} is not whole yet: {status}")
-
-
-def _declares_throttling(model: OperationModel, error: ClientError) -> bool:
-    shape: Any = model.service_model.shape_for_error_code(cast(Any, error.response.get("Error", {}).get("Code")))
-    return bool(shape is not None and (shape.metadata.get("retryable") or {}).get("throttling"))

@@ -86,7 +86,7 @@ class PageStep:
                 return Turned(behind)
             # The pass does not begin here, because Crawl may have abandoned this invocation. It begins when Crawl comes
             # back with this place.
-            return Turned(_next_pass(place, error, crawl))
+            return Turned(_next_pass(place, error))
         fetched = time.monotonic()
         inside = _errors_inside(crawl, page)
         committed = self._commit(state, place, page, inside)
@@ -153,15 +153,12 @@ class PageStep:
 
     def _ended(self, turned: Turned) -> Turned:
         if turned.place.error is not None:
-            raise ENDS[turned.place.error](turned.place.cause)
+            raise ENDS[turned.place.error](turned.place.cause or "")
         return turned
 
 
-def _next_pass(place: Place, error: errors.TokenInvalidError, crawl: Crawl) -> Place:
+def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
     """Return the beginning of the next pass, after the service rejected the token, if the target may restart."""
-    if place.page == 1:
-        what = "the StartingToken" if "StartingToken" in crawl.pagination_config else "the parameters as a token"
-        raise errors.InvalidRequestError(f"the service rejected {what}: {error}") from error
     if place.pass_number - place.first_pass >= MOST_RESTARTS:
         raise errors.TooManyRestartsError(
             f"the service rejected the token of page {place.page}, after {MOST_RESTARTS} restarts: {error}"

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from pageturner.errors import InvalidRequestError
 from pageturner.page_state import PageState, Place
 from pageturner.paging.expressions import find
 
@@ -59,11 +60,17 @@ _ENCODER = json.JSONEncoder(default=_encode, separators=(",", ":"), allow_nan=Fa
 
 
 def item_json(item: Any) -> str:
-    """Return the JSON text of an item. Raises `TypeError` for a type that no API response has."""
+    """Return the JSON text of an item.
+
+    Raises `InvalidRequestError` if it is nested too deeply, and `TypeError` for a type that no API response has.
+    """
     try:
-        return _ENCODER.encode(item)
-    except ValueError:  # NaN or an infinity: so rare that only this path checks for it
-        return _ENCODER.encode(_without_nan(item))
+        try:
+            return _ENCODER.encode(item)
+        except ValueError:  # NaN or an infinity: so rare that only this path checks for it
+            return _ENCODER.encode(_without_nan(item))
+    except RecursionError as error:
+        raise InvalidRequestError(f"an item is nested too deeply to be written as JSON: {error}") from error
 
 
 def _without_nan(value: Any) -> Any:

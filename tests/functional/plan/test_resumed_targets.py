@@ -14,6 +14,7 @@ from tests.conftest import Aws, Machines
 from tests.runs_of_a_bucket import (
     CRAWL,
     KEYS,
+    UNORDERED,
     entry,
     expired_token,
     keys_by_manifest,
@@ -40,6 +41,7 @@ def tokens_sent(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
 def used_up(aws: Aws, machines: Machines) -> tuple[dict[str, Any], dict[str, Any]]:
     """A run whose target has used up its restarts: its plan and its summary."""
+    machines.catalogue = {"c": UNORDERED}
     planned = machines.plan({"crawl": "c"})
     with pytest.MonkeyPatch.context() as patch:
         expired_token(patch, MANY)

@@ -189,17 +189,16 @@ def test_what_the_service_answers_has_its_name(
     assert aws.object_keys("items/") == []
 
 
+@pytest.mark.parametrize("code", ["InvalidArgument", "BadRequestException", "AnyOther"])
 def test_a_rejection_while_a_token_was_sent_is_about_the_token(
-    source: None, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+    code: str, source: None, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machines.catalogue = {"c": UNORDERED}
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
     place = machines.fetch(planned, target, FROM_CHECKPOINT)
     monkeypatch.setattr(
-        clients.client("s3", target["region"]),
-        "list_objects_v2",
-        FailingClient(answer("InvalidArgument", 400)).list_objects_v2,
+        clients.client("s3", target["region"]), "list_objects_v2", FailingClient(answer(code, 400)).list_objects_v2
     )
     begins = machines.fetch(planned, target, place)
     assert (begins["next"], begins["pass_number"], begins["page"], begins["token"]) == ("begin_pass", 2, 1, None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pageturner import clients
 from pageturner.errors import (
@@ -84,8 +86,29 @@ def test_a_starting_token_that_is_not_taken_is_not_paged_without(machines: Machi
     )
     with pytest.MonkeyPatch.context() as patch:
         expired_token(patch, 1)
-        with pytest.raises(InvalidRequestError, match="the service rejected the StartingToken"):
+        with pytest.raises(InvalidRequestError, match="rejected the first page: the StartingToken may be invalid"):
             machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"Bucket": "source", "Marker": "x"}, "rejected the first page: Marker may be invalid"),
+        ({"Bucket": "source"}, "^An error occurred"),
+    ],
+)
+def test_a_rejected_first_page_says_what_it_was_sent(
+    parameters: dict[str, str], said: str, machines: Machines, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = machines.plan({"service": "s3", "operation": "list_objects", "parameters": parameters})
+
+    def rejected(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "InvalidArgument", "Message": "no"}}, "ListObjects")
+
+    monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects", rejected)
+    with pytest.raises(InvalidRequestError, match=said):
+        machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
 
 
 @pytest.mark.usefixtures("source")

@@ -99,7 +99,7 @@ def test_input_needs_no_catalogue() -> None:
         ({"stale_items": "drop"}, 'stale_items: invalid value "drop"; must be one of: remove, mark, keep'),
         (
             {"tolerate": ["broken"]},
-            'tolerate: invalid value ["broken"]; must be a list of any of: complete, limited, denied',
+            'tolerate: invalid value ["broken"]; must be a list of any of: complete, limited, absent, denied',
         ),
         (
             {"ignore_errors": "NoSuchBucket"},
@@ -110,6 +110,18 @@ def test_input_needs_no_catalogue() -> None:
         (
             {"pagination_config": {"StartingToken": "eyJ2IjogMX0="}},
             "StartingToken: the token belongs to another operation; a token of this one contains ContinuationToken",
+        ),
+        (
+            {"pagination_config": {"StartingToken": "MTIz"}},
+            "StartingToken: not a token of boto3, the AWS CLI or a run",
+        ),
+        (
+            {
+                "pagination_config": {
+                    "StartingToken": "eyJDb250aW51YXRpb25Ub2tlbiI6ICJ4IiwgImJvdG9fdHJ1bmNhdGVfYW1vdW50IjogIjUifQ=="
+                }
+            },
+            "StartingToken: its boto_truncate_amount must be a number of items",
         ),
         (
             {"pagination_config": {"StartingToken": "x"}, "regions": ["us-east-1", "us-east-2"]},

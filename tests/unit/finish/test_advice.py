@@ -34,7 +34,7 @@ def entry(verdict: str, error: str = "", cause: str = "", **more: Any) -> dict[s
 
 
 def said_of(*entries: dict[str, Any], crawl: Crawl = CRAWL) -> str:
-    tally = Tally(crawl)
+    tally = Tally(crawl, "us-east-1")
     for each in entries:
         tally.add(each)
     return str(summary(RUN, tally, datetime(2026, 1, 1, 1, tzinfo=UTC))["message"])
@@ -57,7 +57,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("failed", "NotFoundError", "gone", {"parameters": {}}, STARTS_ANEW, "Check that s3 is set up in this account"),
     ("failed", "InvalidRequestError", by_service("InvalidArgument"), {}, STARTS_ANEW, "Change the parameters"),
     ("failed", "InvalidRequestError", by_service("BadRequestException"), {"pages": 3}, RESUMES, "without the token"),
-    ("failed", "TruncatedListingError", "page 3 says that there are more", {"pages": 3}, RESUMES, "cuts the listing off"),
+    ("failed", "TruncatedListingError", "page 3 says so", {"pages": 3}, RESUMES, "cuts the listing off"),
     ("failed", "PageErrorsError", "3 errors", {"errors_in_pages": [{"error": {"ErrorCode": "INACTIVE"}}]}, RESUMES,
      'add the codes to ignore_errors: ["INACTIVE"]'),
     ("unfinished", "StillRunningError", "status: Running", {}, RESUMES, "Wait until what list_objects_v2 lists"),

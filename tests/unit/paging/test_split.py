@@ -134,3 +134,16 @@ def test_windows_of_time_have_every_event_once(
             found += own[result_key]
         expected = [{member: said(event) if numbers else event} for event in events if has(whole, event)]
         assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize("odd", [None, {}, {"EventTime": None}, {"EventTime": "yesterday"}, {"EventTime": []}])
+def test_an_item_without_a_place_in_time_is_never_cut_off(odd: Any) -> None:
+    """A time that botocore cannot parse stays as it came."""
+    way = split.way_of("cloudtrail", "lookup_events")
+    assert way is not None
+    times = {"StartTime": "2026-01-01T00:00:00Z", "EndTime": "2026-01-03T00:00:00Z"}
+    first, second = (part for _, part in split.parts(way, times, 2, lambda *_: ([], False)))
+    without_zone = {"EventTime": datetime(2026, 1, 2, 12)}  # noqa: DTZ001
+    page = {"Events": [odd, without_zone]}
+    assert split.cut(page, ["Events"], first)[0]["Events"] == [odd]
+    assert split.cut(page, ["Events"], second)[0]["Events"] == [odd, without_zone]

@@ -1,0 +1,76 @@
+"""Targets in regions where the service has no endpoint."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pageturner.crawls.catalogue import parse_input
+from pageturner.finish.summary import SUMMED, Tally
+from tests.conftest import Aws, Machines
+
+CAUSE = "sqs has no endpoint in the region: there is no name"
+
+
+def ends(aws: Aws, machines: Machines, crawl: dict[str, Any], absent: str) -> dict[str, Any]:
+    """Return the summary of a run of two regions, of which `absent` has no endpoint."""
+    planned = machines.plan(crawl)
+    listed = aws.json(planned["targets"]["key"])
+    (gone,) = [target for target in listed if target["region"] == absent]
+    for target in listed:
+        if target is not gone:
+            machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    record = {
+        "pk": f"run#{planned['run']['run_id']}",
+        "sk": f"verdict#{gone['target_id']}",
+        "verdict": "absent",
+        "error": "NoEndpointError",
+        "cause": json.dumps({"errorMessage": CAUSE}),
+    }
+    aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
+    return machines.finish(planned)
+
+
+@pytest.fixture
+def two_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The regions of `[all]`: one that botocore does not know for the service, and the deployment's own."""
+    from pageturner.plan.places import Places
+
+    monkeypatch.setattr(Places, "_enabled", lambda *_: ["eu-north-9", "us-east-1"])
+
+
+ALL: dict[str, Any] = {"service": "sqs", "operation": "list_queues", "regions": ["all"]}
+
+
+@pytest.mark.usefixtures("two_regions")
+def test_a_region_without_the_service_does_not_fail_a_run_of_all_regions(aws: Aws, machines: Machines) -> None:
+    summary = ends(aws, machines, ALL, "eu-north-9")
+    assert (summary["outcome"], summary["verdict"]) == ("succeeded", "complete")
+    assert summary["targets"] == {"absent": 1, "complete": 1}
+    assert summary["message"].startswith("complete: 0 items on 1 page of 2 targets; 1 of them absent: the service has")
+
+
+@pytest.mark.parametrize(("own", "short"), [("us-east-1", 0), ("eu-north-9", 1)])
+def test_the_own_region_is_never_one_where_nobody_expects_the_service(own: str, short: int) -> None:
+    tally = Tally(parse_input(ALL, {}), own)
+    tally.add({"verdict": "absent", "region": "eu-north-9", **dict.fromkeys(SUMMED, 0)})
+    assert (tally.short, tally.absent) == (short, 1 - short)
+
+
+def test_a_region_where_the_service_is_known_fails_the_run(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name can be down for hours, as DynamoDB's was in us-east-1 in October 2025."""
+    from pageturner.plan.places import Places
+
+    monkeypatch.setattr(Places, "_enabled", lambda *_: ["eu-west-1", "us-east-1"])
+    assert ends(aws, machines, ALL, "eu-west-1")["outcome"] == "failed"
+
+
+def test_a_region_that_was_listed_fails_the_run_unless_tolerated(aws: Aws, machines: Machines) -> None:
+    listed = {**ALL, "regions": ["eu-north-9", "us-east-1"]}
+    assert ends(aws, machines, listed, "eu-north-9")["outcome"] == "failed"
+    tolerated = ends(aws, machines, {**listed, "tolerate": ["absent"]}, "eu-north-9")
+    assert (tolerated["outcome"], tolerated["verdict"]) == ("succeeded", "incomplete")
