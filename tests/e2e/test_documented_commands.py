@@ -22,6 +22,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from local.emulator import PROJECT, environment_without_aws
+from local.read_operations import READ_OPERATIONS
 from tests.e2e.conftest import wait_until_ended
 
 INSTALLED = (".venv", ".venv-ministack", "node_modules")
@@ -247,8 +248,14 @@ def _same_reference(clone: Clone, _: str) -> None:
     assert (clone.folder / "docs" / "reference.md").read_text() == (PROJECT / "docs" / "reference.md").read_text()
 
 
+def _same_operations(clone: Clone, _: str) -> None:
+    written = READ_OPERATIONS.relative_to(PROJECT)
+    assert (clone.folder / written).read_text() == READ_OPERATIONS.read_text()
+
+
 CHECKS = {
     "make reference": _same_reference,
+    "make read-operations": _same_operations,
     "make deploy": _deployed,
     "make destroy": _destroyed,
     "make reader PAGETURNER_ACCOUNT=111122223333": _reader,
