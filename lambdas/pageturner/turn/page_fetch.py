@@ -34,9 +34,8 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
     def method(**arguments: Any) -> Any:
         nonlocal sent
         sent = {name: value for name in tokens if (value := arguments.get(name)) is not None}
-        call = getattr(client(crawl.service, target.region, target.account), crawl.operation)
         try:
-            return call(**arguments)
+            return getattr(client(crawl.service, target.region, target.account), crawl.operation)(**arguments)
         except (ClientError, BotoCoreError):
             raise
         except (ResponseParserError, *errors.UNEXPECTED_VALUES) as error:

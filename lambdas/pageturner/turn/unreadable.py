@@ -9,8 +9,14 @@ from typing import Any
 
 from pageturner import errors
 
-# botocore's functions that only make the request (botocore/client.py, botocore/endpoint.py).
-_BEFORE_THE_RESPONSE = {"_emit_api_params", "_resolve_endpoint_ruleset", "_convert_to_request_dict", "create_request"}
+# The functions that make the client and the request (botocore/session.py, client.py, endpoint.py).
+_BEFORE_THE_RESPONSE = {
+    "create_client",
+    "_emit_api_params",
+    "_resolve_endpoint_ruleset",
+    "_convert_to_request_dict",
+    "create_request",
+}
 
 
 def unreadable(error: Exception) -> errors.PageturnerError:

@@ -283,6 +283,16 @@ def test_a_garbled_response_of_our_own_table_is_an_error_of_ours(body: bytes) ->
         found.client.get_item(TableName="t", Key={"k": {"S": "a"}})
 
 
+def test_a_request_that_botocore_cannot_make_is_not_made_again() -> None:
+    """An item's region can be empty. botocore raises a ValueError."""
+    crawl = _parsed('{"service": "sqs", "operation": "list_queues"}')
+    session: Any = clients._session()
+    with pytest.raises(InvalidRequestError, match="botocore cannot make the request: ValueError: Invalid endpoint"):
+        page_fetch.fetch(
+            lambda service, region, _: session.client(service, region), crawl, Target("t", "1", "", {}), None, 0
+        )
+
+
 def test_a_message_that_quotes_a_whole_response_is_cut() -> None:
     """Step Functions ends an execution whose state exceeds 256 KiB, where no Catch sees it."""
     with pytest.raises(TransientError) as raised:
