@@ -49,9 +49,8 @@ def fetch(
     def method(**arguments: Any) -> Any:
         nonlocal sent
         sent = {name: value for name in input_tokens if (value := arguments.get(name)) is not None}
-        call = getattr(client(crawl.service, target.region, target.account), crawl.operation)
         try:
-            return call(**arguments)
+            return getattr(client(crawl.service, target.region, target.account), crawl.operation)(**arguments)
         except (ClientError, BotoCoreError):
             raise
         except (ResponseParserError, *errors.UNEXPECTED_VALUES) as error:
