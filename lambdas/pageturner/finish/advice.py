@@ -34,7 +34,10 @@ _NOT_ENABLED_CODES = {
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do, in a sentence; whether resuming the run helps then, and which keys of the crawl to change with it."""
+    """What to do, in a sentence; whether resuming the run helps then, and which keys of the crawl to change with it.
+
+    The text names no target, because it is for all targets to which it applies.
+    """
 
     text: str
     resume: bool = False
@@ -79,11 +82,11 @@ def code_of(entry: Entry) -> str:
 
 
 def _denied(crawl: Crawl, entry: Entry) -> Advice:
-    account, region, action = entry["account"], entry["region"], iam_action(crawl)
+    action = iam_action(crawl)
     if "AssumeRole" in entry.get("cause", ""):
-        text = f"Deploy the reader stack to {account}, or let its role trust this deployment (docs/deploying.md)"
+        text = "Deploy the reader stack to the account, or let its role trust this deployment (docs/deploying.md)"
     elif code_of(entry) in _NOT_ENABLED_CODES:
-        text = f"Enable {region} and {crawl.service} in {account}, or leave them out of the crawl"
+        text = f"Enable the region and {crawl.service} in the account, or leave them out of the crawl"
     elif crawl.name.startswith(ADHOC_PREFIX):
         text = (
             f"Allow {action}: add the crawl to the catalogue, or a policy to read_policies, and deploy; "
@@ -194,8 +197,8 @@ def _continues(_: Crawl, __: Entry) -> Advice:
     return Advice("There is nothing to do")
 
 
-def _absent(crawl: Crawl, entry: Entry) -> Advice:
-    return Advice(f"{crawl.service} is not in {entry['region']}: leave the region out of the crawl")
+def _absent(crawl: Crawl, _: Entry) -> Advice:
+    return Advice(f"{crawl.service} is not in the region: leave it out of the crawl")
 
 
 _Rule = Callable[[Crawl, Entry], Advice]

@@ -38,7 +38,7 @@ _TARGETS_SHOWN = 3
 
 @dataclass
 class Reason:
-    """Why targets are not as the crawl asks, and what to do; `why` and `advice` are those of the first one."""
+    """Why targets are not as the crawl asks, and what to do about all of them; `why` is that of the first one."""
 
     why: str
     advice: Advice
@@ -70,9 +70,11 @@ class Tally:
         self.continues = self.continues or entry.get("error") == CONTINUES
         if not _is_as_wanted(self.crawl, entry):
             self.short += 1
-            alike = entry["verdict"], entry.get("error", ""), code_of(entry)
-            reason = self.reasons.setdefault(alike, Reason(why(self.crawl, entry), advice(self.crawl, entry)))
-            reason.add(entry)
+            to_do = advice(self.crawl, entry)
+            alike = entry["verdict"], entry.get("error", ""), code_of(entry), to_do.text
+            if alike not in self.reasons:
+                self.reasons[alike] = Reason(why(self.crawl, entry), to_do)
+            self.reasons[alike].add(entry)
 
 
 def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:

@@ -48,8 +48,8 @@ RESUMES, STARTS_ANEW = True, False
 CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("denied", "AccessDeniedError", by_service("AccessDenied"), {}, RESUMES, "Allow s3:ListBucket: deploy"),
     ("denied", "AccessDeniedError", by_service("AccessDenied", operation="AssumeRole"), {}, RESUMES,
-     "Deploy the reader stack to 111111111111"),
-    ("denied", "AccessDeniedError", by_service("OptInRequired"), {}, RESUMES, "Enable eu-west-1 and s3 in 1111"),
+     "Deploy the reader stack to the account"),
+    ("denied", "AccessDeniedError", by_service("OptInRequired"), {}, RESUMES, "Enable the region and s3"),
     ("failed", "NotFoundError", by_service("NoSuchBucket"), {}, STARTS_ANEW,
      "check Bucket in the crawl, and the account and region; start a new run. If it may be missing, "
      "set ignore_errors: [NoSuchBucket]"),
@@ -73,7 +73,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("unfinished", PAGES_MISSING, "the records of 1 page are missing", {}, RESUMES, "Resuming lists this target anew"),
     ("endless", "", "", {}, STARTS_ANEW,
      "more than max_pages (10,000,000) pages. If the listing does end, raise max_pages"),
-    ("absent", "", "", {}, STARTS_ANEW, "s3 is not in eu-west-1: leave the region out"),
+    ("absent", "", "", {}, STARTS_ANEW, "s3 is not in the region: leave it out"),
 ]  # fmt: skip
 
 
@@ -172,6 +172,14 @@ def test_targets_are_named_by_what_they_list_and_grouped_by_why_they_are_short()
         "Then resume the run, which can complete 1 of them: redrive its execution, or start a new one with the input "
         '{"resume": "objects-20260101T000000Z-12345678"}'
     )
+
+
+def test_targets_with_the_same_error_but_another_way_out_are_told_apart() -> None:
+    first = entry("failed", "InvalidRequestError", by_service("BadRequestException"))
+    message = said_of(first, {**first, "pages": 3}, first)
+    assert "2 failed: " in message
+    assert "1 failed: " in message
+    assert "Then resume the run, which can complete 1 of them: " in message
 
 
 def test_the_message_is_always_short_enough_for_step_functions() -> None:
