@@ -97,7 +97,7 @@ def _denied(crawl: Crawl, entry: Entry) -> Advice:
             f"Allow {action}: deploy the catalogue as it is now; in another account, its reader stack; or change the "
             f"resource's policy, its key's policy or the organization's, if one of them denies it"
         )
-    return Advice(f"{text}. Or set tolerate: [denied]", resume=True)
+    return Advice(f"{text}. Or set tolerate: [denied], in the crawl or when you resume", resume=True)
 
 
 def _not_found(crawl: Crawl, entry: Entry) -> Advice:
@@ -111,7 +111,7 @@ def _not_found(crawl: Crawl, entry: Entry) -> Advice:
     else:
         text = f"Check that {crawl.service} is set up in this account and region, and start a new run"
     accepted = code_of(entry) or "NotFoundError"
-    return Advice(f"{text}. If it may be missing, set ignore_errors: [{accepted}]")
+    return Advice(f"{text}. If it may be missing, set ignore_errors: [{accepted}], in the crawl or when you resume")
 
 
 def _invalid_request(_: Crawl, entry: Entry) -> Advice:

@@ -142,7 +142,7 @@ def _how_to_resume(run: Run, tally: Tally) -> str:
         return "The run continues by itself, in another execution"
     helped = [reason for reason in tally.reasons.values() if reason.advice.resume]
     if not helped:
-        return "Resuming the run does not help"
+        return "Resuming the run as it is does not help"
     changes = {key: value for reason in helped for key, value in reason.advice.changes.items()}
     again = json.dumps({"resume": run.run_id, **changes})
     targets = sum(reason.targets for reason in helped)

@@ -88,7 +88,7 @@ def test_advice_says_what_to_change_and_to_resume_only_where_that_helps(
     found = re.search(r'\{"resume".*?\}', message)
     if not resumes:
         assert found is None
-        assert message.endswith("Resuming the run does not help")
+        assert message.endswith("Resuming the run as it is does not help")
         return
     assert found is not None
     asked = parse_resume(json.loads(found[0]))
@@ -163,11 +163,11 @@ def test_targets_are_named_by_what_they_list_and_grouped_by_why_they_are_short()
         '111111111111 eu-west-1 {"Bucket": "b3"}; and 2 more: NotFoundError: An error occurred (NoSuchBucket) when '
         "calling the ListObjectsV2 operation: Bucket 1 does not exist. Nothing there has this name: check Bucket in "
         "the crawl, and the account and region; start a new run. If it may be missing, set ignore_errors: "
-        "[NoSuchBucket]. "
+        "[NoSuchBucket], in the crawl or when you resume. "
         '1 denied: 111111111111 eu-west-1 {"Bucket": "b"} part 2 of 9: AccessDeniedError: An error occurred '
         "(AccessDenied) when calling the ListObjectsV2 operation: No. Allow s3:ListBucket: deploy the catalogue as it "
         "is now; in another account, its reader stack; or change the resource's policy, its key's policy or the "
-        "organization's, if one of them denies it. Or set tolerate: [denied]. "
+        "organization's, if one of them denies it. Or set tolerate: [denied], in the crawl or when you resume. "
         "All targets are in runs/objects-20260101T000000Z-12345678/manifest.json. "
         "Then resume the run, which can complete 1 of them: redrive its execution, or start a new one with the input "
         '{"resume": "objects-20260101T000000Z-12345678"}'
