@@ -131,7 +131,7 @@ def test_a_target_that_fails_fails_the_run_in_words(deployed: Deployed) -> None:
     assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
     assert ended["cause"].startswith("1 of 1 target not complete (1 failed)")
     assert "The specified bucket does not exist. Nothing there has this name: check Bucket" in ended["cause"]
-    assert ended["cause"].endswith("Resuming the run does not help")
+    assert ended["cause"].endswith("Resuming the run as it is does not help")
 
 
 def test_no_permission_is_the_verdict_denied(deployed: Deployed, source: list[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from pageturner.crawls.checks import problems, wrong_values
+from pageturner.crawls.checks import against_schema, problems
 from pageturner.crawls.crawl import SCHEDULE_KEYS, Crawl
 from pageturner.crawls.expression_checks import wrong_for_each
 from pageturner.errors import InvalidCrawlError
@@ -88,13 +88,15 @@ def parse_resume(document: object) -> Resume | None:
             f'input.resume: invalid value {shown(run_id)}; must be a run_id, like {{"resume": "<run_id>"}}'
         )
     _refuse_unknown_keys(changes, ["crawl", "dry_run", *_KEYS], "input", ["resume"])
-    wrong = [
-        f"input.{key}: cannot change when a run is resumed: {_FIXED.get(key, _FIXED_LISTING)} "
-        f"(what can change: {listed(RESUME_KEYS)})"
-        for key in changes
-        if key not in RESUME_KEYS
-    ]
-    if wrong := wrong or list(wrong_values(changes, "input")):
+    wrong = []
+    for key, value in changes.items():
+        if key not in RESUME_KEYS:
+            reason = _FIXED.get(key, _FIXED_LISTING)
+            can = f"(what can change: {listed(RESUME_KEYS)})"
+            wrong.append(f"input.{key}: cannot change when a run is resumed: {reason} {can}")
+        elif found := against_schema(key, value):
+            wrong.append(f"input.{key}{found}")
+    if wrong:
         raise InvalidCrawlError("\n".join(wrong))
     return Resume(run_id, changes)
 

@@ -41,7 +41,7 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
     right: dict[str, Any] = {}
     for key, value in entry.items():
         given = list(value) if isinstance(value, tuple) else value
-        if wrong := _against_schema(key, given):
+        if wrong := against_schema(key, given):
             if key not in ("service", "operation") or value is not None:
                 yield f"{place}.{key}{wrong}"
         else:
@@ -50,19 +50,12 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
         yield from check(right, place)
 
 
-def wrong_values(entry: Mapping[str, Any], place: str) -> Iterator[str]:
-    """Yield what the schema finds wrong with the values of known keys."""
-    for key, value in entry.items():
-        if wrong := _against_schema(key, value):
-            yield f"{place}.{key}{wrong}"
-
-
 @cache
 def _validator(key: str) -> Callable[[Any], Any]:
     return cast("Callable[[Any], Any]", fastjsonschema.compile({**KEYS[key], "$schema": SCHEMA["$schema"]}))
 
 
-def _against_schema(key: str, value: Any) -> str | None:
+def against_schema(key: str, value: Any) -> str | None:
     """Return what the schema finds wrong with a key's value: ": …", or ".member: …" if a member is wrong."""
     try:
         _validator(key)(value)

@@ -35,7 +35,10 @@ _NOT_ENABLED_CODES = {
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do, in a sentence; whether resuming the run helps then, and which keys of the crawl to change with it."""
+    """What to do, in a sentence; whether resuming the run helps then, and which keys of the crawl to change with it.
+
+    The text names no target, because it is for all targets to which it applies.
+    """
 
     text: str
     resume: bool = False
@@ -80,11 +83,11 @@ def code_of(entry: Entry) -> str:
 
 
 def _denied(crawl: Crawl, entry: Entry) -> Advice:
-    account, region, action = entry["account"], entry["region"], iam_action(crawl.service, crawl.operation)
+    action = iam_action(crawl.service, crawl.operation)
     if "AssumeRole" in entry.get("cause", ""):
-        text = f"Deploy the reader stack to {account}, or let its role trust this deployment (docs/deploying.md)"
+        text = "Deploy the reader stack to the account, or let its role trust this deployment (docs/deploying.md)"
     elif code_of(entry) in _NOT_ENABLED_CODES:
-        text = f"Enable {region} and {crawl.service} in {account}, or leave them out of the crawl"
+        text = f"Enable the region and {crawl.service} in the account, or leave them out of the crawl"
     elif crawl.name.startswith(ADHOC_PREFIX):
         text = (
             f"Allow {action}: add the crawl to the catalogue, or a policy to read_policies, and deploy; "
@@ -95,7 +98,7 @@ def _denied(crawl: Crawl, entry: Entry) -> Advice:
             f"Allow {action}: deploy the catalogue as it is now; in another account, its reader stack; or change the "
             f"resource's policy, its key's policy or the organization's, if one of them denies it"
         )
-    return Advice(f"{text}. Or set tolerate: [denied]", resume=True)
+    return Advice(f"{text}. Or set tolerate: [denied], in the crawl or when you resume", resume=True)
 
 
 def _not_found(crawl: Crawl, entry: Entry) -> Advice:
@@ -109,7 +112,7 @@ def _not_found(crawl: Crawl, entry: Entry) -> Advice:
     else:
         text = f"Check that {crawl.service} is set up in this account and region, and start a new run"
     accepted = code_of(entry) or "NotFoundError"
-    return Advice(f"{text}. If it may be missing, set ignore_errors: [{accepted}]")
+    return Advice(f"{text}. If it may be missing, set ignore_errors: [{accepted}], in the crawl or when you resume")
 
 
 def _invalid_request(_: Crawl, entry: Entry) -> Advice:
@@ -223,18 +226,19 @@ def _continues(_: Crawl, __: Entry) -> Advice:
     return Advice("There is nothing to do")
 
 
-def _absent(crawl: Crawl, entry: Entry) -> Advice:
-    return Advice(f"{crawl.service} is not in {entry['region']}: leave the region out of the crawl")
+def _absent(crawl: Crawl, _: Entry) -> Advice:
+    return Advice(f"{crawl.service} is not in the region: leave it out of the crawl")
 
 
 _Rule = Callable[[Crawl, Entry], Advice]
 # The verdicts that say enough by themselves; the other verdicts have an error, or were cut short without one.
-BY_VERDICT: Mapping[str, _Rule] = {"endless": _endless, "absent": _absent}
+BY_VERDICT: Mapping[str, _Rule] = {"endless": _endless}
 BY_ERROR: Mapping[str, _Rule] = {
     "AccessDeniedError": _denied,
     "DeadlinePassedError": _late,
     "InvalidCrawlError": _invalid_crawl,
     "InvalidRequestError": _invalid_request,
+    "NoEndpointError": _absent,
     "NotFoundError": _not_found,
     "PageErrorsError": _page_errors,
     "RepeatedTokenError": _repeated_token,

@@ -40,7 +40,7 @@ _TARGETS_SHOWN = 3
 
 @dataclass
 class Reason:
-    """Why targets are not as the crawl asks, and what to do; `why` and `advice` are those of the first one."""
+    """Why targets are not as the crawl asks, and what to do about all of them; `why` is that of the first one."""
 
     why: str
     advice: Advice
@@ -79,9 +79,11 @@ class Tally:
             self.absent += 1
         elif not is_as_wanted(self.crawl, entry):
             self.short += 1
-            alike = entry["verdict"], entry.get("error", ""), code_of(entry)
-            reason = self.reasons.setdefault(alike, Reason(why(self.crawl, entry), advice(self.crawl, entry)))
-            reason.add(entry)
+            to_do = advice(self.crawl, entry)
+            alike = entry["verdict"], entry.get("error", ""), code_of(entry), to_do.text
+            if alike not in self.reasons:
+                self.reasons[alike] = Reason(why(self.crawl, entry), to_do)
+            self.reasons[alike].add(entry)
 
 
 def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
@@ -167,7 +169,7 @@ def _how_to_resume(run: Run, tally: Tally) -> str:
         return "The run continues by itself, in another execution"
     helped = [reason for reason in tally.reasons.values() if reason.advice.resume]
     if not helped:
-        return "Resuming the run does not help"
+        return "Resuming the run as it is does not help"
     changes = {key: value for reason in helped for key, value in reason.advice.changes.items()}
     again = json.dumps({"resume": run.run_id, **changes})
     targets = sum(reason.targets for reason in helped)

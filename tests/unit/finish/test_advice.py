@@ -48,8 +48,8 @@ RESUMES, STARTS_ANEW = True, False
 CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("denied", "AccessDeniedError", by_service("AccessDenied"), {}, RESUMES, "Allow s3:ListBucket: deploy"),
     ("denied", "AccessDeniedError", by_service("AccessDenied", operation="AssumeRole"), {}, RESUMES,
-     "Deploy the reader stack to 111111111111"),
-    ("denied", "AccessDeniedError", by_service("OptInRequired"), {}, RESUMES, "Enable eu-west-1 and s3 in 1111"),
+     "Deploy the reader stack to the account"),
+    ("denied", "AccessDeniedError", by_service("OptInRequired"), {}, RESUMES, "Enable the region and s3"),
     ("failed", "NotFoundError", by_service("NoSuchBucket"), {}, STARTS_ANEW,
      "check Bucket in the crawl, and the account and region; start a new run. If it may be missing, "
      "set ignore_errors: [NoSuchBucket]"),
@@ -77,7 +77,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("unfinished", PAGES_MISSING, "the records of 1 page are missing", {}, RESUMES, "Resuming lists this target anew"),
     ("endless", "", "", {}, STARTS_ANEW,
      "more than max_pages (10,000,000) pages. If the listing does end, raise max_pages"),
-    ("absent", "", "", {}, STARTS_ANEW, "s3 is not in eu-west-1: leave the region out"),
+    ("absent", "NoEndpointError", "no name", {}, STARTS_ANEW, "s3 is not in the region: leave it out"),
 ]  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def test_advice_says_what_to_change_and_to_resume_only_where_that_helps(
     found = re.search(r'\{"resume".*?\}', message)
     if not resumes:
         assert found is None
-        assert message.endswith("Resuming the run does not help")
+        assert message.endswith("Resuming the run as it is does not help")
         return
     assert found is not None
     asked = parse_resume(json.loads(found[0]))
@@ -112,7 +112,7 @@ def test_no_error_and_no_verdict_is_without_a_rule() -> None:
     assert BY_ERROR.keys() - ours == {CONTINUES, "Interrupted", "NotSwept", PAGES_MISSING}
     assert {error for _, error, *_ in CASES} >= BY_ERROR.keys() - {CONTINUES}
     verdicts = set(KEYS["tolerate"]["items"]["enum"])
-    explained_by_their_error = {"denied", "failed", "unfinished"}
+    explained_by_their_error = {"absent", "denied", "failed", "unfinished"}
     assert verdicts - {*ENDED} - explained_by_their_error <= BY_VERDICT.keys()
     assert {verdict for verdict, *_ in CASES} >= verdicts - {*ENDED}
 
@@ -167,15 +167,23 @@ def test_targets_are_named_by_what_they_list_and_grouped_by_why_they_are_short()
         '111111111111 eu-west-1 {"Bucket": "b3"}; and 2 more: NotFoundError: An error occurred (NoSuchBucket) when '
         "calling the ListObjectsV2 operation: Bucket 1 does not exist. Nothing there has this name: check Bucket in "
         "the crawl, and the account and region; start a new run. If it may be missing, set ignore_errors: "
-        "[NoSuchBucket]. "
+        "[NoSuchBucket], in the crawl or when you resume. "
         '1 denied: 111111111111 eu-west-1 {"Bucket": "b"} part 2 of 9: AccessDeniedError: An error occurred '
         "(AccessDenied) when calling the ListObjectsV2 operation: No. Allow s3:ListBucket: deploy the catalogue as it "
         "is now; in another account, its reader stack; or change the resource's policy, its key's policy or the "
-        "organization's, if one of them denies it. Or set tolerate: [denied]. "
+        "organization's, if one of them denies it. Or set tolerate: [denied], in the crawl or when you resume. "
         "All targets are in runs/objects-20260101T000000Z-12345678/manifest.json. "
         "Then resume the run, which can complete 1 of them: redrive its execution, or start a new one with the input "
         '{"resume": "objects-20260101T000000Z-12345678"}'
     )
+
+
+def test_targets_with_the_same_error_but_another_way_out_are_told_apart() -> None:
+    first = entry("failed", "InvalidRequestError", by_service("BadRequestException"))
+    message = said_of(first, {**first, "pages": 3}, first)
+    assert "2 failed: " in message
+    assert "1 failed: " in message
+    assert "Then resume the run, which can complete 1 of them: " in message
 
 
 def test_the_message_is_always_short_enough_for_step_functions() -> None:
