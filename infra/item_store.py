@@ -70,7 +70,7 @@ class ItemStore(Construct):
         self.bucket.grant_read(grantee, "items/*")
         self.bucket.grant_read(grantee, "runs/*/tokens/*")
         self.items.grant(grantee, "dynamodb:BatchWriteItem")
-        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
         """Let SweepItems sweep. Only it may remove items."""
@@ -93,3 +93,7 @@ class ItemStore(Construct):
     def grant_fail(self, grantee: iam.IGrantable) -> None:
         """Let FailRun record that the execution failed."""
         self.runs.grant(grantee, "dynamodb:UpdateItem")
+
+    def grant_stop(self, grantee: iam.IGrantable) -> None:
+        """Let StopRun record that an execution was stopped."""
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")

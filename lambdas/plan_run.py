@@ -9,13 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from pageturner import clients, telemetry
 from pageturner.crawls.catalogue import parse_dry_run, parse_input, parse_resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
-from pageturner.errors import SERVICE_ERRORS, from_service_error
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.stores import Stores
@@ -29,13 +26,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the run that `event["input"]` asks for, in the execution `event["execution"]`.
 
     The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
-    location of the `targets`, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`, which is the report of
-    a dry run or the summary of a run that has succeeded before.
+    location of the `targets`, `max_concurrency`, for people `paging`, and `wait_seconds` if what is left of a stopped
+    execution must end first; or `nothing_to_do`, which is the report of a dry run or the summary of a run that has
+    succeeded before.
     Raises `InvalidCrawlError` and `OverlapError`.
     """
     execution = Execution(**event["execution"])
     stores = Stores.of_environment()
-    planner = Planner(stores, _is_running)
+    planner = Planner(stores, clients.is_running)
     if run_id := parse_resume(event["input"]):
         plan = planner.resume(run_id, execution)
     else:
@@ -46,19 +44,6 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         plan = {"nothing_to_do": DryRun(expansion).of(crawl)} if is_dry else planner.begin(crawl, execution, expansion)
     telemetry.logger.info("run planned", extra={"plan": plan})
     return plan
-
-
-def _is_running(execution: str) -> bool:
-    try:
-        found = clients.client("stepfunctions").describe_execution(executionArn=execution)
-    except SERVICE_ERRORS as error:
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] in (
-            "ExecutionDoesNotExist",
-            "InvalidArn",
-        ):
-            return False
-        raise from_service_error(error) from error
-    return bool(found["status"] in ("RUNNING", "PENDING_REDRIVE"))
 
 
 @cache

@@ -11,7 +11,9 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import ClientError
 
+from pageturner.errors import SERVICE_ERRORS, from_service_error
 from pageturner.paging.api import LOADER
 
 # Creates the client of a service in a region and an account.
@@ -66,3 +68,17 @@ def _botocore_session() -> botocore.session.Session:
     session = botocore.session.Session()
     session.register_component("data_loader", LOADER)
     return session
+
+
+def is_running(execution: str) -> bool:
+    """Return whether Step Functions runs the execution with this ARN. Raises the errors of `pageturner.errors`."""
+    try:
+        found = client("stepfunctions").describe_execution(executionArn=execution)
+    except SERVICE_ERRORS as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in (
+            "ExecutionDoesNotExist",
+            "InvalidArn",
+        ):
+            return False
+        raise from_service_error(error) from error
+    return bool(found["status"] in ("RUNNING", "PENDING_REDRIVE"))

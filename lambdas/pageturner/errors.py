@@ -8,6 +8,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     PageturnerError
     ├── InvalidCrawlError     the crawl or the execution input is wrong     never retried: a person must change it
     ├── OverlapError          another run of the crawl is running           never retried: the execution is refused
+    ├── RunStoppedError       the run's execution was stopped               never retried: the PageLoop ends
     ├── ThrottledError        the service throttled the request             PageLoop backs off, then Crawl waits
     ├── TransientError        connection error, HTTP 5xx                    PageLoop retries, then Crawl
     ├── SinkError             Pageturner's own bucket or tables failed      PageLoop retries, then Crawl
@@ -46,6 +47,10 @@ class InvalidCrawlError(PageturnerError):
 
 class OverlapError(PageturnerError):
     """Another run of the crawl is running; the message names it."""
+
+
+class RunStoppedError(PageturnerError):
+    """The execution that drives the run was stopped, so no more of its pages are turned."""
 
 
 class ThrottledError(PageturnerError):

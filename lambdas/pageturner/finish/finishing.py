@@ -49,5 +49,6 @@ class Finisher:
         if ended_as["outcome"] == "succeeded":
             self.stores.runs.record_latest(run, crawl)
         self.stores.runs.finish(run, result)
+        self.stores.executions.end(execution)
         self.stores.runs.unlock(crawl.name, execution)
         return result

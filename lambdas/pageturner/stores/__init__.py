@@ -9,6 +9,7 @@ from typing import Any
 
 from pageturner import clients
 from pageturner.stores.checkpoints import CheckpointStore
+from pageturner.stores.executions import ExecutionStore
 from pageturner.stores.item_table import ItemTable
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.run_table import RunTable
@@ -44,6 +45,11 @@ class Stores:
     def runs(self) -> RunStore:
         """Runs and locks."""
         return RunStore(self._run_table)
+
+    @cached_property
+    def executions(self) -> ExecutionStore:
+        """The executions that turn pages."""
+        return ExecutionStore(self._run_table)
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:

@@ -53,11 +53,21 @@ class RunTable:
         with as_sink_error(f'could not delete record "{record}" of run {run.run_id} from the runs table'):
             self._dynamodb.delete_item(TableName=self._table, Key=keys.run_row(run.run_id, record))
 
-    def get(self, row: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
+    def get(self, row: Mapping[str, Any], what: str, *, consistent: bool = True) -> Mapping[str, Any] | None:
         """Return a row, or None if there is none; `what` names it in an error message."""
         with as_sink_error(f"could not read {what} from the runs table"):
-            answer = self._dynamodb.get_item(TableName=self._table, Key=row, ConsistentRead=True)
+            answer = self._dynamodb.get_item(TableName=self._table, Key=row, ConsistentRead=consistent)
         return answer.get("Item")
+
+    def put_row(self, row: Mapping[str, Any], what: str, values: Mapping[str, Any]) -> None:
+        """Put a row that is no record of a run."""
+        with as_sink_error(f"could not write {what} to the runs table"):
+            self._dynamodb.put_item(TableName=self._table, Item={**row, **values})
+
+    def delete_row(self, row: Mapping[str, Any], what: str) -> None:
+        """Delete a row that is no record of a run, if it exists."""
+        with as_sink_error(f"could not delete {what} from the runs table"):
+            self._dynamodb.delete_item(TableName=self._table, Key=row)
 
     def records(self, run: Run, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield the records of a run whose sort keys begin with `prefix`, in order, each with its sort key."""
