@@ -55,7 +55,7 @@ class DryRun:
     def of(self, crawl: Crawl) -> dict[str, Any]:
         """Return the report on `crawl`. Raises `InvalidCrawlError`."""
         source = self.expansion.source_run(crawl)
-        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl))
+        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl, source))
         probes = self._probe(crawl, chosen)
         denied = [probe for probe in probes if isinstance(probe.error, AccessDeniedError)]
         estimate = self._estimate(crawl, count, probes)

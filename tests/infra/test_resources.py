@@ -48,18 +48,20 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     assert {action for action in apis["Action"] if not action.startswith("xray:")} == target_apis
 
 
-def test_only_the_sweep_may_remove_items(resources: dict[str, Any]) -> None:
+def test_only_the_sweeps_may_remove_items(resources: dict[str, Any]) -> None:
     for role in (
         "FunctionsPlanRun",
         "FunctionsFetchPage",
-        "FunctionsFinishRun",
+        "FunctionsFailRun",
         "FunctionsStopRun",
         "CrawlStateMachine",
     ):
         for statement in statements(resources, role):
             if "dynamodb:DeleteItem" in statement["Action"]:
                 assert "RunTable" in str(statement["Resource"])
-    assert "dynamodb:DeleteItem" in actions(resources, "FunctionsSweepItems")
+    for role in ("FunctionsSweepItems", "FunctionsFinishRun"):
+        removes = [each for each in statements(resources, role) if "dynamodb:DeleteItem" in each["Action"]]
+        assert any("ItemTable" in str(statement["Resource"]) for statement in removes)
 
 
 def test_nothing_but_the_catalogues_actions_is_for_all_resources(resources: dict[str, Any]) -> None:

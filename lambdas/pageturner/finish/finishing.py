@@ -10,6 +10,7 @@ from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import SinkError
 from pageturner.finish.console import Console
+from pageturner.finish.gone_listings import GoneListings
 from pageturner.finish.manifest import manifest
 from pageturner.finish.summary import Tally, summary
 from pageturner.page_state import Run
@@ -33,8 +34,11 @@ class Finisher:
         tally = Tally(crawl)
         self.stores.pages.put_text(manifest_key(run), manifest(self.stores, run, crawl, tally))
         ended_as = summary(run, tally, ended)
+        gone = GoneListings(self.stores, run, crawl).sweep(tally.verdicts)
         result = {
             **ended_as,
+            "stale_items": ended_as["stale_items"] + gone.stale,
+            **gone.as_dict(),
             "manifest": f"s3://{self.stores.pages.bucket}/{manifest_key(run)}",
             "items_prefix": f"s3://{self.stores.pages.bucket}/{page_prefix(run, crawl.name)}",
             "items_table": self.stores.items.name,

@@ -46,12 +46,13 @@ class Planner:
         self._lock(crawl, run, execution)
         try:
             source = expansion.source_run(crawl)
-            count = self._put_targets(targets_key(run), expansion.targets(crawl))
+            count = self._put_targets(targets_key(run), expansion.targets(crawl, source))
         except InvalidCrawlError:
             self.stores.runs.unlock(crawl.name, execution.id)
             raise
-        self.stores.runs.begin(run, crawl.as_dict(), execution.id, count)
-        self.stores.executions.begin(run, crawl.name, execution.id)
+        as_catalogued = expansion.as_catalogued(crawl)
+        self.stores.runs.begin(run, crawl.as_dict(), count, as_catalogued=as_catalogued, source=source)
+        self._drive(run, crawl, as_catalogued=as_catalogued)
         return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
 
     def resume(self, run_id: str, execution: Execution) -> dict[str, Any]:
@@ -85,8 +86,13 @@ class Planner:
         # An earlier verdict does not apply to the resumption.
         self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
         self.stores.runs.resume(run, execution.id)
-        self.stores.executions.begin(run, crawl.name, execution.id)
+        self._drive(run, crawl, as_catalogued=found.as_catalogued)
         return self._state(run, crawl, key, count)
+
+    def _drive(self, run: Run, crawl: Crawl, *, as_catalogued: bool) -> None:
+        self.stores.executions.begin(run, crawl.name)
+        if as_catalogued and "dynamodb" in crawl.sinks:
+            self.stores.listed_runs.register(run, crawl.name)
 
     def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
         counted = {listing.target_id: counts(listing) for listing in by_target(self.stores.checkpoints.pages(run))}

@@ -11,6 +11,7 @@ from pageturner import clients
 from pageturner.stores.checkpoints import CheckpointStore
 from pageturner.stores.executions import ExecutionStore
 from pageturner.stores.item_table import ItemTable
+from pageturner.stores.listed_runs import ListedRuns
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.run_table import RunTable
 from pageturner.stores.runs_and_locks import RunStore
@@ -50,6 +51,11 @@ class Stores:
     def executions(self) -> ExecutionStore:
         """The executions that turn pages."""
         return ExecutionStore(self._run_table)
+
+    @cached_property
+    def listed_runs(self) -> ListedRuns:
+        """The runs whose targets may have items that no later run looks at."""
+        return ListedRuns(self._run_table)
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:

@@ -25,10 +25,10 @@ class ExecutionStore:
     def __init__(self, table: RunTable) -> None:
         self._table = table
 
-    def begin(self, run: Run, crawl_name: str, execution: str) -> None:
-        """Record that an execution drives a run of a crawl. Repeating this is harmless."""
+    def begin(self, run: Run, crawl_name: str) -> None:
+        """Record that a run's execution drives it. Repeating this is harmless."""
         self._table.put_row(
-            keys.row(keys.EXECUTION.format(execution), "execution"),
+            keys.row(keys.EXECUTION.format(run.execution), "execution"),
             f"the execution of run {run.run_id}",
             {"crawl": {"S": crawl_name}, "run_id": {"S": run.run_id}, "expires_at": expires_at(run)},
         )

@@ -77,6 +77,18 @@ class RunTable:
                 for item in answer["Items"]:
                     yield item["sk"]["S"], item
 
+    def rows(self, partition: str, what: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of a partition in order; `what` names them in an error message."""
+        answers = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ConsistentRead=True,
+        )
+        with as_sink_error(f"could not read {what} from the runs table"):
+            for answer in answers:
+                yield from answer["Items"]
+
     def last(self, run: Run, prefix: str) -> Mapping[str, Any] | None:
         """Return the last record of a run whose sort key begins with `prefix`, or None if there is none."""
         with as_sink_error(f'could not read the last "{prefix}" record of run {run.run_id} from the runs table'):

@@ -47,4 +47,6 @@ class StopCheck:
                 f"{run.execution} was stopped and redriven, but {owner.run_id} of the crawl {crawl.name} is running "
                 f"since, in {owner.execution}; redrive again when it has ended"
             )
-        self.stores.executions.begin(run, crawl.name, run.execution)
+        self.stores.executions.begin(run, crawl.name)
+        if found.as_catalogued and "dynamodb" in crawl.sinks:
+            self.stores.listed_runs.register(run, crawl.name)
