@@ -296,10 +296,9 @@ def test_items_that_an_overlapping_run_has_seen_since_are_for_a_later_run(aws: A
         machines.turn_all(other, target)
     for target in aws.json(planned["targets"]["key"]):
         machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
-    machines.running = {"other"}
+    machines.finish(other)
     assert machines.finish(planned)["gone_targets"] == 0
     assert items(aws)["source-b"] == 1
-    machines.finish(other)
     delete_bucket(aws, "source-b")
     assert set(listed_runs(aws)) == {other["run"]["run_id"], planned["run"]["run_id"]}
     assert crawl_all(aws, machines, 3)["gone_targets"] == 1

@@ -91,10 +91,12 @@ def test_a_run_after_one_that_ended_by_itself_does_not_wait(aws: Aws, machines: 
 
 
 @pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("overlap", ["refuse", "allow"])
 @pytest.mark.parametrize("event", [True, False])
 def test_a_stopped_run_is_resumed_and_its_first_execution_turns_no_more_pages(
-    event: bool, aws: Aws, machines: Machines
+    event: bool, overlap: str, aws: Aws, machines: Machines
 ) -> None:
+    machines.catalogue = {"c": {**CRAWL, "overlap": overlap}}
     planned = machines.plan({"crawl": "c"}, "one")
     target = target_of(aws, planned)
     place = machines.fetch(planned, target, FROM_CHECKPOINT)
@@ -121,6 +123,10 @@ def test_a_stopped_execution_that_is_redriven_goes_on(aws: Aws, machines: Machin
         machines.fetch(planned, target, place)
     machines.running = {"one"}
     assert machines.fetch(planned, target, FROM_CHECKPOINT)["page"] == 3
+    # It drives the run again, and Step Functions is not asked each time.
+    machines.running = set()
+    look_again()
+    assert machines.fetch(planned, target, FROM_CHECKPOINT)["page"] == 4
     # The event comes late: the execution has been redriven since.
     machines.stop("one")
     machines.running = {"one"}
