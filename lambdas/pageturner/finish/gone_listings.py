@@ -85,6 +85,9 @@ class GoneListings:
         if found is None:  # it has just expired, and its row with it
             return True
         run = Run(**found.run)
+        if not self.stores.pages.exists(targets_key(run)):  # somebody deleted it, and nobody knows its targets
+            self.stores.listed_runs.forget(self.crawl.name, listed)
+            return True
         left: int | None = None
         for number, target in self._gone_targets(run, listed.done, own):
             if time.monotonic() >= ends:

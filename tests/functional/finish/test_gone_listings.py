@@ -335,3 +335,14 @@ def test_runs_that_fail_again_and_again_are_not_all_remembered(aws: Aws, machine
     assert listed_runs(aws) == [first["run_id"], failed["run_id"]]
     assert items(aws)["source-b"] == 2
     assert crawl_all(aws, machines, 7)["gone_targets"] == 1
+
+
+@pytest.mark.usefixtures("source")
+def test_an_earlier_run_whose_targets_file_was_deleted_does_not_fail_the_next_ones(
+    aws: Aws, machines: Machines
+) -> None:
+    first = crawl_all(aws, machines, 1)
+    aws.s3.delete_object(Bucket=aws.bucket, Key=f"runs/{first['run_id']}/targets.json")
+    second = crawl_all(aws, machines, 2)
+    assert second["outcome"] == "succeeded"
+    assert listed_runs(aws) == [second["run_id"]]
