@@ -82,13 +82,14 @@ class Records:
     delete_item = update_item
 
     def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {"Item": self.items[Key["pk"]["S"]]}
+        found = self.items.get(Key["pk"]["S"])
+        return {} if found is None else {"Item": found}
 
     def get_paginator(self, _: str) -> Records:
         return self
 
     def paginate(self, *, ExpressionAttributeValues: dict[str, Any], **_: Any) -> Iterator[dict[str, Any]]:
-        prefix = ExpressionAttributeValues[":sk"]["S"]
+        prefix = ExpressionAttributeValues.get(":sk", {"S": ""})["S"]
         for number in range(self._pages if prefix in ("page#", "sweep#") else 0):
             record = self._page(number)
             if prefix == "sweep#":
@@ -127,7 +128,7 @@ def plan() -> str:
         s3.put_object(Key=page_record("source", number + 1, PAGE)["key"]["S"], Body=body)
     # One target per line, as PlanRun writes it.
     stores.pages.put_text(targets_key(source_run), ["[\n", json.dumps(target.as_dict()), "\n]"])
-    stores.runs.begin(source_run, SOURCE.as_dict(), "source", 1)
+    stores.runs.begin(source_run, SOURCE.as_dict(), 1, as_catalogued=True, source=None)
     stores.runs.record_latest(source_run, SOURCE)
     expansion = Expansion(lambda *_: None, stores, {"buckets": SOURCE}, *OWNER)
     planned = Planner(stores, lambda _: False).begin(
@@ -164,7 +165,7 @@ def finish() -> str:
         targets_key(run),
         (f"{'[' if not number else ','}\n{json.dumps(t.as_dict())}" for number, t in enumerate(targets)),
     )
-    stores.runs.begin(run, CRAWL.as_dict(), "e", TARGETS)
+    stores.runs.begin(run, CRAWL.as_dict(), TARGETS, as_catalogued=True, source=None)
     summary = Finisher(stores, Console(OWNER[1])).finish(run.run_id, "e", datetime.now(UTC))
     assert summary["targets"] == {"complete": TARGETS}, summary["targets"]
     return f"{summary['items']:,} items"

@@ -1,4 +1,4 @@
-"""The five functions."""
+"""The functions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAN_RUN_TIMEOUT = Duration.minutes(14)
 
 
 class Functions(Construct):
-    """`plan_run`, `fetch_page`, `sweep_items`, `finish_run` and `fail_run`: one file of ``lambdas/`` each."""
+    """`plan_run`, `fetch_page`, `sweep_items`, `finish_run`, `fail_run`, `stop_run`: one file of ``lambdas/`` each."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: Settings, crawls: Mapping[str, Crawl], store: ItemStore
@@ -56,13 +56,15 @@ class Functions(Construct):
         # It stops itself after 20 s, but finishes the page of items that it is deleting.
         self.sweep_items = self._function("SweepItems", "sweep_items", memory_size=512, timeout=Duration.minutes(3))
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
+        self.stop_run = self._function("StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30))
         for function in (self.plan_run, self.fetch_page):
             if function.role is not None:
                 grant_reads(function.role, crawls, settings.read_policies, other_accounts=_reader_role("*", settings))
         if self.plan_run.role is not None:
             grant_organization(self.plan_run.role, crawls)
         name = crawl_machine_name(self)
-        self.plan_run.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
+        for function in (self.plan_run, self.fetch_page):
+            function.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
         for action in ("states:SendTaskFailure", "states:SendTaskSuccess"):
             self.fail_run.add_to_role_policy(self._may(action, "stateMachine", name))
         store.grant_sweep(self.sweep_items)
@@ -70,6 +72,7 @@ class Functions(Construct):
         store.grant_turn_pages(self.fetch_page)
         store.grant_finish(self.finish_run)
         store.grant_fail(self.fail_run)
+        store.grant_stop(self.stop_run)
 
     def _may(self, action: str, resource: str, name: str) -> iam.PolicyStatement:
         """Allow an action on the Crawl machine or its executions: by name, because it depends on the function."""

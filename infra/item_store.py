@@ -70,15 +70,16 @@ class ItemStore(Construct):
         self.bucket.grant_read(grantee, "items/*")
         self.bucket.grant_read(grantee, "runs/*/tokens/*")
         self.items.grant(grantee, "dynamodb:BatchWriteItem")
-        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
-        """Let SweepItems sweep. Only it may remove items."""
+        """Let SweepItems sweep. Only it and FinishRun may remove items."""
         self.items.grant(grantee, "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
         self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:
-        """Let FinishRun read the run's records, and write the manifest and the summary."""
+        """Let FinishRun read the run's records, write manifest and summary, and sweep what no target lists any more."""
+        self.items.grant(grantee, "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
         self.bucket.grant_read(grantee, "runs/*")
         self.bucket.grant_put(grantee, "runs/*")
         self.runs.grant(
@@ -93,3 +94,7 @@ class ItemStore(Construct):
     def grant_fail(self, grantee: iam.IGrantable) -> None:
         """Let FailRun record that the execution failed."""
         self.runs.grant(grantee, "dynamodb:UpdateItem")
+
+    def grant_stop(self, grantee: iam.IGrantable) -> None:
+        """Let StopRun record that an execution was stopped."""
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")

@@ -11,6 +11,7 @@ from infra.item_store import ItemStore
 from infra.page_loop import PageLoop
 from infra.schedules import Schedules
 from infra.settings import Settings
+from infra.stopped_executions import StoppedExecutions
 
 
 class PageturnerStack(Stack):
@@ -31,6 +32,9 @@ class PageturnerStack(Stack):
             store=store,
             hand_overs=settings.hand_overs,
             log_retention=retention,
+        )
+        StoppedExecutions(
+            self, "StoppedExecutions", state_machine=crawl_machine.state_machine, stop_run=functions.stop_run
         )
         schedules = Schedules(self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine)
         for name, value in {

@@ -15,6 +15,7 @@ from pageturner.errors import ThrottledError
 from pageturner.page_state import PageState, utc_text
 from pageturner.stores import Stores
 from pageturner.turn.page_step import PageStep, Turned
+from pageturner.turn.stop_check import StopCheck
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,6 +28,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     state = PageState.from_event(event)
     step = _page_step()
     with telemetry.about_run(state.run.run_id, state.crawl.name):
+        _stop_check().check(state.run, state.crawl, began.timestamp())
         try:
             turned = step.turn(state)
         except ThrottledError as error:
@@ -42,6 +44,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 @cache
 def _page_step() -> PageStep:
     return PageStep(clients.client, Stores.of_environment())
+
+
+@cache
+def _stop_check() -> StopCheck:
+    return StopCheck(Stores.of_environment(), lambda execution: clients.is_running(execution))
 
 
 def _report(state: PageState, turned: Turned) -> None:

@@ -9,14 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from pageturner import clients, telemetry
 from pageturner.crawls.catalogue import parse_dry_run, parse_input, parse_resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
-from pageturner.errors import SERVICE_ERRORS, RunWouldFailError
-from pageturner.paging.error_meanings import from_service_error
+from pageturner.errors import RunWouldFailError
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.stores import Stores
@@ -30,13 +27,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the run that `event["input"]` asks for, in the execution `event["execution"]`.
 
     The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
-    location of the `targets`, `max_concurrency`, and, for people, `paging`; or `nothing_to_do`, which is the report of
-    a dry run or the summary of a run that has succeeded before.
+    location of the `targets`, `max_concurrency`, for people `paging`, and `wait_seconds` if what is left of a stopped
+    execution must end first; or `nothing_to_do`, which is the report of a dry run or the summary of a run that has
+    succeeded before.
     Raises `InvalidCrawlError`, `OverlapError` and `RunWouldFailError`.
     """
     execution = Execution(**event["execution"])
     stores = Stores.of_environment()
-    planner = Planner(stores, _is_running)
+    planner = Planner(stores, clients.is_running)
     if resume := parse_resume(event["input"]):
         plan = planner.resume(resume, execution)
     else:
@@ -56,19 +54,6 @@ def _dry_run(crawl: Crawl, expansion: Expansion) -> dict[str, Any]:
         telemetry.logger.warning("a run would fail", extra={"report": report})
         raise RunWouldFailError(report["message"])
     return report
-
-
-def _is_running(execution: str) -> bool:
-    try:
-        found = clients.client("stepfunctions").describe_execution(executionArn=execution)
-    except SERVICE_ERRORS as error:
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] in (
-            "ExecutionDoesNotExist",
-            "InvalidArn",
-        ):
-            return False
-        raise from_service_error(error) from error
-    return bool(found["status"] in ("RUNNING", "PENDING_REDRIVE"))
 
 
 @cache

@@ -117,6 +117,7 @@ def _forget_clients() -> None:
     clients._session.cache_clear()
     clients._reader_session.cache_clear()
     fetch_page._page_step.cache_clear()
+    fetch_page._stop_check.cache_clear()
 
 
 @dataclass
@@ -131,11 +132,12 @@ class Machines:
 
     def plan(self, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
         import plan_run
+        from pageturner import clients
         from pageturner.crawls.catalogue import parse_catalogue
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(plan_run, "_catalogue", lambda: parse_catalogue({"crawls": self.catalogue}))
-            patch.setattr(plan_run, "_is_running", lambda execution: execution in self.running)
+            patch.setattr(clients, "is_running", lambda execution: execution in self.running)
             times = {"started_at": self.started_at, "entered_at": self.entered_at or self.started_at}
             event = {"input": execution_input, "execution": {"id": execution, **times}}
             return {**_through_json(plan_run.handler(event, self.context)), "execution": execution}
@@ -144,10 +146,13 @@ class Machines:
         self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any], retries: int = 0
     ) -> dict[str, Any]:
         import fetch_page
+        from pageturner import clients
 
         state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
         event = _through_json({**state, "loop_started_at": LOOP_STARTED_AT, "retry_count": retries})
-        return _through_json(fetch_page.handler(event, self.context))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(clients, "is_running", lambda execution: execution in self.running)
+            return _through_json(fetch_page.handler(event, self.context))
 
     def turn_all(self, planned: Mapping[str, Any], target: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Turn all pages of a target, and return the place after each."""
@@ -179,6 +184,14 @@ class Machines:
         (only,) = told
         assert only.pop("taskToken") == "t"
         return only
+
+    def stop(self, execution: str, status: str = "ABORTED") -> None:
+        """Stop an execution, and give StopRun the event that says so."""
+        import stop_run
+
+        self.running.discard(execution)
+        event = {"source": "aws.states", "detail": {"executionArn": execution, "status": status}}
+        stop_run.handler(event, self.context)
 
     def sweep(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
         import sweep_items

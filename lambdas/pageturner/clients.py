@@ -12,11 +12,13 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import ClientError
 from botocore.utils import parse_timestamp
 
 from pageturner import errors, telemetry
 from pageturner.paging.answers import check_body, check_cbor
 from pageturner.paging.api import LOADER
+from pageturner.paging.error_meanings import from_service_error
 
 # Creates the client of a service in a region and an account.
 Client = Callable[[str, str, str], Any]
@@ -95,3 +97,17 @@ def _blob(value: Any) -> Any:
 def _as_it_came(kind: str, value: Any) -> Any:
     telemetry.logger.warning(f"a {kind} cannot be parsed, and stays as it came", extra={"value": str(value)[:40]})
     return value
+
+
+def is_running(execution: str) -> bool:
+    """Return whether Step Functions runs the execution with this ARN. Raises the errors of `pageturner.errors`."""
+    try:
+        found = client("stepfunctions").describe_execution(executionArn=execution)
+    except errors.SERVICE_ERRORS as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in (
+            "ExecutionDoesNotExist",
+            "InvalidArn",
+        ):
+            return False
+        raise from_service_error(error) from error
+    return bool(found["status"] in ("RUNNING", "PENDING_REDRIVE"))

@@ -93,7 +93,7 @@ class DryRun:
         Raises `InvalidCrawlError`; and, if every probe met an error that can pass, the first of these errors.
         """
         source = self.expansion.source_run(crawl)
-        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl))
+        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl, source))
         probes = self._probe(crawl, chosen)
         if probes and probes[0].error and not any(probe.pages or probe.verdict for probe in probes):
             raise probes[0].error

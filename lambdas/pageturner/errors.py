@@ -9,6 +9,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     ├── InvalidCrawlError     the crawl or the execution input is wrong     never retried: a person must change it
     ├── OverlapError          another run of the crawl is running           never retried: the execution is refused
     ├── RunWouldFailError     a dry run found that a run would fail         never retried: the execution is refused
+    ├── RunStoppedError       the run's execution was stopped               never retried: the PageLoop ends
     ├── ThrottledError        the service throttled the request             PageLoop backs off, then Crawl waits
     ├── TransientError        connection error, HTTP 5xx                    PageLoop retries, then Crawl
     ├── SinkError             Pageturner's own bucket or tables failed      PageLoop retries, then Crawl
@@ -62,6 +63,10 @@ class OverlapError(PageturnerError):
 
 class RunWouldFailError(PageturnerError):
     """A dry run found that a run would fail; the message says why."""
+
+
+class RunStoppedError(PageturnerError):
+    """The execution that drives the run was stopped, so no more of its pages are turned."""
 
 
 class ThrottledError(PageturnerError):

@@ -22,7 +22,8 @@ class Run:
     """One run of a crawl.
 
     `date` is the UTC day on which it began. `started_at` and `deadline` are ISO 8601 in UTC. `expires_at`, in seconds
-    since 1970, is when DynamoDB may delete its records. Its pages in S3 stay.
+    since 1970, is when DynamoDB may delete its records. Its pages in S3 stay. `execution` is the ARN of the Crawl
+    execution that drives it; a resumed run has another one.
     """
 
     run_id: str
@@ -30,6 +31,7 @@ class Run:
     started_at: str
     deadline: str
     expires_at: int
+    execution: str = ""
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,17 @@ class Deployed:
         summary: dict[str, Any] = json.loads(item["summary"]["S"]) if "summary" in item else {}
         return summary
 
+    def stop_run(self, execution: str) -> None:
+        """Invoke StopRun with the event of an execution that was stopped."""
+        functions = self.emulator.client("lambda")
+        pages = functions.get_paginator("list_functions").paginate()
+        names = [each["FunctionName"] for page in pages for each in page["Functions"]]
+        prefix = self.outputs["CrawlMachineArn"].rpartition(":")[2].removesuffix("-Crawl")
+        (name,) = [name for name in names if name.startswith(f"{prefix}-FunctionsStopRun")]
+        event = {"source": "aws.states", "detail": {"executionArn": execution, "status": "ABORTED"}}
+        answer = functions.invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition is true."""
         deadline = time.monotonic() + RUN_SECONDS

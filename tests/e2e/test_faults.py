@@ -339,6 +339,24 @@ def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Dep
     resumed_whole(deployed, run_id, source)
 
 
+def test_a_run_right_after_a_stopped_one_is_alone_in_dynamodb(deployed: Deployed, source: list[str]) -> None:
+    """The emulator sends no "Step Functions Execution Status Change": the test gives the event to StopRun."""
+    stopped = deployed.start({"crawl": "objects"})
+    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 15)
+    deployed.stepfunctions.stop_execution(executionArn=stopped)
+    deployed.stop_run(stopped)
+    planned = deployed.start({"crawl": "objects"})
+    ended = deployed.wait(planned)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert "OutliveStopped" in {
+        event.get("stateEnteredEventDetails", {}).get("name") for event in deployed.history(planned)
+    }
+    deployed.wait_for_quiet()
+    summary = json.loads(ended["output"])
+    assert deployed.keys_in_s3(summary) == source
+    assert deployed.keys_in_dynamodb(summary) == deployed.all_keys_in_dynamodb("objects") == sorted(source)
+
+
 def test_a_page_loop_that_is_aborted_is_gone_on_with(deployed: Deployed, source: list[str]) -> None:
     execution = deployed.start({"crawl": "objects"})
     deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 15)

@@ -37,7 +37,9 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     target_apis = {"s3:ListAllMyBuckets", "ec2:DescribeInstances", "iam:ListRoles"}
     assert target_apis <= allowed
     tables = {action for action in allowed if action.startswith("dynamodb:")}
-    assert tables == {"dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+    assert tables == {
+        *("dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+    }
     assert not [action for action in allowed if "Delete" in action or action.endswith(":*")]
     (apis,) = [
         each for each in statements(resources, "FunctionsFetchPage") if "ec2:DescribeInstances" in each["Action"]
@@ -45,12 +47,20 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     assert {action for action in apis["Action"] if not action.startswith("xray:")} == target_apis
 
 
-def test_only_the_sweep_may_remove_items(resources: dict[str, Any]) -> None:
-    for role in ("FunctionsPlanRun", "FunctionsFetchPage", "FunctionsFinishRun", "CrawlStateMachine"):
+def test_only_the_sweeps_may_remove_items(resources: dict[str, Any]) -> None:
+    for role in (
+        "FunctionsPlanRun",
+        "FunctionsFetchPage",
+        "FunctionsFailRun",
+        "FunctionsStopRun",
+        "CrawlStateMachine",
+    ):
         for statement in statements(resources, role):
             if "dynamodb:DeleteItem" in statement["Action"]:
                 assert "RunTable" in str(statement["Resource"])
-    assert "dynamodb:DeleteItem" in actions(resources, "FunctionsSweepItems")
+    for role in ("FunctionsSweepItems", "FunctionsFinishRun"):
+        removes = [each for each in statements(resources, role) if "dynamodb:DeleteItem" in each["Action"]]
+        assert any("ItemTable" in str(statement["Resource"]) for statement in removes)
 
 
 def test_nothing_but_the_catalogues_actions_is_for_all_resources(resources: dict[str, Any]) -> None:
@@ -77,7 +87,7 @@ def test_the_crawl_machine_has_the_name_by_which_functions_may_know_it(resources
     assert names == {"Pageturner-Crawl", "Pageturner-PageLoop"}
     permitted = {
         (action, statement["Resource"]["Fn::Join"][1][-1])
-        for role in ("FunctionsPlanRun", "FunctionsFailRun")
+        for role in ("FunctionsPlanRun", "FunctionsFetchPage", "FunctionsFailRun")
         for statement in statements(resources, role)
         for action in actions_of(statement)
         if action.startswith("states:")
@@ -89,9 +99,37 @@ def test_the_crawl_machine_has_the_name_by_which_functions_may_know_it(resources
     }
 
 
+def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: dict[str, Any]) -> None:
+    (machine,) = [
+        name
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::StepFunctions::StateMachine" and name.startswith("Crawl")
+    ]
+    template.has_resource_properties(
+        "AWS::Events::Rule",
+        {
+            "EventPattern": {
+                "source": ["aws.states"],
+                "detail-type": ["Step Functions Execution Status Change"],
+                "detail": {"status": ["ABORTED", "FAILED", "TIMED_OUT"], "stateMachineArn": [{"Ref": machine}]},
+            },
+            "Targets": [
+                Match.object_like(
+                    {"Arn": {"Fn::GetAtt": [Match.string_like_regexp("FunctionsStopRun.*"), "Arn"]}},
+                )
+            ],
+        },
+    )
+    assert actions(resources, "FunctionsStopRun") == {
+        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"),
+        *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+    }
+
+
 def test_functions(template: Template) -> None:
-    template.resource_count_is("AWS::Lambda::Function", 5)
+    template.resource_count_is("AWS::Lambda::Function", 6)
     timeouts = {"plan_run": 840, "fetch_page": 60, "sweep_items": 180, "finish_run": 900, "fail_run": 30}
+    timeouts |= {"stop_run": 30}
     for handler, timeout in timeouts.items():
         template.has_resource_properties(
             "AWS::Lambda::Function",
@@ -108,7 +146,7 @@ def test_functions(template: Template) -> None:
 
 def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 7
+    assert len(groups) == 8
     assert {group["RetentionInDays"] for group in groups} == {30}
 
 

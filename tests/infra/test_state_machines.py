@@ -7,6 +7,7 @@ from typing import Any
 from infra.retries import FUNCTION_TIMEOUT, LAMBDA_ERRORS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
+from pageturner.stores.executions import LOOK_SECONDS, OUTLIVED_SECONDS
 from pageturner.turn.page_step import LONGEST_INTERVAL
 
 # History events per state of a Standard execution: entered and exited; for a Task also scheduled, started, succeeded.
@@ -61,9 +62,10 @@ def worst_wait(retrier: Mapping[str, int]) -> int:
 def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
     assert error_names(page_loop) | error_names(crawl_machine) <= OUR_ERRORS | AWS_ERRORS
     # Crawl does not match TransientError and SinkError: after any error that is neither throttling nor final, it
-    # continues from the checkpoint. FetchPage never raises TokenInvalidError: it returns the start of the next pass.
+    # continues from the checkpoint; RunStoppedError is such an error if the execution has been redriven since.
+    # FetchPage never raises TokenInvalidError: it returns the start of the next pass.
     handled = error_names(page_loop) | error_names(crawl_machine)
-    assert handled >= OUR_ERRORS - {"PageturnerError", "TokenInvalidError"}
+    assert handled >= OUR_ERRORS - {"PageturnerError", "TokenInvalidError", "RunStoppedError"}
 
 
 def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dict[str, Any]) -> None:
@@ -208,6 +210,18 @@ def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine:
     # If the map fails, FinishRun still gives the run its verdict.
     assert each_target["Next"] == "FinishRun"
     assert each_target["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.map_error", "Next": "FinishRun"}]
+
+
+def test_a_run_outlives_a_stopped_one_before_it_turns_pages(crawl_machine: dict[str, Any], page_loop: Any) -> None:
+    assert crawl_machine["States"]["AnythingToDo?"]["Choices"] == [
+        {"Variable": "$.wait_seconds", "IsPresent": True, "Next": "OutliveStopped"},
+        {"Variable": "$.targets", "IsPresent": True, "Next": "EachTarget"},
+    ]
+    outlive = crawl_machine["States"]["OutliveStopped"]
+    assert outlive == {"Type": "Wait", "SecondsPath": "$.wait_seconds", "Next": "EachTarget"}
+    # An invocation that looked just before the stop.
+    timeout = page_loop["States"]["FetchPage"]["TimeoutSeconds"] - 5
+    assert LOOK_SECONDS + timeout + 5 <= OUTLIVED_SECONDS
 
 
 def test_a_wrong_crawl_ends_at_plan_run_with_its_sentence(crawl_machine: dict[str, Any]) -> None:

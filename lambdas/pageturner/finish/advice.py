@@ -242,6 +242,7 @@ BY_ERROR: Mapping[str, _Rule] = {
     "NotFoundError": _not_found,
     "PageErrorsError": _page_errors,
     "RepeatedTokenError": _repeated_token,
+    "RunStoppedError": _interrupted,
     "SinkError": _sink,
     "StillRunningError": _still_running,
     "ThrottledError": _unavailable,

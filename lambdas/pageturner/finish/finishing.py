@@ -10,6 +10,7 @@ from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import SinkError
 from pageturner.finish.console import Console
+from pageturner.finish.gone_listings import GoneListings
 from pageturner.finish.manifest import collected
 from pageturner.finish.summary import Tally, summary
 from pageturner.page_state import Run
@@ -34,8 +35,11 @@ class Finisher:
         with collected(self.stores, run, crawl, tally) as body:
             ended_as = summary(run, tally, ended)
             self.stores.pages.put_text(manifest_key(run), body.text(run, ended_as))
+        gone = GoneListings(self.stores, run, crawl).sweep(tally.verdicts)
         result = {
             **ended_as,
+            "stale_items": ended_as["stale_items"] + gone.stale,
+            **gone.as_dict(),
             "manifest": f"s3://{self.stores.pages.bucket}/{manifest_key(run)}",
             "items_prefix": f"s3://{self.stores.pages.bucket}/{page_prefix(run, crawl.name)}",
             "items_table": self.stores.items.name,
@@ -50,5 +54,6 @@ class Finisher:
         if ended_as["outcome"] == "succeeded":
             self.stores.runs.record_latest(run, crawl)
         self.stores.runs.finish(run, result)
+        self.stores.executions.end(execution)
         self.stores.runs.unlock(crawl.name, execution)
         return result

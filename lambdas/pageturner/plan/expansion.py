@@ -31,8 +31,8 @@ class Expansion:
     account: str
     region: str
 
-    def targets(self, crawl: Crawl) -> Iterator[Target]:
-        """Yield the targets of `crawl` as they are found.
+    def targets(self, crawl: Crawl, source_run: str | None) -> Iterator[Target]:
+        """Yield the targets of `crawl` as they are found; `source_run` is that of `source_run`.
 
         Raises `InvalidCrawlError` if their source is missing, or gives parameters that the operation does not take.
         """
@@ -41,7 +41,7 @@ class Expansion:
         def keys_after(listing: Target, key: str, most: int) -> tuple[list[str], bool]:
             return self._keys_after(crawl, listing, key, most)
 
-        for listing in targets.listings(crawl, places, self._bindings(crawl)):
+        for listing in targets.listings(crawl, places, self._bindings(crawl, source_run)):
             yield from targets.parts(crawl, listing, keys_after)
 
     def source_run(self, crawl: Crawl) -> str | None:
@@ -56,13 +56,18 @@ class Expansion:
             )
         return run_id
 
-    def _bindings(self, crawl: Crawl) -> Iterator[Binding]:
+    def as_catalogued(self, crawl: Crawl) -> bool:
+        """Return whether `crawl` lists what the catalogue's crawl of its name lists."""
+        catalogued = self.catalogue.get(crawl.name)
+        return catalogued is not None and catalogued.listing_hash == crawl.listing_hash
+
+    def _bindings(self, crawl: Crawl, source_run: str | None) -> Iterator[Binding]:
         if crawl.for_each is None:
             yield Binding({})
         elif crawl.source is None:
             yield from map(Binding, literal_bindings(crawl.for_each))
         else:
-            found = self.stores.runs.find(str(self.source_run(crawl)))
+            found = self.stores.runs.find(str(source_run))
             if found is None:
                 raise InvalidCrawlError(
                     f"for_each.crawl: the records of the latest run of {crawl.source} have expired; start a new run"

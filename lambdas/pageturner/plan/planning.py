@@ -70,11 +70,13 @@ class Planner:
         self._lock(crawl, run, execution)
         try:
             source = expansion.source_run(crawl)
-            count = self._put_targets(targets_key(run), expansion.targets(crawl))
+            count = self._put_targets(targets_key(run), expansion.targets(crawl, source))
         except InvalidCrawlError:
             self.stores.runs.unlock(crawl.name, execution.id)
             raise
-        self.stores.runs.begin(run, crawl.as_dict(), execution.id, count)
+        as_catalogued = expansion.as_catalogued(crawl)
+        self.stores.runs.begin(run, crawl.as_dict(), count, as_catalogued=as_catalogued, source=source)
+        self._drive(run, crawl, as_catalogued=as_catalogued)
         return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
 
     def resume(self, resume: Resume, execution: Execution) -> dict[str, Any]:
@@ -95,19 +97,30 @@ class Planner:
                 f"{run_id} has already succeeded, and nothing is left to resume. It was {found.summary['message']}"
             )
             return {"nothing_to_do": {**found.summary, "message": message}}
-        if found.execution not in ("", execution.id) and self.is_running(found.execution):
-            raise OverlapError(f"{run_id} is still running, in {found.execution}; wait for it to end, or stop it first")
+        if found.execution not in ("", execution.id):
+            if self.is_running(found.execution):
+                raise OverlapError(
+                    f"{run_id} is still running, in {found.execution}; wait for it to end, or stop it first"
+                )
+            self.stores.executions.stop(found.execution)
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
         if reason := refusal(crawl.service, crawl.operation):
             raise InvalidCrawlError(f"input.resume: {reason}")
-        run = replace(Run(**found.run), deadline=targets.deadline(crawl, execution.entered_at))
+        deadline = targets.deadline(crawl, execution.entered_at)
+        run = replace(Run(**found.run), deadline=deadline, execution=execution.id)
         self._lock(crawl, run, execution)
         key = resumed_targets_key(run, execution.id)
         count = self._put_targets(key, self._unfinished(run, crawl))
         # An earlier verdict does not apply to the resumption.
         self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
         self.stores.runs.resume(run, crawl.as_dict(), execution.id)
+        self._drive(run, crawl, as_catalogued=found.as_catalogued)
         return self._state(run, crawl, key, count)
+
+    def _drive(self, run: Run, crawl: Crawl, *, as_catalogued: bool) -> None:
+        self.stores.executions.begin(run, crawl.name)
+        if as_catalogued and "dynamodb" in crawl.sinks:
+            self.stores.listed_runs.register(run, crawl.name)
 
     def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
         counted = {listing.target_id: counts(listing) for listing in by_target(self.stores.checkpoints.pages(run))}
@@ -146,19 +159,21 @@ class Planner:
         owner = self.stores.runs.lock(crawl.name, run, execution.id)
         if owner is None:
             return
-        # A stopped execution leaves its lock behind.
-        if (
-            not self.is_running(owner.execution)
-            and self.stores.runs.lock(crawl.name, run, execution.id, instead_of=owner) is None
-        ):
-            return
+        # A stopped execution leaves its lock behind, and PageLoops that go on.
+        if not self.is_running(owner.execution):
+            self.stores.executions.stop(owner.execution)
+            if self.stores.runs.lock(crawl.name, run, execution.id, instead_of=owner) is None:
+                return
         raise OverlapError(
             f"{owner.run_id} of the crawl {crawl.name} is still running, in {owner.execution}; "
             f'wait for it to end, stop it, or set "overlap: allow" in the crawl'
         )
 
     def _state(self, run: Run, crawl: Crawl, key: str, count: int) -> dict[str, Any]:
+        # Invocations of a stopped execution could still write items over those of this run.
+        wait = self.stores.executions.seconds_to_outlive(crawl.name) if "dynamodb" in crawl.sinks else 0
         return {
+            **({"wait_seconds": wait} if wait else {}),
             "run": asdict(run),
             "crawl": self._for_pages(run, crawl),
             "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},

@@ -37,6 +37,7 @@ def plan_run(crawl: Crawl, execution_id: str, started_at: str, entered_at: str) 
         started_at=utc_text(began),
         deadline=deadline(crawl, entered_at),
         expires_at=int((began + _KEPT).timestamp()),
+        execution=execution_id,
     )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from pageturner import clients
 from pageturner.stores.checkpoints import CheckpointStore
+from pageturner.stores.executions import ExecutionStore
 from pageturner.stores.item_table import ItemTable
+from pageturner.stores.listed_runs import ListedRuns
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.run_table import RunTable
 from pageturner.stores.runs_and_locks import RunStore
@@ -44,6 +46,16 @@ class Stores:
     def runs(self) -> RunStore:
         """Runs and locks."""
         return RunStore(self._run_table)
+
+    @cached_property
+    def executions(self) -> ExecutionStore:
+        """The executions that turn pages."""
+        return ExecutionStore(self._run_table)
+
+    @cached_property
+    def listed_runs(self) -> ListedRuns:
+        """The runs whose targets may have items that no later run looks at."""
+        return ListedRuns(self._run_table)
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:

@@ -10,10 +10,13 @@ from typing import Any
 
 from pageturner.page_state import Place, Run, Target
 
-# Partitions of the runs table: the records of a run, by run id; the lock and latest complete runs of a crawl, by name.
+# Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock,
+# latest complete runs and listed runs of a crawl, by name.
 RUN = "run#{}"
+EXECUTION = "execution#{}"
 LOCK = "lock#{}"
 LATEST = "latest#{}"
+LISTED = "listed#{}"
 # The records of a run, by target id (pages, verdicts, throttles) or by listing id (sweeps). Passes and pages are padded
 # to sort as numbers; page 0 is the beginning of a pass.
 THE_RUN = "run"

@@ -155,6 +155,17 @@ class PageStore:
             with as_sink_error(f"could not write s3://{self.bucket}/{key}"):
                 self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, ContentType="application/json")
 
+    def exists(self, key: str) -> bool:
+        """Return whether there is an object under `key`. Raises `SinkError`."""
+        with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
+            try:
+                self._s3.head_object(Bucket=self.bucket, Key=key)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+                    raise
+                return False
+        return True
+
     def json_array(self, key: str) -> Iterator[Any]:
         """Yield the elements of a JSON array that `array_text` wrote. Raises `SinkError`."""
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):

@@ -53,11 +53,21 @@ class RunTable:
         with as_sink_error(f'could not delete record "{record}" of run {run.run_id} from the runs table'):
             self._dynamodb.delete_item(TableName=self._table, Key=keys.run_row(run.run_id, record))
 
-    def get(self, row: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
+    def get(self, row: Mapping[str, Any], what: str, *, consistent: bool = True) -> Mapping[str, Any] | None:
         """Return a row, or None if there is none; `what` names it in an error message."""
         with as_sink_error(f"could not read {what} from the runs table"):
-            answer = self._dynamodb.get_item(TableName=self._table, Key=row, ConsistentRead=True)
+            answer = self._dynamodb.get_item(TableName=self._table, Key=row, ConsistentRead=consistent)
         return answer.get("Item")
+
+    def put_row(self, row: Mapping[str, Any], what: str, values: Mapping[str, Any]) -> None:
+        """Put a row that is no record of a run."""
+        with as_sink_error(f"could not write {what} to the runs table"):
+            self._dynamodb.put_item(TableName=self._table, Item={**row, **values})
+
+    def delete_row(self, row: Mapping[str, Any], what: str) -> None:
+        """Delete a row that is no record of a run, if it exists."""
+        with as_sink_error(f"could not delete {what} from the runs table"):
+            self._dynamodb.delete_item(TableName=self._table, Key=row)
 
     def records(self, run: Run, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield the records of a run whose sort keys begin with `prefix`, in order, each with its sort key."""
@@ -66,6 +76,18 @@ class RunTable:
             for answer in answers:
                 for item in answer["Items"]:
                     yield item["sk"]["S"], item
+
+    def rows(self, partition: str, what: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of a partition in order; `what` names them in an error message."""
+        answers = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ConsistentRead=True,
+        )
+        with as_sink_error(f"could not read {what} from the runs table"):
+            for answer in answers:
+                yield from answer["Items"]
 
     def last(self, run: Run, prefix: str) -> Mapping[str, Any] | None:
         """Return the last record of a run whose sort key begins with `prefix`, or None if there is none."""

@@ -17,12 +17,18 @@ from pageturner.stores.run_table import RunTable, expires_at
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The record of a run: its `execution` while it is running, and its `summary` once it has ended."""
+    """The record of a run: its `execution` while it is running, and its `summary` once it has ended.
+
+    `as_catalogued` says that it lists what the catalogue's crawl of its name listed when it began; `source` is the run
+    whose items its targets come from.
+    """
 
     run: Mapping[str, Any]
     crawl: Mapping[str, Any]
     execution: str
     summary: Mapping[str, Any] | None
+    as_catalogued: bool = False
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,13 @@ class RunStore:
     def __init__(self, table: RunTable) -> None:
         self._table = table
 
-    def begin(self, run: Run, crawl: Mapping[str, Any], execution_id: str, targets: int) -> None:
+    def begin(
+        self, run: Run, crawl: Mapping[str, Any], targets: int, *, as_catalogued: bool, source: str | None
+    ) -> None:
         """Record that a run has begun."""
-        about = {"run": asdict(run), "crawl": crawl, "execution": execution_id, "targets": targets}
-        self._table.put(run, keys.THE_RUN, started_at=run.started_at, **about)
+        about = {"run": asdict(run), "crawl": crawl, "execution": run.execution, "targets": targets}
+        origin = {"as_catalogued": int(as_catalogued), "source": source}
+        self._table.put(run, keys.THE_RUN, started_at=run.started_at, **about, **origin)
 
     def find(self, run_id: str) -> RunRecord | None:
         """Return the record of a run, or None if there is none."""
@@ -54,6 +63,8 @@ class RunStore:
             crawl=json.loads(item["crawl"]["S"]),
             execution=item["execution"]["S"],
             summary=json.loads(item["summary"]["S"]) if "summary" in item else None,
+            as_catalogued=item.get("as_catalogued") == {"N": "1"},
+            source=item["source"]["S"] if "source" in item else None,
         )
 
     def resume(self, run: Run, crawl: Mapping[str, Any], execution_id: str) -> None:

@@ -1,0 +1,33 @@
+"""Tells StopRun of each Crawl execution that did not succeed, because its PageLoops may still turn pages."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+
+class StoppedExecutions(Construct):
+    """An EventBridge rule. Step Functions delivers its events at best effort; PlanRun does without them."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, state_machine: sfn.IStateMachine, stop_run: lambda_.IFunction
+    ) -> None:
+        super().__init__(scope, construct_id)
+        events.Rule(
+            self,
+            "Rule",
+            description="Pageturner: a Crawl execution did not succeed",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "status": ["ABORTED", "FAILED", "TIMED_OUT"],
+                    "stateMachineArn": [state_machine.state_machine_arn],
+                },
+            ),
+            targets=[targets.LambdaFunction(stop_run, retry_attempts=10, max_event_age=Duration.hours(1))],
+        )

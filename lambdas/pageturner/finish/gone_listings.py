@@ -1,0 +1,132 @@
+"""Sweeps the items of listings that earlier runs of a crawl had, and that a complete run has no longer.
+
+A bucket was deleted, an account left the organization, a region was taken out of the catalogue: no target sweeps their
+items any more. Only a run of which every target is complete may touch them, and only if what its targets come from was
+listed as completely: otherwise a listing may be missing for another reason.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pageturner.crawls.crawl import Crawl
+from pageturner.page_state import Run, Target
+from pageturner.stores import Stores
+from pageturner.stores.keys import targets_key
+from pageturner.stores.listed_runs import ListedRun
+from pageturner.verdicts import is_swept
+
+# FinishRun also writes the manifest, and lasts for 15 minutes at most. The next complete run goes on.
+_SECONDS = 240
+
+
+@dataclass
+class Gone:
+    """What became of gone listings: how many had stale items, how many items these were, and why they were kept."""
+
+    targets: int = 0
+    stale: int = 0
+    kept_because: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """The fields of the summary."""
+        return {"gone_targets": self.targets, "gone_targets_kept_because": self.kept_because}
+
+
+@dataclass
+class GoneListings:
+    """Sweeps the gone listings of one crawl for one run of it."""
+
+    stores: Stores
+    run: Run
+    crawl: Crawl
+    gone: Gone = field(default_factory=Gone)
+
+    def sweep(self, verdicts: Mapping[str, int]) -> Gone:
+        """Sweep for some minutes; `verdicts` counts the run's targets. Raises `SinkError`.
+
+        A repeat is harmless, but counts only what it sweeps itself.
+        """
+        if not is_swept(self.crawl, "complete"):
+            return self.gone
+        listed = list(self.stores.listed_runs.runs(self.crawl.name))
+        if self.run.run_id not in {each.run_id for each in listed}:
+            return self.gone  # its input changed what the catalogue's crawl lists
+        earlier = [each for each in listed if each.started_at < self.run.started_at]
+        if not earlier:
+            return self.gone
+        own = {target.listing_id for target in self._targets(self.run)}
+        reason = self._reason_to_keep(verdicts, own)
+        ends = time.monotonic() + _SECONDS
+        # The last one is often only a repeat of this one, and can be forgotten even if nothing may be removed.
+        for each in [earlier[-1], *earlier[:-1]] if reason else earlier:
+            if time.monotonic() >= ends or not self._look_at(each, own, reason, ends):
+                break
+        return self.gone
+
+    def _reason_to_keep(self, verdicts: Mapping[str, int], own: set[str]) -> str:
+        if set(verdicts) - {"complete"}:
+            return "not all targets of this run are complete"
+        if not own and not self.crawl.allow_empty:
+            return "the run has no targets; to remove the items of all earlier ones, set allow_empty: true"
+        found = self.stores.runs.find(self.run.run_id)
+        while found is not None and (source := found.source):
+            found = self.stores.runs.find(source)
+            if found is None or found.summary is None or found.summary["verdict"] != "complete":
+                return f"not all targets of {source}, whose items are the source of this run's targets, are complete"
+        return ""
+
+    def _look_at(self, listed: ListedRun, own: set[str], reason: str, ends: float) -> bool:
+        """Deal with the listings of an earlier run that are gone. Returns whether to go on with the next run."""
+        found = self.stores.runs.find(listed.run_id)
+        if found is None:  # it has just expired, and its row with it
+            return True
+        run = Run(**found.run)
+        if not self.stores.pages.exists(targets_key(run)):  # somebody deleted it, and nobody knows its targets
+            self.stores.listed_runs.forget(self.crawl.name, listed)
+            return True
+        left: int | None = None
+        for number, target in self._gone_targets(run, listed.done, own):
+            if time.monotonic() >= ends:
+                self.stores.listed_runs.go_on_at(run, self.crawl.name, number if left is None else left)
+                return False
+            if reason:
+                if self.stores.items.has_any(self.crawl.name, target):
+                    self.gone.kept_because = reason
+                    return False
+            elif self._sweep_listing(target) and left is None:
+                left = number
+        # A run that is going on may write more, and so may one that is resumed, which registers it again. Items that
+        # were seen since this run began are for the next one.
+        if left is None and not self.stores.executions.drives(found.execution):
+            self.stores.listed_runs.forget(self.crawl.name, listed)
+        return True
+
+    def _gone_targets(self, run: Run, done: int, own: set[str]) -> list[tuple[int, Target]]:
+        """Return the targets of a run, one a listing, whose listings are gone, each with its number."""
+        return [
+            (number, target)
+            for number, target in enumerate(self._targets(run))
+            if number >= done and target.listing_id not in own and (target.part is None or target.part.number == 1)
+        ]
+
+    def _sweep_listing(self, target: Target) -> int:
+        """Sweep a gone listing, and return how many items were seen since this run began."""
+        start_key: Mapping[str, Any] | None = None
+        swept, left = 0, 0
+        while True:
+            start_key, stale, others = self.stores.items.sweep(
+                self.crawl.name, target, self.run, {}, start_key, mark=self.crawl.stale_items == "mark"
+            )
+            swept, left = swept + stale, left + others
+            if start_key is None:
+                break
+        self.gone.targets += bool(swept)
+        self.gone.stale += swept
+        return left
+
+    def _targets(self, run: Run) -> Iterator[Target]:
+        return map(Target.from_dict, self.stores.pages.json_array(targets_key(run)))

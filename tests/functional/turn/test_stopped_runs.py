@@ -1,0 +1,220 @@
+"""Runs whose execution was stopped: their PageLoops are not stopped with it, but turn no more pages."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import boto3
+import pytest
+
+import fetch_page
+from pageturner import clients
+from pageturner.crawls.crawl import Crawl
+from pageturner.errors import RunStoppedError, TransientError
+from pageturner.page_state import FROM_CHECKPOINT, Run
+from pageturner.stores import Stores
+from pageturner.stores.executions import LOOK_SECONDS, OUTLIVED_SECONDS
+from pageturner.turn.stop_check import StopCheck
+from tests.conftest import Aws, Machines
+from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, keys_by_manifest, keys_in_dynamodb, target_of
+
+
+def look_again() -> None:
+    """Let FetchPage look at its next page."""
+    fetch_page._stop_check()._looked.clear()
+
+
+def run_ids(aws: Aws) -> set[str]:
+    return {row["run_id"]["S"] for row in aws.rows(aws.items_table)}
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("event", [True, False])
+def test_what_is_left_of_a_stopped_run_does_not_write_beside_the_next_one(
+    event: bool, aws: Aws, machines: Machines
+) -> None:
+    """Also if EventBridge never delivers the event: its delivery is best effort."""
+    old = machines.plan({"crawl": "c"}, "one")
+    target = target_of(aws, old)
+    place = machines.fetch(old, target, FROM_CHECKPOINT)
+    if event:
+        machines.stop("one")
+    machines.started_at = LATER
+    new = machines.plan({"crawl": "c"}, "two")
+    look_again()
+    before = aws.object_keys("items/")
+    with pytest.raises(RunStoppedError, match="one was stopped; it turns no more pages of c-21260203T040506Z-"):
+        machines.fetch(old, target, place)
+    assert aws.object_keys("items/") == before
+    end = machines.turn_all(new, target)[-1]
+    machines.sweep(new, target, end)
+    machines.finish(new)
+    assert keys_in_dynamodb(aws) == KEYS
+    assert run_ids(aws) == {new["run"]["run_id"]}
+
+
+@pytest.mark.usefixtures("source")
+def test_a_run_that_replaces_a_stopped_one_waits_until_the_last_invocation_of_that_has_ended(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "wait_seconds" not in machines.plan({"crawl": "c"}, "one")
+    now = [1_800_000_000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    machines.stop("one")
+    now[0] += 20
+    # Taking over an execution whose stop is known does not begin the wait anew, nor does a retry of PlanRun.
+    for _ in range(2):
+        assert machines.plan({"crawl": "c"}, "two")["wait_seconds"] == OUTLIVED_SECONDS - 20
+    # Without DynamoDB there is nothing to write late: the pages of a run are under its own prefix.
+    machines.stop("two")
+    assert "wait_seconds" not in machines.plan({"crawl": "c", "sinks": []}, "three")
+    machines.stop("three")
+    now[0] += OUTLIVED_SECONDS
+    assert "wait_seconds" not in machines.plan({"crawl": "c"}, "four")
+    # Nobody said that this one was stopped, so the wait begins only now.
+    assert machines.plan({"crawl": "c"}, "five")["wait_seconds"] == OUTLIVED_SECONDS
+
+
+@pytest.mark.usefixtures("source")
+def test_a_run_after_one_that_ended_by_itself_does_not_wait(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"}, "one")
+    summary = machines.finish(planned)
+    assert summary["outcome"] == "failed"
+    machines.fail(summary, "one")
+    # FailRun fails the execution, and EventBridge says so.
+    machines.stop("one", "FAILED")
+    assert "wait_seconds" not in machines.plan({"resume": summary["run_id"]}, "two")
+    with pytest.raises(RunStoppedError, match="which has ended or was resumed"):
+        machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("overlap", ["refuse", "allow"])
+@pytest.mark.parametrize("event", [True, False])
+def test_a_stopped_run_is_resumed_and_its_first_execution_turns_no_more_pages(
+    event: bool, overlap: str, aws: Aws, machines: Machines
+) -> None:
+    machines.catalogue = {"c": {**CRAWL, "overlap": overlap}}
+    planned = machines.plan({"crawl": "c"}, "one")
+    target = target_of(aws, planned)
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+    if event:
+        machines.stop("one")
+    resumed = machines.plan({"resume": planned["run"]["run_id"]}, "two")
+    assert OUTLIVED_SECONDS - 5 <= resumed["wait_seconds"] <= OUTLIVED_SECONDS
+    assert resumed["run"]["execution"] == "two"
+    look_again()
+    with pytest.raises(RunStoppedError, match=r"one no longer drives .*, which has ended or was resumed"):
+        machines.fetch(planned, target, place)
+    machines.sweep(resumed, target, machines.turn_all(resumed, target)[-1])
+    assert keys_by_manifest(aws, machines.finish(resumed)) == keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+def test_a_stopped_execution_that_is_redriven_goes_on(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"}, "one")
+    target = target_of(aws, planned)
+    place = machines.fetch(planned, target, FROM_CHECKPOINT)
+    machines.stop("one")
+    look_again()
+    with pytest.raises(RunStoppedError):
+        machines.fetch(planned, target, place)
+    machines.running = {"one"}
+    assert machines.fetch(planned, target, FROM_CHECKPOINT)["page"] == 3
+    # It drives the run again, and Step Functions is not asked each time.
+    machines.running = set()
+    look_again()
+    assert machines.fetch(planned, target, FROM_CHECKPOINT)["page"] == 4
+    # The event comes late: the execution has been redriven since.
+    machines.stop("one")
+    machines.running = {"one"}
+    look_again()
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    assert keys_by_manifest(aws, machines.finish(planned)) == keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+def test_a_redriven_execution_does_not_go_on_beside_another_run(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"}, "one")
+    target = target_of(aws, planned)
+    machines.stop("one")
+    other = machines.plan({"crawl": "c"}, "two")
+    machines.running = {"one", "two"}
+    with pytest.raises(RunStoppedError, match=f"{other['run']['run_id']} of the crawl c is running since, in two"):
+        machines.fetch(planned, target, FROM_CHECKPOINT)
+    machines.finish(other)
+    machines.fetch(planned, target, FROM_CHECKPOINT)
+    # Two runs at once, where the crawl allows them.
+    machines.catalogue = {"c": {**CRAWL, "overlap": "allow"}}
+    three = machines.plan({"crawl": "c"}, "three")
+    machines.plan({"crawl": "c"}, "four")
+    machines.stop("three")
+    machines.running = {"three", "four"}
+    look_again()
+    machines.fetch(three, target, FROM_CHECKPOINT)
+
+
+@pytest.mark.usefixtures("source")
+def test_a_failed_execution_that_is_redriven_turns_pages_again(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"}, "one")
+    summary = machines.finish(planned)
+    assert "error" in machines.fail(summary, "one")
+    machines.stop("one", "FAILED")
+    machines.running = {"one"}
+    resumed = machines.plan(json.loads(machines.fail(summary, "one")["output"]), "one")
+    assert "wait_seconds" not in resumed
+    machines.fetch(resumed, target_of(aws, resumed), FROM_CHECKPOINT)
+
+
+@pytest.mark.usefixtures("source")
+def test_fetch_page_looks_every_few_seconds_and_reads_half_a_unit(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = machines.plan({"crawl": "c"}, "one")
+    run, crawl = Run(**planned["run"]), Crawl.from_dict(planned["crawl"])
+    client = clients.client("dynamodb")
+    whole = client.get_item
+    looks: list[bool] = []
+
+    def get_item(**request: Any) -> Any:
+        looks.append(request["ConsistentRead"])
+        return whole(**request)
+
+    monkeypatch.setattr(client, "get_item", get_item)
+    check = StopCheck(Stores.of_environment(), lambda _: False)
+    for now in (0.0, 1.0, LOOK_SECONDS - 0.1):
+        check.check(run, crawl, 1000 + now)
+    assert looks == [False]
+    machines.stop("one")
+    looks.clear()
+    check.check(run, crawl, 1000 + LOOK_SECONDS - 0.1)
+    assert not looks
+    with pytest.raises(RunStoppedError):
+        check.check(run, crawl, 1000.0 + LOOK_SECONDS)
+    # A clock that was set back does not make the last look new.
+    with pytest.raises(RunStoppedError):
+        check.check(run, crawl, 900.0)
+
+
+def test_whether_an_execution_runs_is_asked_of_step_functions(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    stepfunctions = boto3.client("stepfunctions")
+    definition = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    role = "arn:aws:iam::123456789012:role/r"
+    machine = stepfunctions.create_state_machine(name="m", definition=definition, roleArn=role)["stateMachineArn"]
+    execution = stepfunctions.start_execution(stateMachineArn=machine)["executionArn"]
+    assert clients.is_running(execution)
+    stepfunctions.stop_execution(executionArn=execution)
+    assert not clients.is_running(execution)
+    assert not clients.is_running(f"{execution}-none")
+    assert not clients.is_running("none")
+    monkeypatch.setattr(clients.client("stepfunctions").meta.events, "emit_until_response", _unreachable)
+    with pytest.raises(TransientError):
+        clients.is_running(execution)
+
+
+def _unreachable(*_: Any, **__: Any) -> Any:
+    from botocore.exceptions import EndpointConnectionError
+
+    raise EndpointConnectionError(endpoint_url="https://states")
