@@ -20,6 +20,7 @@ from botocore.model import OperationModel
 from botocore.validate import ParamValidator
 from jmespath.exceptions import JMESPathError
 
+from pageturner.crawls import pagination_config
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, pagination, split
@@ -50,12 +51,15 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
 
 
 def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what botocore's own validation finds wrong with the parameters of a target."""
+    """Yield what is wrong with the parameters of a target, by botocore's own validation and the page size's bounds."""
     shape = api.operation_model(service, operation).input_shape
     if shape:
-        report = ParamValidator().validate(dict(parameters), shape)
+        sent = {**pagination_config.required_page_size(service, operation), **parameters}
+        report = ParamValidator().validate(sent, shape)
         if report.has_errors():
             yield from report.generate_report().splitlines()
+        else:
+            yield from pagination_config.wrong_in_parameters(service, operation, parameters)
 
 
 @cache
@@ -146,7 +150,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield from _check_expression(for_each["region"], f"{place}.region")
     model = api.operation_model(service, operation).input_shape
     required = model.required_members if model else []
-    given = {*parameters, *for_each["parameters"]}
+    given = {*parameters, *for_each["parameters"], *pagination_config.required_page_size(service, operation)}
     if not unknown:
         for name in required:
             if name not in given:
@@ -198,7 +202,7 @@ def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
             f"{paginator.missing}; set {listed(lacking)} in the crawl"
         )
         return
-    yield from _check_pagination_config(entry, paginator.definition, place)
+    yield from pagination_config.problems(entry, paginator.definition, place)
 
 
 def _stated(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -219,25 +223,6 @@ def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) 
     tokens = [stated.get(name) for name in ("input_token", "output_token")]
     if all(tokens) and len({len(t) if isinstance(t, list) else 1 for t in tokens}) > 1:
         yield f"{place}.output_token: must have one entry for each input_token, in the same order"
-
-
-def _check_pagination_config(entry: Mapping[str, Any], definition: Mapping[str, Any], place: str) -> Iterable[str]:
-    service, operation, config = entry["service"], entry["operation"], entry.get("pagination_config", {})
-    place = f"{place}.pagination_config"
-    if "PageSize" in config and "limit_key" not in definition:
-        yield f"{place}.PageSize: {service} {operation} has no parameter for the page size; remove it"
-    primary = pagination.result_keys(definition)[0]
-    kind = getattr(pagination.result_shape(api.operation_model(service, operation), primary), "type_name", "list")
-    if "MaxItems" in config and kind in ("map", "structure"):
-        yield f"{place}.MaxItems: it counts the elements of a list, but {primary} is a {kind}; remove it"
-    if "StartingToken" in config:
-        wrong = pagination.wrong_starting_token(config["StartingToken"], definition)
-        if wrong:
-            yield f"{place}.StartingToken: {wrong}"
-        for key in ("accounts", "regions", "for_each"):
-            # A list of one account or one region is still one listing.
-            if key in entry and (entry[key] == ["all"] or not isinstance(entry[key], list) or len(entry[key]) > 1):
-                yield f"{place}.StartingToken: it continues one listing, but {key} makes several; remove one of the two"
 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:

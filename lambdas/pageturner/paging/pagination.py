@@ -118,21 +118,6 @@ def _resume_token(resume_token: str | None, sent: Mapping[str, Any] | None) -> s
     return TokenEncoder().encode({**decoded, **sent}) if _TRUNCATE in decoded else resume_token
 
 
-def wrong_starting_token(token: str, paginator: Mapping[str, Any]) -> str | None:
-    """Return why `token` cannot be a StartingToken here, or None if boto3 would take it: its own, or a raw one."""
-    names = input_tokens(paginator)
-    try:
-        decoded = TokenDecoder().decode(token)
-    except (ValueError, TypeError):
-        raw = token.split("___")
-        if len(raw) > len(names) + 1:
-            return f"not a token of this operation, which has {len(names)} input tokens"
-        return None
-    if not isinstance(decoded, dict) or set(decoded) - {_TRUNCATE} != set(names):
-        return f"the token belongs to another operation; a token of this one contains {', '.join(names)}"
-    return None
-
-
 def input_tokens(paginator: Mapping[str, Any]) -> list[str]:
     """The paginator's `input_token`, a name or a list of names, as a list."""
     names = paginator["input_token"]

@@ -13,6 +13,7 @@ from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination, split
+from pageturner.paging.page_size import default_page_size
 
 
 def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken: int) -> pagination.Page:
@@ -23,14 +24,16 @@ def fetch(client: Client, crawl: Crawl, target: Target, token: str | None, taken
     """
     model = api.operation_model(crawl.service, crawl.operation)
     definition = crawl.paginator.definition
-    token_sent = token is not None or "StartingToken" in crawl.pagination_config
+    config = crawl.pagination_config
+    size = default_page_size(crawl.service, crawl.operation, definition, target.parameters, config)
+    token_sent = token is not None or "StartingToken" in config
     try:
         page = pagination.fetch_page(
             getattr(client(crawl.service, target.region, target.account), crawl.operation),
             model,
             definition,
             target.parameters,
-            crawl.pagination_config,
+            config if size is None else {**config, "PageSize": size},
             token=token,
             taken=taken,
         )
