@@ -59,8 +59,8 @@ def _wrong_starting_token(token: str, model: OperationModel, definition: Mapping
         sent.update(arguments)
         page: dict[str, Any] = {}
         primary = pagination.result_keys(definition)[0]
-        if pagination.result_shape(model, primary) is not None:
-            # botocore slices the list, as the token says.
+        if getattr(pagination.result_shape(model, primary), "type_name", None) in ("list", "string"):
+            # botocore slices it, as the token says.
             set_value_from_jmespath(page, primary, [])
         return page
 
