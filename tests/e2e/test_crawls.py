@@ -147,3 +147,19 @@ def test_an_empty_listing_is_complete(deployed: Deployed) -> None:
     deployed.s3.create_bucket(Bucket="empty")
     summary = deployed.run({"crawl": "objects", "parameters": {"Bucket": "empty"}})
     assert (summary["verdict"], summary["pages"], summary["items"]) == ("complete", 1, 0)
+
+
+def test_every_queue_is_listed_although_the_crawl_has_no_page_size(deployed: Deployed) -> None:
+    """As SQS does, the emulator returns a token only to a request with `MaxResults`, and 1,000 queues at most."""
+    sqs = deployed.emulator.client("sqs")
+    for number in range(1010):
+        sqs.create_queue(QueueName=f"all-{number:04}")
+    first = sqs.list_queues(QueueNamePrefix="all-")
+    assert (len(first["QueueUrls"]), "NextToken" in first) == (1000, False)
+
+    summary = deployed.run({"crawl": "every-queue"})
+
+    assert (summary["verdict"], summary["items"], summary["pages"]) == ("complete", 1010, 2)
+    names = [f"all-{number:04}" for number in range(1010)]
+    assert sorted(key.rpartition("/")[2] for key in deployed.keys_in_s3(summary)) == names
+    assert sorted(key.rpartition("/")[2] for key in deployed.keys_in_dynamodb(summary)) == names

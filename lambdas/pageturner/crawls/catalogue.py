@@ -14,6 +14,7 @@ from typing import Any
 from pageturner.crawls.checks import against_schema, problems
 from pageturner.crawls.crawl import SCHEDULE_KEYS, Crawl
 from pageturner.crawls.expression_checks import wrong_for_each
+from pageturner.crawls.pagination_config import without_nulls
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging.paginators import STATED
@@ -165,6 +166,7 @@ def _parse_crawl(name: object, entry: object, place: str) -> Crawl:
             f'{place}: invalid value {shown(entry)}; must be an object with at least "service" and "operation"'
         )
     _refuse_unknown_keys(entry, _KEYS, place)
+    entry = without_nulls(entry)
     if wrong := list(problems(entry, place)):
         raise InvalidCrawlError("\n".join(wrong))
     return Crawl.from_dict({"name": name, **entry})

@@ -17,13 +17,14 @@ import fastjsonschema
 from botocore import xform_name
 from botocore.model import OperationModel
 
+from pageturner.crawls import pagination_config
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.expression_checks import item_shape, wrong_expression
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
 from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
 from pageturner.messages import listed, nearest, shown
-from pageturner.paging import api, pagination, split
+from pageturner.paging import api, split
 from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
 from pageturner.paging.parameters import wrong_parameters
 
@@ -48,6 +49,13 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
             right[key] = given
     for check in _CHECKS:
         yield from check(right, place)
+
+
+def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the parameters of a target, by botocore's own validation and the page size's bounds."""
+    sent = {**pagination_config.required_page_size(service, operation), **parameters}
+    wrong = list(wrong_parameters(api.operation_model(service, operation), sent))
+    yield from wrong or pagination_config.wrong_in_parameters(service, operation, parameters)
 
 
 @cache
@@ -102,8 +110,7 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     unknown = list(_unknown_parameters(service, operation, parameters))
     yield from (f"{place}.parameters.{line}" for line in unknown)
     if not unknown and "for_each" not in entry:
-        model = api.operation_model(service, operation)
-        yield from (f"{place}.parameters: {line}" for line in wrong_parameters(model, parameters))
+        yield from (f"{place}.parameters: {line}" for line in check_parameters(service, operation, parameters))
 
 
 def _unknown_parameters(service: str, operation: str, names: Iterable[str]) -> Iterator[str]:
@@ -124,7 +131,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if "crawl" not in for_each:
         for number, binding in enumerate(islice(literal_bindings(for_each), _FIRST_BINDINGS), start=1):
             lines = list(_unknown_parameters(service, operation, binding)) or list(
-                wrong_parameters(model, {**parameters, **binding})
+                check_parameters(service, operation, {**parameters, **binding})
             )
             if lines:
                 yield from (f"{place}, entry {number}, {shown(binding)}: {line}" for line in lines)
@@ -142,7 +149,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if "region" in for_each:
         yield from _check_expression(for_each["region"], f"{place}.region")
     required = model.input_shape.required_members if model.input_shape else []
-    given = {*parameters, *for_each["parameters"]}
+    given = {*parameters, *for_each["parameters"], *pagination_config.required_page_size(service, operation)}
     if not unknown:
         for name in required:
             if name not in given:
@@ -189,7 +196,7 @@ def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
             f"{paginator.missing}; set {listed(lacking)} in the crawl"
         )
         return
-    yield from _check_pagination_config(entry, paginator.definition, place)
+    yield from pagination_config.problems(entry, paginator.definition, place)
 
 
 def _stated(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,26 +217,6 @@ def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) 
     tokens = [stated.get(name) for name in ("input_token", "output_token")]
     if all(tokens) and len({len(t) if isinstance(t, list) else 1 for t in tokens}) > 1:
         yield f"{place}.output_token: must have one entry for each input_token, in the same order"
-
-
-def _check_pagination_config(entry: Mapping[str, Any], definition: Mapping[str, Any], place: str) -> Iterable[str]:
-    service, operation, config = entry["service"], entry["operation"], entry.get("pagination_config", {})
-    place = f"{place}.pagination_config"
-    if "PageSize" in config and "limit_key" not in definition:
-        yield f"{place}.PageSize: {service} {operation} has no parameter for the page size; remove it"
-    primary = pagination.result_keys(definition)[0]
-    kind = getattr(pagination.result_shape(api.operation_model(service, operation), primary), "type_name", "list")
-    if "MaxItems" in config and kind in ("map", "structure"):
-        yield f"{place}.MaxItems: it counts the elements of a list, but {primary} is a {kind}; remove it"
-    if "StartingToken" in config:
-        way = split.way_of(service, operation)
-        wrong = pagination.wrong_starting_token(config["StartingToken"], definition, way.start if way else None)
-        if wrong:
-            yield f"{place}.StartingToken: {wrong}"
-        for key in ("accounts", "regions", "for_each"):
-            # A list of one account or one region is still one listing.
-            if key in entry and (entry[key] == ["all"] or not isinstance(entry[key], list) or len(entry[key]) > 1):
-                yield f"{place}.StartingToken: it continues one listing, but {key} makes several; remove one of the two"
 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:

@@ -125,32 +125,6 @@ def _resume_token(resume_token: str | None, sent: Mapping[str, Any] | None) -> s
     return TokenEncoder().encode({**decoded, **sent}) if _TRUNCATE in decoded else resume_token
 
 
-def wrong_starting_token(token: str, paginator: Mapping[str, Any], start: str | None = None) -> str | None:
-    """Return why `token` cannot be a StartingToken here, or None if boto3 would take it: its own, or a raw one.
-
-    `start` is the parameter with which a token may begin behind an item's key.
-    """
-    names = input_tokens(paginator)
-    if token.startswith(REFERENCE):
-        return "only refers to a token; the token itself is the resume_token in the run's manifest"
-    try:
-        decoded: Any = TokenDecoder().decode(token)
-    except (AttributeError, LookupError, RecursionError):
-        # The base64 of a JSON scalar, or of what is no token: boto3 fails here.
-        return "not a token of boto3, the AWS CLI or a run"
-    except (ValueError, TypeError):
-        raw = token.split("___")
-        if len(raw) > len(names) + 1:
-            return f"not a token of this operation, which has {len(names)} input tokens"
-        return None
-    if not isinstance(decoded, dict) or set(decoded) - {_TRUNCATE, start} != set(names):
-        return f"the token belongs to another operation; a token of this one contains {', '.join(names)}"
-    taken = decoded.get(_TRUNCATE, 0)
-    if not isinstance(taken, int) or taken < 0:
-        return f"its {_TRUNCATE} must be a number of items"
-    return None
-
-
 def tokens_in(token: str | None) -> dict[str, Any]:
     """Return the parameters that a token of `fetch_page` sets (None: removes), by name."""
     return TokenDecoder().decode(token) if token is not None else {}

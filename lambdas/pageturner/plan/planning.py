@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
@@ -21,6 +22,7 @@ from pageturner.errors import (
 )
 from pageturner.page_state import Place, Run, Target
 from pageturner.paging.identity import keys_of
+from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
 from pageturner.plan.expansion import Expansion
 from pageturner.stores import Stores
@@ -191,7 +193,7 @@ class Planner:
 
 
 def paging_of(crawl: Crawl) -> dict[str, Any]:
-    """How a crawl pages, for people to read: the paginator, and what identifies an item."""
+    """How a crawl pages, for people to read: the paginator, the page size, and what identifies an item."""
     paginator = crawl.paginator
     keys: Iterable[tuple[str, str | None]] = keys_of(
         crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search
@@ -199,5 +201,16 @@ def paging_of(crawl: Crawl) -> dict[str, Any]:
     return {
         "paginator": paginator.source,
         **paginator.definition,
+        "page_size": _page_size(crawl, paginator.definition) or "the service's own",
         "keys": {name: expression or "a hash of the item" for name, expression in keys},
     }
+
+
+def _page_size(crawl: Crawl, paginator: Mapping[str, Any]) -> Any:
+    """The page size that a crawl's requests send, or None. All targets of a `for_each` bind the same parameters."""
+    for_each = crawl.for_each or {"list": [{}]}
+    # For the items of another crawl, the expressions stand for what they will find.
+    bound = for_each["parameters"] if crawl.source else next(literal_bindings(for_each))
+    parameters = {**crawl.parameters, **bound}
+    asked = crawl.pagination_config.get("PageSize", parameters.get(paginator.get("limit_key", "")))
+    return asked or default_page_size(crawl.service, crawl.operation, paginator, parameters, crawl.pagination_config)

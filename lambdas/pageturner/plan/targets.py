@@ -12,12 +12,12 @@ from itertools import islice
 from typing import Any
 
 from pageturner.crawls.bindings import Binding
+from pageturner.crawls.checks import check_parameters
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import shown
 from pageturner.page_state import Run, Target, part_id, utc_text
-from pageturner.paging import api, split
-from pageturner.paging.parameters import wrong_parameters
+from pageturner.paging import split
 
 # How long people may still ask about a run.
 _KEPT = timedelta(days=400)
@@ -84,7 +84,7 @@ def parts(
 
 
 def _check(crawl: Crawl, parameters: Mapping[str, Any]) -> None:
-    wrong = list(wrong_parameters(api.operation_model(crawl.service, crawl.operation), parameters))
+    wrong = list(check_parameters(crawl.service, crawl.operation, parameters))
     if not wrong and crawl.split is not None and (way := split.way_of(crawl.service, crawl.operation)):
         wrong = list(split.wrong(way, parameters))
     if wrong:

@@ -18,6 +18,7 @@ from pageturner.crawls.read_only import refusal
 from pageturner.page_state import Target
 from pageturner.paging import answers, api, pagination, split, token_parameters
 from pageturner.paging.error_meanings import Sent, from_client_error
+from pageturner.paging.page_size import default_page_size
 from pageturner.paging.parameters import for_botocore
 from pageturner.turn.endpoints import no_endpoint
 from pageturner.turn.unreadable import unreadable
@@ -44,6 +45,8 @@ def fetch(
     starting_token = crawl.pagination_config.get("StartingToken") if is_first else None
     token = token or token_parameters.token_of_whole_page(starting_token, definition)
     input_tokens = pagination.input_tokens(definition)
+    config = crawl.pagination_config
+    size = default_page_size(crawl.service, crawl.operation, definition, target.parameters, config)
     sent: Mapping[str, Any] = {}
 
     def method(**arguments: Any) -> Any:
@@ -62,7 +65,7 @@ def fetch(
             model,
             definition,
             for_botocore(model, target.parameters),
-            crawl.pagination_config,
+            config if size is None else {**config, "PageSize": size},
             token=token,
             taken=taken,
             excluded_by_token=token_parameters.excluded_by_token(crawl.service, crawl.operation),

@@ -202,6 +202,7 @@ def test_an_operation_that_botocore_does_not_page(
         "output_token": "NextMarker",
         "result_key": "WebACLs",
         "limit_key": "Limit",
+        "page_size": 100,
         "keys": {"WebACLs": "ARN"},
     }
     (target,) = aws.json(planned["targets"]["key"])

@@ -44,6 +44,19 @@ def test_input_is_laid_over_the_catalogue() -> None:
     assert CATALOGUE["s3-objects"].pagination_config == {"PageSize": 1000}
 
 
+def test_null_in_a_pagination_config_means_not_set() -> None:
+    asked = {"crawl": "s3-objects", "pagination_config": {"PageSize": None, "MaxItems": "5", "StartingToken": None}}
+    assert parse_input(asked, CATALOGUE).pagination_config == {"MaxItems": "5"}
+
+
+def test_a_required_page_size_need_not_be_among_the_parameters() -> None:
+    entry = {"service": "cognito-idp", "operation": "list_user_pools"}
+    assert parse_catalogue({"crawls": {"pools": entry}})["pools"].parameters == {}
+    by_pool = {"crawl": "pools", "parameters": {"UserPoolId": "item.Id"}}
+    jobs = {"service": "cognito-idp", "operation": "list_user_import_jobs", "for_each": by_pool}
+    assert "jobs" in parse_catalogue({"crawls": {"pools": entry, "jobs": jobs}})
+
+
 def test_input_needs_no_catalogue() -> None:
     crawl = parse_input(
         {"service": "ec2", "operation": "describe_instances", "regions": ["eu-west-1", "us-east-1"]}, {}
@@ -159,9 +172,45 @@ def test_input_needs_no_catalogue() -> None:
             {"pagination_config": {"maxItems": 5}},
             'pagination_config.maxItems: unknown key; did you mean "MaxItems"?',
         ),
-        ({"pagination_config": {"MaxItems": "many"}}, 'MaxItems: invalid value "many"; must be a positive integer'),
-        ({"pagination_config": {"MaxItems": 0}}, "MaxItems: invalid value 0; must be a positive integer"),
-        ({"pagination_config": {"MaxItems": True}}, "MaxItems: invalid value true; must be a positive integer"),
+        ({"pagination_config": {"MaxItems": "many"}}, 'MaxItems: invalid value "many"; must be an integer, and not'),
+        ({"pagination_config": {"MaxItems": -1}}, "MaxItems: invalid value -1; must be an integer, and not negative"),
+        ({"pagination_config": {"MaxItems": True}}, "MaxItems: invalid value true; must be an integer, and not"),
+        ({"pagination_config": {"PageSize": 0}}, "PageSize: invalid value 0; must be a positive integer"),
+        (
+            {**PLAIN, "service": "iam", "operation": "list_roles", "pagination_config": {"PageSize": 1001}},
+            "crawls.c.pagination_config.PageSize: invalid value 1001; must be 1 to 1000",
+        ),
+        (
+            {**PLAIN, "service": "iam", "operation": "list_roles", "pagination_config": {"PageSize": "1001"}},
+            'crawls.c.pagination_config.PageSize: invalid value "1001"; must be 1 to 1000',
+        ),
+        (
+            {**PLAIN, "service": "ec2", "operation": "describe_security_groups", "pagination_config": {"PageSize": 4}},
+            "crawls.c.pagination_config.PageSize: invalid value 4; must be 5 to 1000",
+        ),
+        (
+            {**PLAIN, "service": "iam", "operation": "list_roles", "parameters": {"MaxItems": 1001}},
+            "crawls.c.parameters: MaxItems: invalid value 1001; must be 1 to 1000",
+        ),
+        (
+            {"parameters": {"Bucket": "b", "MaxKeys": 0}},
+            "crawls.c.parameters: MaxKeys: invalid value 0; must be at least 1",
+        ),
+        (
+            {**PLAIN, "service": "iam", "operation": "list_attached_role_policies"}
+            | {"for_each": {"list": [{"RoleName": "a"}, {"RoleName": "b", "MaxItems": 1001}]}},
+            "crawls.c.for_each, entry 2, "
+            '{"RoleName": "b", "MaxItems": 1001}: MaxItems: invalid value 1001; must be 1 to 1000',
+        ),
+        (
+            {**PLAIN, "service": "sqs", "operation": "list_queues", "pagination_config": {"StartingToken": "NQ=="}},
+            "pagination_config.StartingToken: not a token of this operation, which has 1 input token",
+        ),
+        (
+            {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "t"}}
+            | {"pagination_config": {"StartingToken": "raw"}, "key": None},
+            "pagination_config.StartingToken: Invalid type for parameter ExclusiveStartKey, value: raw",
+        ),
         ({"pagination_config": {"StartingToken": ""}}, 'StartingToken: invalid value ""; must be a token'),
         ({"search": "Contents[?"}, 'crawls.c.search: "Contents[?" is not valid JMESPath at character 11'),
         (
