@@ -19,11 +19,11 @@ _SUMMED = (
     "bytes",
     "milliseconds",
     "restarts",
-    "shared_keys",
     "large_items",
     "throttles",
     "stale_items",
     "merged_items",
+    "shared_keys",
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError, OverlapError
 from pageturner.page_state import Run, Target
-from pageturner.paging.identity import keys_of
+from pageturner.paging.identity import Identity, keys_of
 from pageturner.plan import targets
 from pageturner.plan.expansion import Expansion
 from pageturner.stores import Stores
@@ -130,11 +130,13 @@ class Planner:
 def paging_of(crawl: Crawl) -> dict[str, Any]:
     """How a crawl pages, for people to read: the paginator, and what identifies an item."""
     paginator = crawl.paginator
-    keys: Iterable[tuple[str, str | None]] = keys_of(
-        crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search
-    ).items()
+    keys = keys_of(crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search)
     return {
         "paginator": paginator.source,
         **paginator.definition,
-        "keys": {name: expression or "a hash of the item" for name, expression in keys},
+        "keys": {name: "a hash of the item" if key is None else _key_text(key) for name, key in keys.items()},
     }
+
+
+def _key_text(key: Identity) -> str:
+    return key.expression if key.unique else f"{key.expression}, and a hash of the item"

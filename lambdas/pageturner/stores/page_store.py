@@ -43,13 +43,12 @@ class Facts:
     `next_token` fetches the next page. At the end of the listing, `end` says why it ended: "complete"; "limited" by
     `MaxItems` (then `next_token` is boto3's resume token) or by a `StartingToken`; "repeated" if the token is the one
     that fetched this page; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
-    counts, `shared_keys` the items that share their key with another, and `sums` has the numbers among the result keys.
+    counts, and `sums` has the numbers among the result keys.
     """
 
     next_token: str | None
     end: End | None
     taken: int
-    shared_keys: int
     sums: Mapping[str, float]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from pageturner.paging import api, pagination
-from pageturner.paging.identity import keys_of
 from pageturner.paging.paginators import NEVER_ENDING, infer_paginator, paginator_of
 
 COMPARED = ("input_token", "output_token", "result_key")
@@ -77,37 +76,3 @@ def test_what_is_stated_goes_first(
     paginator = paginator_of(service, operation, stated)
     assert (paginator.source, paginator.missing) == (source, None)
     assert tuple(paginator.definition[name] for name in COMPARED) == expected
-
-
-@pytest.mark.parametrize(
-    ("service", "operation", "expected"),
-    [
-        ("s3", "list_objects_v2", {"Contents": "Key", "CommonPrefixes": "Prefix"}),
-        ("s3", "list_object_versions", {"Versions": "[Key, VersionId]", "DeleteMarkers": "[Key, VersionId]"}),
-        ("iam", "list_roles", {"Roles": "Arn"}),
-        ("lambda", "list_functions", {"Functions": "FunctionArn"}),
-        ("ec2", "describe_instances", {"Reservations": "ReservationId"}),
-        ("cloudwatch", "describe_alarms", {"MetricAlarms": "AlarmArn", "CompositeAlarms": "AlarmArn"}),
-        ("cloudwatch", "list_metrics", {"Metrics": None}),
-        ("dynamodb", "scan", {"Items": None}),
-        ("sqs", "list_queues", {"QueueUrls": "@"}),
-        ("glue", "get_tables", {"TableList": "Name"}),
-        ("apigateway", "get_usage", {"items": "key"}),
-        ("ec2", "describe_spot_price_history", {"SpotPriceHistory": None}),
-    ],
-)
-def test_identity_by_the_model(service: str, operation: str, expected: dict[str, str | None]) -> None:
-    definition = paginator_of(service, operation, {}).definition
-    found = keys_of(service, operation, definition, None, None)
-    assert {name: found[name] for name in expected} == expected
-    assert set(keys_of(service, operation, definition, "Given", None).values()) == {"Given"}
-    assert keys_of(service, operation, definition, None, "a[].b") == {"search": None}
-
-
-def test_every_operation_has_identities_for_all_its_result_keys() -> None:
-    for service in api.service_names():
-        for operation in api.operation_names(service):
-            official = api.official_paginator(service, operation)
-            if official:
-                keys = keys_of(service, operation, official, None, None)
-                assert list(keys) == pagination.result_keys(official)
