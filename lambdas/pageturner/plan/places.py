@@ -17,6 +17,7 @@ from pageturner.errors import (
     from_service_error,
 )
 from pageturner.paging import api
+from pageturner.paging.global_listings import is_global
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Places:
             else:
                 # A global service has one listing, the same from every region.
                 regions = (self.region,)
+            if is_global(crawl.service, crawl.operation, crawl.parameters):
+                regions = sorted(regions, key=lambda region: region != self.region)[:1]
             yield from ((account, region) for region in regions)
 
     def _enabled(self, account: str, regions: list[str]) -> list[str]:
