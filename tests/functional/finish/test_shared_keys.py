@@ -16,6 +16,7 @@ from pageturner import clients
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.sweep import Sweeper
 from pageturner.page_state import FROM_CHECKPOINT, PageState, Place, Run, Sweep, Target
+from pageturner.stores.keys import page_key
 from pageturner.turn.page_step import PageStep
 from tests.conftest import Aws, Machines
 from tests.fakes import FakeDynamoDB, FakeS3, stores_in
@@ -32,14 +33,21 @@ class World:
     def __init__(self) -> None:
         self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
 
-    def run(self, number: int, pages: Sequence[Sequence[Item]], kills: Sequence[int] = (), **crawl: Any) -> Any:
-        """Crawl `pages`; the sweep is killed after each number of requests in `kills`."""
+    def run(
+        self, number: int, pages: Sequence[Sequence[Item]], kills: Sequence[int] = (), late: int = 0, **crawl: Any
+    ) -> Any:
+        """Crawl `pages`; one of them is written to DynamoDB again, late.
+
+        The sweep is killed after each number of requests in `kills`.
+        """
         run = Run(f"run-{number}", "2126-01-01", f"2126-01-{number:02}T00:00:00.000Z", "9999-01-01T00:00:00.000Z", 0)
         state = PageState(run, Crawl("c", "iam", "list_roles", allow_empty=True, **crawl), TARGET, None)
         stores = stores_in(self.s3, self.dynamodb)
         step, place = PageStep(lambda *_: Answers(pages), stores), Place()
         while place.next != "end":
             place = step.turn(state).place
+        again = page_key(run, "c", TARGET, Place(page=1 + late % place.pages))
+        stores.items.project(stores.pages.read(again), TARGET, ["Roles"])
         for requests in kills:
             with suppress(Dying.Killed):
                 self._sweep(Sweeper(stores_in(self.s3, Dying(self.dynamodb, requests))), state)
@@ -103,15 +111,15 @@ def _paged(draw: st.DrawFn, items: list[Item]) -> list[list[Item]]:
 
 
 @settings(max_examples=400)
-@given(listings(), st.lists(st.integers(1, 30), max_size=3), st.sampled_from(["remove", "mark"]))
+@given(listings(), st.lists(st.integers(1, 30), max_size=3), st.integers(0, 6), st.sampled_from(["remove", "mark"]))
 def test_the_rows_depend_on_the_set_of_items_alone(
-    paged: tuple[list[list[Item]], list[list[Item]]], kills: list[int], stale_items: str
+    paged: tuple[list[list[Item]], list[list[Item]]], kills: list[int], late: int, stale_items: str
 ) -> None:
     first, second = paged
     distinct = {item for page in first for item in page}
     shared = Counter(arn for arn, _ in distinct)
     world = World()
-    record = world.run(1, first, kills, stale_items=stale_items)
+    record = world.run(1, first, kills, late, stale_items=stale_items)
     once = world.rows
     assert Counter(once.values()) == Counter(
         json.dumps({"Arn": arn, "Path": str(of)}, separators=(",", ":")) for arn, of in distinct
@@ -119,7 +127,7 @@ def test_the_rows_depend_on_the_set_of_items_alone(
     assert sum(sk in ("a", "b", "a#b") for sk in once) == sum(shared[arn] == 1 for arn in ("a", "b", "a#b"))
     assert record.merged == sum(map(len, first)) - len(distinct)
     assert record.shared == sum(count for count in shared.values() if count > 1)
-    again = world.run(2, second, kills, stale_items=stale_items)
+    again = world.run(2, second, kills, late, stale_items=stale_items)
     assert world.rows == once
     assert (again.stale, again.shared) == (0, record.shared)
     # What is not listed any more goes, and a key that is not shared any more is plain again.
@@ -129,14 +137,14 @@ def test_the_rows_depend_on_the_set_of_items_alone(
 
 
 @settings(max_examples=100)
-@given(listings(), st.lists(st.integers(1, 20), max_size=2))
+@given(listings(), st.lists(st.integers(1, 20), max_size=2), st.integers(0, 6))
 def test_no_item_is_lost_where_nothing_is_swept(
-    paged: tuple[list[list[Item]], list[list[Item]]], kills: list[int]
+    paged: tuple[list[list[Item]], list[list[Item]]], kills: list[int], late: int
 ) -> None:
     distinct = {item for page in paged[0] for item in page}
     world = World()
     for number, pages in enumerate(paged, start=1):
-        world.run(number, pages, kills, stale_items="keep")
+        world.run(number, pages, kills, late, stale_items="keep")
         assert len(set(world.rows.values())) == len(world.rows) == len(distinct)
 
 
