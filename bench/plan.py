@@ -61,7 +61,7 @@ class Files:
         file = self.files[Key]
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        facts: dict[str, Any] = {"next_token": None, "end": None, "taken": 0, "shared_keys": 0, "sums": {}}
+        facts: dict[str, Any] = {"next_token": None, "end": None, "taken": 0, "sums": {}}
         return {"Body": StreamingBody(file, size), "Metadata": {"page": json.dumps(facts)}}
 
 
@@ -94,7 +94,12 @@ class Records:
             record = self._page(number)
             if prefix == "sweep#":
                 target_id = record["sk"]["S"].split("#")[1]
-                record = {"sk": {"S": f"sweep#{target_id}"}, "stale": {"N": "0"}, "merged": {"N": "0"}}
+                record = {
+                    "sk": {"S": f"sweep#{target_id}"},
+                    "stale": {"N": "0"},
+                    "merged": {"N": "0"},
+                    "shared": {"N": "0"},
+                }
                 record["kept_because"] = {"S": ""}
             yield {"Items": [record]}
 

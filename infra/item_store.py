@@ -73,8 +73,16 @@ class ItemStore(Construct):
         self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
-        """Let SweepItems sweep. Only it and FinishRun may remove items."""
-        self.items.grant(grantee, "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
+        """Let SweepItems tell items apart, by their pages, and sweep. Only it and FinishRun may remove items."""
+        self.bucket.grant_read(grantee, "items/*")
+        self.items.grant(
+            grantee,
+            "dynamodb:Query",
+            "dynamodb:BatchGetItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:UpdateItem",
+        )
         self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:

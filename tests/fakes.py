@@ -73,6 +73,19 @@ class FakeDynamoDB:
                 self.put_item(TableName=table, Item=request["PutRequest"]["Item"])
         return {"UnprocessedItems": {}}
 
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "Responses": {
+                table: [
+                    row
+                    for key in asked["Keys"]
+                    if (row := self._table(table).get((key["pk"]["S"], key["sk"]["S"]))) is not None
+                ]
+                for table, asked in RequestItems.items()
+            },
+            "UnprocessedKeys": {},
+        }
+
     def query(
         self,
         *,

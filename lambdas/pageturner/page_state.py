@@ -86,9 +86,9 @@ class Place:
     """How far the paging of a target is.
 
     `page` is the number of the page to fetch, in pass `pass_number`, and `token` fetches it (None: the first page).
-    `taken` counts what `MaxItems` counts. `items` and `bytes` (compressed) count what was written, `shared_keys` the
-    items that shared their key with another one on their page, and `large_items` those that DynamoDB holds as a
-    reference to their line in S3. `sums` adds up the numbers among the result keys.
+    `taken` counts what `MaxItems` counts. `items` and `bytes` (compressed) count what was written, and
+    `large_items` the items that DynamoDB holds as a reference to their line in S3. `sums` adds up the numbers among the
+    result keys.
     `page_errors` counts the errors beside the items. `last_key` is the last key of a listing whose order is known.
     `mark` stands for the last page whose number is a power of two, to notice tokens that go round in a circle.
     `interval` is the number of seconds between pages, which grows when the service throttles.
@@ -107,7 +107,6 @@ class Place:
     taken: int = 0
     items: int = 0
     bytes: int = 0
-    shared_keys: int = 0
     large_items: int = 0
     sums: Mapping[str, float] = field(default_factory=dict)
     page_errors: int = 0
@@ -140,17 +139,22 @@ AFTER_THROTTLING: Mapping[str, Any] = {"from_checkpoint": True, "throttled": Tru
 
 @dataclass(frozen=True)
 class Sweep:
-    """How far the sweep of a target's stale items is.
+    """How far the sweep of a listing is.
 
-    It continues from `start_key` (DynamoDB's). `stale` and `others` count the items so far.
+    `step` is what it is doing: see `pageturner.finish.sweep`. It continues from `start_key` (DynamoDB's), or behind
+    `pages` pages. `stale`, `others`, `own` and `apart` count the rows that this step has seen, as `Seen` does.
 
     `next` is "sweep" or "end".
     """
 
     next: str = "sweep"
+    step: Literal["count", "tell_apart", "remove"] = "count"
     start_key: Mapping[str, Any] | None = None
+    pages: int = 0
     stale: int = 0
     others: int = 0
+    own: int = 0
+    apart: int = 0
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,6 @@ def counts(listing: Listing) -> dict[str, Any]:
         "bytes": sum(record.bytes for record in records),
         "milliseconds": sum(record.milliseconds for record in records),
         "restarts": max(listing.pass_number - 1, 0),
-        "shared_keys": end.shared_keys,
         "large_items": end.large_items,
         "page_errors": end.page_errors,
         "errors_in_pages": [
@@ -77,17 +76,19 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
     """Yield the manifest's entry of each target, with its verdict.
 
     The end that the last page records takes precedence over the recorded verdict. A target with neither is
-    `unfinished`, and so is one whose listing is complete but whose sweep is not finished.
+    `unfinished`, and so is one whose listing has ended but whose sweep is not finished.
     """
     nothing = counts(Listing(""))
-    complete_parts = Counter(
-        target_id.rpartition("-")[0] for target_id, counted in ends.counted.items() if counted["end"] == "complete"
+    ended_parts = Counter(
+        target_id.rpartition("-")[0]
+        for target_id, counted in ends.counted.items()
+        if counted["end"] in (*ENDED, "endless")
     )
     for target in targets:
         listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
         sweep = ends.sweeps.get(listing_id, SweepRecord())
         throttles = ends.throttles.get(target.target_id, Throttles())
-        whole = target.part is None or complete_parts[listing_id] == target.part.count
+        whole = target.part is None or ended_parts[listing_id] == target.part.count
         is_first = target.part is None or target.part.number == 1
         yield {
             **target.as_dict(),
@@ -100,6 +101,7 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
             # The parts of a listing are swept together.
             "stale_items": sweep.stale if is_first else 0,
             "merged_items": sweep.merged if is_first else 0,
+            "shared_keys": sweep.shared if is_first else 0,
             "stale_items_kept_because": sweep.kept_because,
         }
 
@@ -115,8 +117,10 @@ def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, st
         # The manifest is made from these records, and would be incomplete.
         cause = f"the records of {count_of(counted['pages_missing'], 'page')} are missing from the runs table"
         return {"verdict": "unfinished", "error": PAGES_MISSING, "cause": cause}
-    if is_swept(crawl, end) and not swept:
-        cause = "the listing is complete, but the sweep of its stale items is not finished"
+    if "dynamodb" in crawl.sinks and not swept:
+        cause = "the listing has ended, but items that share a key may not be told apart in DynamoDB yet"
+        if is_swept(crawl, end):
+            cause = "the listing is complete, but the sweep of its stale items is not finished"
         return {"verdict": "unfinished", "error": "NotSwept", "cause": cause}
     return {"verdict": end, **({"resume_token": counted["resume_token"]} if counted["resume_token"] else {})}
 

@@ -70,9 +70,14 @@ class Crawl:
         return paginator_of(self.service, self.operation, as_lists(stated))
 
     @property
+    def result_keys(self) -> list[str]:
+        """The names under which the items come; `search` replaces those of the paginator."""
+        return ["search"] if self.search is not None else result_keys(self.paginator.definition)
+
+    @property
     def primary_result_key(self) -> str:
         """The result key of the listing's main items; those of the other result keys come with them."""
-        return "search" if self.search is not None else result_keys(self.paginator.definition)[0]
+        return self.result_keys[0]
 
     @property
     def source(self) -> str | None:

@@ -118,10 +118,8 @@ class GoneListings:
         start_key: Mapping[str, Any] | None = None
         swept, left = 0, 0
         while True:
-            start_key, stale, others = self.stores.items.sweep(
-                self.crawl.name, target, self.run, {}, start_key, mark=self.crawl.stale_items == "mark"
-            )
-            swept, left = swept + stale, left + others
+            seen = self.stores.items.sweep(self.crawl.name, target, self.run, {}, start_key, self.crawl.stale_items)
+            start_key, swept, left = seen.next_key, swept + seen.stale, left + seen.others
             if start_key is None:
                 break
         self.gone.targets += bool(swept)

@@ -25,11 +25,11 @@ SUMMED = (
     "milliseconds",
     "restarts",
     "page_errors",
-    "shared_keys",
     "large_items",
     "throttles",
     "stale_items",
     "merged_items",
+    "shared_keys",
 )
 
 

@@ -1,16 +1,25 @@
-"""Sweeps the items in DynamoDB that a run did not see.
+"""Makes the rows of an ended listing in DynamoDB what was listed: every item, and nothing else.
 
-Only a target whose listing is complete may touch them: items that an interrupted listing did not see may still exist.
-A listing that is empty, when there were items before, may touch them only if the crawl sets `allow_empty`.
+It goes in steps. `count` compares the rows of this run with the listed items. If there are fewer rows, `tell_apart`
+reads the page objects, and gives each item that shares its key with a different one a row of its own. `remove` then
+sweeps the items that the run did not see. In this order, items that were told apart before are not taken for stale.
+
+Only a target whose listing is complete may sweep: items that an interrupted listing did not see may still exist. A
+listing that is empty, when there were items before, may only if the crawl sets `allow_empty`. Without a sweep, nothing
+counts the rows, so that the items of any listing with keys that may be shared are told apart.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from pageturner.page_state import PageState, Place, Sweep
+from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
+from pageturner.stores.keys import page_key
 from pageturner.stores.target_records import SweepRecord
 from pageturner.verdicts import is_swept
 
@@ -26,34 +35,70 @@ class Sweeper:
 
     def go_on(self, state: PageState, sweep: Sweep) -> Sweep:
         """Sweep for some seconds and return the progress. A repeat is harmless. Raises `SinkError`."""
-        place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
-        if not is_swept(state.crawl, place.verdict):
+        if "dynamodb" not in state.crawl.sinks:
             return replace(sweep, next="end")
+        place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
         parts = self._ends_of_parts(state, place)
-        if not all(is_swept(state.crawl, end.verdict) for end in parts.values()):
+        if not all(end.next == "end" for end in parts.values()):
             # The part of the listing that ends last sweeps for all parts.
             return replace(sweep, next="end")
         if state.target.part is not None and not self.stores.targets.claim_sweep(state.run, state.target):
             # Two parts ended at the same time, and the other one sweeps.
             return replace(sweep, next="end")
+        swept = all(is_swept(state.crawl, end.verdict) for end in parts.values())
         listed = sum(end.items for end in parts.values())
-        if listed == 0 and not state.crawl.allow_empty and self.stores.items.has_any(state.crawl.name, state.target):
+        if swept and listed == 0 and not state.crawl.allow_empty and self._has_any(state):
             reason = "the listing is empty, but DynamoDB still has items of it; to remove them, set allow_empty: true"
             return self._end(state, sweep, SweepRecord(kept_because=reason))
         began = time.monotonic()
-        while time.monotonic() - began < _SECONDS:
-            start_key, stale, others = self.stores.items.sweep(
-                state.crawl.name,
-                state.target,
-                state.run,
-                {target_id: end.pass_number for target_id, end in parts.items()},
-                sweep.start_key,
-                mark=state.crawl.stale_items == "mark",
-            )
-            sweep = replace(sweep, start_key=start_key, stale=sweep.stale + stale, others=sweep.others + others)
-            if start_key is None:
-                return self._end(state, sweep, SweepRecord(sweep.stale, max(0, listed - sweep.others)))
+        while sweep.next != "end" and time.monotonic() - began < _SECONDS:
+            if sweep.step == "tell_apart" or not swept:
+                sweep = self._tell_apart(state, sweep, parts, swept=swept)
+            else:
+                sweep = self._look(state, sweep, parts, listed)
         return sweep
+
+    def _look(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], listed: int) -> Sweep:
+        """Count the next rows, and in the step `remove` also sweep them."""
+        seen = self.stores.items.sweep(
+            state.crawl.name,
+            state.target,
+            state.run,
+            _passes(parts),
+            sweep.start_key,
+            state.crawl.stale_items if sweep.step == "remove" else "keep",
+        )
+        sweep = replace(
+            sweep,
+            start_key=seen.next_key,
+            stale=sweep.stale + seen.stale,
+            others=sweep.others + seen.others,
+            own=sweep.own + seen.own,
+            apart=sweep.apart + seen.apart,
+        )
+        if seen.next_key is not None:
+            return sweep
+        if sweep.step == "count" and (sweep.apart or sweep.own < listed):
+            # Items that are already told apart are of a run that was cut off: some may not be.
+            return Sweep(step="tell_apart")
+        if sweep.step == "count" and sweep.stale:
+            return Sweep(step="remove")
+        return self._end(state, sweep, SweepRecord(sweep.stale, max(0, listed - sweep.others), sweep.apart))
+
+    def _tell_apart(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], *, swept: bool) -> Sweep:
+        """Tell the items of the next page apart."""
+        crawl = state.crawl
+        keys = keys_of(crawl.service, crawl.operation, crawl.paginator.definition, crawl.key, crawl.search)
+        may_share = any(identity is not None and identity.unique for identity in keys.values())
+        page = next(islice(_page_keys(state, parts), sweep.pages, None), None) if may_share else None
+        if page is not None:
+            committed = self.stores.pages.read(page)
+            self.stores.items.tell_apart(committed, state.target, crawl.result_keys, state.run, _passes(parts))
+            return replace(sweep, step="tell_apart", pages=sweep.pages + 1)
+        return Sweep(step="remove") if swept else self._end(state, sweep, SweepRecord())
+
+    def _has_any(self, state: PageState) -> bool:
+        return self.stores.items.has_any(state.crawl.name, state.target)
 
     def _ends_of_parts(self, state: PageState, place: Place) -> dict[str, Place]:
         """Return the place of each target of the listing, up to the first one that has not ended."""
@@ -68,3 +113,16 @@ class Sweeper:
     def _end(self, state: PageState, sweep: Sweep, record: SweepRecord) -> Sweep:
         self.stores.targets.record_sweep(state.run, state.target.listing_id, record)
         return replace(sweep, next="end", start_key=None)
+
+
+def _passes(parts: Mapping[str, Place]) -> dict[str, int]:
+    """The last pass of each target of a listing."""
+    return {target_id: end.pass_number for target_id, end in parts.items()}
+
+
+def _page_keys(state: PageState, parts: Mapping[str, Place]) -> Iterator[str]:
+    """Yield the keys of all page objects of a listing."""
+    for target_id, end in sorted(parts.items()):
+        target = replace(state.target, target_id=target_id)
+        for page in range(1, end.pages + 1):
+            yield page_key(state.run, state.crawl.name, target, Place(pass_number=end.pass_number, page=page))

@@ -1,74 +1,200 @@
-"""What identifies an item: a JMESPath expression for each result key, inferred from the model if the crawl has none.
+"""What identifies an item: a JMESPath expression for each result key, inferred from the models if the crawl has none.
 
-The order is: an ARN, an ID, a name, a key. Each counts under its plain name (`Arn`) or after the item's own name
-(`RoleArn` in `Roles`), because other ARNs and IDs in an item belong to something else.
+An identity is unique within one listing where the model says so: the item's own ARN or ID, or what an operation on one
+such item (DeleteMetricFilter) requires. Any other is a guess, and a hash of the item makes it unique.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from botocore.model import OperationModel
+
 from pageturner.paging import api, pagination
 
-# Items whose inferred member is not unique in a listing. None: the whole item is its identity.
-_NOT_BY_ONE_MEMBER: Mapping[tuple[str, str], str | None] = {
+
+@dataclass(frozen=True)
+class Identity:
+    """A JMESPath expression on an item, and whether what it finds is unique within one listing."""
+
+    expression: str
+    unique: bool
+
+
+# What the models do not tell, each with the page of the service's API reference that does. None: only the whole item.
+_EXCEPTIONS: Mapping[tuple[str, str], str | None] = {
+    # "A CloudFront function in the DEVELOPMENT stage … in the LIVE stage" (ListFunctions): each can be in both.
+    ("cloudfront", "FunctionList.Items"): "[Name, FunctionMetadata.Stage]",
+    # "A metric is uniquely defined by a name, a namespace, and zero or more dimensions" (CloudWatch concepts).
     ("cloudwatch", "Metrics"): None,
+    # "SetIdentifier … must be unique for each resource record set that has the same domain name and type".
     ("route53", "ResourceRecordSets"): "[Name, Type, SetIdentifier]",
-    ("s3", "DeleteMarkers"): "[Key, VersionId]",
+    # "Identifies the upload … multiple in-progress uploads for the same key" (ListMultipartUploads).
     ("s3", "Uploads"): "[Key, UploadId]",
-    ("s3", "Versions"): "[Key, VersionId]",
+    # `version` is that of the format; `configurationStateId` "indicates the ordering of the configuration items of a
+    # resource" (ConfigurationItem).
+    ("config", "configurationItems"): "[resourceType, resourceId, configurationStateId]",
+    # DeleteMarkers are versions, although nothing in their name says so (ListObjectVersions).
+    ("s3", "DeleteMarkers"): "[Key, VersionId]",
 }
-_ENDINGS = ("arn", "id", "identifier", "name", "key")
+# Operations on one item, in this order: what they require identifies it.
+_ON_ONE = (
+    *("Delete", "Get", "Describe", "AdminDelete", "Deregister", "Cancel", "Stop", "Terminate", "Release"),
+    *("Update", "Modify"),
+)
+# An update requires new values besides.
+_UPDATES = ("Update", "Modify")
+_IDENTITY_LIKE = re.compile(r"(arn|id|identifier|name|key|number|namespace|region|type)$")
+# Required by some of them without identifying anything.
+_NOT_IDENTIFYING = {"ifmatch", "etag", "locktoken", "dryrun", "clienttoken", "clientrequesttoken"}
+_SCALARS = {"string", "integer", "long", "timestamp"}
+_GUESSES = ("arn", "id", "identifier", "name", "key")
 # Suffixes that models append to a noun to name its entry in a list.
 _SUFFIXES = re.compile(
     r"(List)?(Entry|Item|Summary|Info|Information|Details?|Description|Configuration|Metadata|Type)$"
 )
+_OF_VERSIONS = re.compile(r"(Version|Revision|Histor(y|ies))")
+_LISTING_VERBS = re.compile(r"^(List|Describe|Get|Search|Query)(All)?")
 
 
 def keys_of(
     service: str, operation: str, paginator: Mapping[str, Any], key: str | None, search: str | None
-) -> dict[str, str | None]:
-    """Return the identity of the items of each result key: an expression, or None for a hash of the item.
+) -> dict[str, Identity | None]:
+    """Return the identity of the items of each result key; None: only the whole item identifies it.
 
     With `search`, the items are whatever it returns, under the single name "search".
     """
+    stated = Identity(key, unique=True) if key else None
     if search is not None:
-        return {"search": key}
-    names = pagination.result_keys(paginator)
-    return {name: key or _inferred(service, operation, name) for name in names}
+        return {"search": stated}
+    return {name: stated or _inferred(service, operation, name) for name in pagination.result_keys(paginator)}
 
 
 @cache
-def _inferred(service: str, operation: str, result_key: str) -> str | None:
-    if (service, result_key) in _NOT_BY_ONE_MEMBER:
-        return _NOT_BY_ONE_MEMBER[service, result_key]
-    shape: Any = pagination.result_shape(api.operation_model(service, operation), result_key)
+def _inferred(service: str, operation: str, result_key: str) -> Identity | None:
+    if (service, result_key) in _EXCEPTIONS:
+        exception = _EXCEPTIONS[service, result_key]
+        return Identity(exception, unique=True) if exception else None
+    listing = api.operation_model(service, operation)
+    shape: Any = pagination.result_shape(listing, result_key)
     if shape is None:
         return None
     if shape.type_name == "map":
-        return "key"
+        return Identity("key", unique=True)
     item = shape.member if shape.type_name == "list" else shape
     if item.type_name == "string":
-        return "@"
+        return Identity("@", unique=True)
     if item.type_name != "structure":
         return None
     if len(item.members) == 1:
         (only,) = item.members
-        return only if item.members[only].type_name == "string" else None
-    by_lower_case = {name.lower(): name for name, member in item.members.items() if member.type_name == "string"}
-    nouns = ("", *_nouns(result_key.rpartition(".")[2], item.name))
-    candidates = (f"{noun}{ending}" for ending in _ENDINGS for noun in nouns)
-    return next((by_lower_case[name] for name in candidates if name in by_lower_case), None)
+        # Nothing else is in the item.
+        return Identity(only, unique=True) if item.members[only].type_name == "string" else None
+    return _Item(listing, result_key.rpartition(".")[2], item).identity()
 
 
-def _nouns(result_key: str, shape: str) -> list[str]:
-    """The nouns for an item, in lower case: from its list's name, from its own shape, and the last words of both."""
-    names = [_singular(result_key), shape, _SUFFIXES.sub("", shape)]
-    last_words = [words[-1] for name in names if (words := re.findall(r"[A-Z][a-z]+", name))]
-    return [name.lower() for name in [*names, *last_words]]
+class _Item:
+    """The items of a listing, which are structures."""
+
+    def __init__(self, listing: OperationModel, list_name: str, shape: Any) -> None:
+        self._listing = listing
+        self._given = listing.input_shape.required_members if listing.input_shape else []
+        self._members = {name.lower(): name for name, member in shape.members.items() if _identifies(member)}
+        self._strings = {n for n, name in self._members.items() if shape.members[name].type_name == "string"}
+        own = [_singular(list_name), shape.name, _SUFFIXES.sub("", shape.name)]
+        asked_for = _singular(_LISTING_VERBS.sub("", listing.name))
+        # From its list's name, from its own shape, and from the name of the operation.
+        self._nouns = list(dict.fromkeys(noun for noun in [*own, asked_for, _SUFFIXES.sub("", own[0])] if noun))
+        self._last_words = [words[-1] for noun in own if (words := re.findall(r"[A-Z][a-z]+", noun))]
+        named = " ".join((listing.name, list_name, shape.name))
+        self._versions = self._version_members() if _OF_VERSIONS.search(named) else []
+
+    def identity(self) -> Identity | None:
+        found = self._own("arn") or self._required() or self._own("id", "identifier")
+        if found is not None:
+            return _expression([*found, *self._versions], unique=True)
+        guess = self._guess()
+        if self._given and self._members.keys() == {"key", "value"}:
+            # "Each tag key must be unique for each resource" (Tagging AWS Resources User Guide).
+            return _expression(guess, unique=True)
+        if self._versions:
+            # The versions of one thing, if the listing requires to say of which.
+            return _expression([*guess, *self._versions], unique=bool(self._given))
+        return _expression(guess, unique=False) if guess else None
+
+    def _own(self, *endings: str) -> list[str] | None:
+        names = (f"{noun}{ending}".lower() for ending in endings for noun in ("", *self._nouns, *self._last_words))
+        return next(([self._members[name]] for name in names if name in self._strings), None)
+
+    def _required(self) -> list[str] | None:
+        """The members that an operation on one such item requires, besides what the listing itself requires."""
+        names = {f"{verb}{noun}": noun for verb in _ON_ONE for noun in self._item_nouns()}
+        service = self._listing.service_model
+        for name, noun in names.items():
+            if name == self._listing.name or name not in service.operation_names:
+                continue
+            found = self._members_for(service.operation_model(name), noun)
+            if found:
+                return found
+        return None
+
+    def _item_nouns(self) -> Iterator[str]:
+        for noun in self._nouns:
+            yield noun
+            if self._versions and (bare := _OF_VERSIONS.sub("", noun)):
+                yield bare
+
+    def _members_for(self, operation: OperationModel, noun: str) -> list[str] | None:
+        shape: Any = operation.input_shape
+        given = {name.lower() for name in self._given}
+        found = []
+        for name in shape.required_members if shape else ():
+            parameter = name.lower()
+            if parameter in given or parameter in _NOT_IDENTIFYING:
+                continue
+            if shape.members[name].metadata.get("idempotencyToken"):
+                continue
+            if operation.name.startswith(_UPDATES) and not _IDENTITY_LIKE.search(parameter):
+                continue
+            member = self._member(parameter, noun.lower())
+            if member is None:
+                return None
+            found.append(member)
+        return found
+
+    def _member(self, parameter: str, noun: str) -> str | None:
+        """The member that a parameter takes: the same name, with or without the noun before it."""
+        bare = parameter.removeprefix(noun)
+        names = [parameter, bare, f"{noun}{parameter}", *(f"{word.lower()}{bare}" for word in self._last_words)]
+        if bare in ("", "identifier", "idorarn"):
+            names += [f"{noun}id", "id", f"{noun}name", "name", f"{noun}arn", "arn"]
+        return next((self._members[name] for name in names if name in self._members), None)
+
+    def _version_members(self) -> list[str]:
+        nouns = "|".join(re.escape(_OF_VERSIONS.sub("", noun).lower()) for noun in self._nouns)
+        for word in ("version", "revision"):
+            pattern = re.compile(rf"({nouns}|)({word})(id|number|)$")
+            if found := [name for lower, name in self._members.items() if pattern.match(lower)]:
+                return found
+        return []
+
+    def _guess(self) -> list[str]:
+        names = (f"{noun}{ending}".lower() for ending in _GUESSES for noun in ("", *self._nouns, *self._last_words))
+        return next(([self._members[name]] for name in names if name in self._strings), [])
+
+
+def _identifies(member: Any) -> bool:
+    scalar = member.member if member.type_name == "list" else member
+    return scalar.type_name in _SCALARS
+
+
+def _expression(members: list[str], *, unique: bool) -> Identity:
+    names = list(dict.fromkeys(members))
+    return Identity(names[0] if len(names) == 1 else f"[{', '.join(names)}]", unique)
 
 
 def _singular(name: str) -> str:

@@ -6,7 +6,7 @@ optionally `limit_key`, `more_results` and `non_aggregate_keys`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,36 +76,39 @@ def infer_paginator(model: OperationModel) -> tuple[dict[str, Any], str | None]:
     input_token = _first(inputs, _INPUT_TOKENS, {"string"})
     if input_token is None:
         return {}, "no parameter looks like a token"
-    found = _output_token(outputs, input_token)
-    if found is None:
+    token = _output_token(outputs, input_token)
+    if token is None:
         return {}, f"its output has no token that matches {input_token}"
-    path, output_token, members = found
+    path, output_token, members = token
     paginator: dict[str, Any] = {"input_token": input_token, "output_token": path + output_token}
     if limit_key := _first(inputs, _LIMIT_KEYS, {"integer", "long", "string"}):
         paginator["limit_key"] = limit_key
     if more_results := _first(members, _MORE_RESULTS, {"boolean"}):
         paginator["more_results"] = path + more_results
-    lists = _lists(members) or _lists_below(members)
-    if len(lists) != 1:
-        return paginator, f"its output has {len(lists)} lists ({', '.join(lists) or 'none'}), not one"
-    return {**paginator, "result_key": path + lists[0]}, None
+    held = list(_could_hold_items(outputs))
+    if len(held) == 1 and held[0][1] == "list":
+        return {**paginator, "result_key": held[0][0]}, None
+    if not held:
+        return paginator, "its output has no list"
+    found = " or ".join(f"{name} (a {kind})" for name, kind in held)
+    return paginator, f"its items could be in {found}, and only a single list can be inferred"
 
 
 def _members(shape: Any) -> Mapping[str, Any]:
     return shape.members if isinstance(shape, StructureShape) else {}
 
 
-def _lists(members: Mapping[str, Any]) -> list[str]:
-    return [name for name, shape in members.items() if shape.type_name == "list"]
-
-
-def _lists_below(members: Mapping[str, Any]) -> list[str]:
-    """The lists in the structures next to the token, at any depth, but not in a structure nested in itself."""
-    found = []
+def _could_hold_items(
+    members: Mapping[str, Any], path: str = "", inside: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, str]]:
+    """Yield the lists, maps and documents of an output, at any depth, but not in a structure nested in itself."""
     for name, shape in members.items():
-        below = {n: s for n, s in _members(shape).items() if s.name != shape.name}
-        found += [f"{name}.{path}" for path in [*_lists(below), *_lists_below(below)]]
-    return found
+        if shape.type_name in ("list", "map"):
+            yield f"{path}{name}", shape.type_name
+        elif getattr(shape, "is_document_type", False):
+            yield f"{path}{name}", "document"
+        elif shape.type_name == "structure" and shape.name not in inside:
+            yield from _could_hold_items(shape.members, f"{path}{name}.", inside | {shape.name})
 
 
 def _first(members: Mapping[str, Any], names: tuple[str, ...], types: set[str]) -> str | None:

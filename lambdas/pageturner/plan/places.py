@@ -17,6 +17,7 @@ from pageturner.errors import (
 )
 from pageturner.paging import api
 from pageturner.paging.error_meanings import from_service_error
+from pageturner.paging.global_listings import is_global as is_global_listing
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Places:
                 # A global service has one listing, the same from every region.
                 is_global = api.is_global(crawl.service, partition)
                 regions = (self.region,) if is_global else self._all(account, crawl.service, partition)
+            if is_global_listing(crawl.service, crawl.operation, crawl.parameters):
+                regions = sorted(regions, key=lambda region: region != self.region)[:1]
             yield from ((account, region) for region in regions)
 
     def _all(self, account: str, service: str, partition: str) -> list[str]:

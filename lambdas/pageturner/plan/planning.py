@@ -21,7 +21,7 @@ from pageturner.errors import (
     TruncatedListingError,
 )
 from pageturner.page_state import Place, Run, Target
-from pageturner.paging.identity import keys_of
+from pageturner.paging.identity import Identity, keys_of
 from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
 from pageturner.plan.expansion import Expansion
@@ -195,14 +195,12 @@ class Planner:
 def paging_of(crawl: Crawl) -> dict[str, Any]:
     """How a crawl pages, for people to read: the paginator, the page size, and what identifies an item."""
     paginator = crawl.paginator
-    keys: Iterable[tuple[str, str | None]] = keys_of(
-        crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search
-    ).items()
+    keys = keys_of(crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search)
     return {
         "paginator": paginator.source,
         **paginator.definition,
         "page_size": _page_size(crawl, paginator.definition) or "the service's own",
-        "keys": {name: expression or "a hash of the item" for name, expression in keys},
+        "keys": {name: "a hash of the item" if key is None else _key_text(key) for name, key in keys.items()},
     }
 
 
@@ -214,3 +212,7 @@ def _page_size(crawl: Crawl, paginator: Mapping[str, Any]) -> Any:
     parameters = {**crawl.parameters, **bound}
     asked = crawl.pagination_config.get("PageSize", parameters.get(paginator.get("limit_key", "")))
     return asked or default_page_size(crawl.service, crawl.operation, paginator, parameters, crawl.pagination_config)
+
+
+def _key_text(key: Identity) -> str:
+    return key.expression if key.unique else f"{key.expression}, and a hash of the item"

@@ -2,38 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from pageturner.errors import SinkError, as_sink_error
 from pageturner.page_state import Run, Target
 from pageturner.stores.conditional_write import conditional_write
-from pageturner.stores.keys import partition_key, sort_key
+from pageturner.stores.keys import item_hash, partition_key, sort_key
 from pageturner.stores.page_store import CommittedPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-# DynamoDB Developer Guide, "Quotas": items in a BatchWriteItem request, size of an item.
+# DynamoDB Developer Guide, "Quotas": items in a BatchWriteItem and a BatchGetItem request, size of an item.
 _BATCH = 25
+_BATCH_READ = 100
 _LARGEST_ITEM = 400 * 1024
 # Room for the other attributes of an item: two keys of up to 1 KiB, each twice, and names.
 _ROOM = 16 * 1024
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a look at some rows of a listing found.
+
+    `stale` rows are not of the listing any more; `others` are. `own` rows are those that this run wrote, and `apart`
+    those of them that are told apart from others with the same key. `next_key` is DynamoDB's key to continue from (None
+    at the end).
+    """
+
+    next_key: Mapping[str, Any] | None
+    stale: int
+    others: int
+    own: int
+    apart: int
+
+
 class ItemTable:
-    """Writes the items of committed pages, and sweeps stale ones."""
+    """Writes the items of committed pages, tells apart those that share a key, and sweeps stale ones."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
         self.name = table
 
-    def project(self, page: CommittedPage, target: Target, primary: str) -> None:
-        """Put every item of a page of `target`; `primary` is the primary result key. Raises `SinkError`."""
+    def project(self, page: CommittedPage, target: Target, result_keys: Sequence[str]) -> None:
+        """Put every item of a page of `target`; the first of `result_keys` is the primary one. Raises `SinkError`."""
+        self._put(_rows(page, target, result_keys))
+
+    def tell_apart(
+        self, page: CommittedPage, target: Target, result_keys: Sequence[str], run: Run, passes: Mapping[str, int]
+    ) -> None:
+        """Give each item of a page that shares its key with a different item of the listing a row of its own.
+
+        All pages of the listing (of `passes`, as in `sweep`) must be projected before; the row of a key then has one of
+        its items. Whichever item of a page differs from it shares the key: both move to rows whose key has a hash of
+        the item, and the row of the key alone goes. Later pages see by its absence that the key is shared. So nothing
+        depends on the order of pages, and a page can be repeated. Raises `SinkError`.
+        """
+        rows = list(_rows(page, target, result_keys))
+        found = self._rows(rows)
+        apart: list[dict[str, Any]] = []
+        shared: dict[str, Mapping[str, Any]] = {}
+        for row in rows:
+            listed = found.get(row["sk"]["S"])
+            if listed is None:
+                apart.append(_apart(row))
+            # What another run has written since then is that run's to tell apart.
+            elif _is_listed(listed, run, passes) and _identity(listed) != _identity(row):
+                shared[row["sk"]["S"]] = listed
+        apart += [_apart(row) for row in rows if row["sk"]["S"] in shared]
+        apart += [_apart(dict(listed)) for listed in shared.values()]
+        self._put(apart)
+        for listed in shared.values():
+            self._retire(listed, run, mark=False)
+
+    def has_any(self, crawl_name: str, target: Target) -> bool:
+        """Return whether a target's listing has any items."""
+        return bool(self._query(crawl_name, target, Limit=1)["Items"])
+
+    def sweep(
+        self,
+        crawl_name: str,
+        target: Target,
+        run: Run,
+        passes: Mapping[str, int],
+        start_key: Mapping[str, Any] | None,
+        stale_items: str,
+    ) -> Seen:
+        """Look at the next items of a target's listing, and remove, mark or keep the stale ones among them.
+
+        Stale items are those of abandoned passes of this run (`passes` has the last pass of each target of the
+        listing), and those last seen before this run. Raises `SinkError`.
+        """
+        more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
+        answer = self._query(
+            crawl_name,
+            target,
+            ProjectionExpression="pk, sk, run_id, target, #pass, fetched_at, apart",
+            ExpressionAttributeNames={"#pass": "pass"},
+            **more,
+        )
+        stale = [item for item in answer["Items"] if _is_stale(item, run, passes)]
+        own = [item for item in answer["Items"] if _is_listed(item, run, passes)]
+        if stale_items != "keep":
+            for item in stale:
+                self._retire(item, run, mark=stale_items == "mark")
+        return Seen(
+            answer.get("LastEvaluatedKey"),
+            stale=len(stale),
+            others=len(answer["Items"]) - len(stale),
+            own=len(own),
+            apart=sum("apart" in item for item in own),
+        )
+
+    def _put(self, rows: Sequence[Mapping[str, Any]] | Iterator[Mapping[str, Any]]) -> None:
         # DynamoDB rejects a batch that has the same key twice.
-        items = [_item(record, target, primary, page.key, line) for line, record in enumerate(page.records, start=1)]
-        puts: dict[str, WriteRequestTypeDef] = {item["sk"]["S"]: {"PutRequest": {"Item": item}} for item in items}
+        puts: dict[str, WriteRequestTypeDef] = {row["sk"]["S"]: {"PutRequest": {"Item": row}} for row in rows}
         requests = list(puts.values())
         for start in range(0, len(requests), _BATCH):
             self._write(requests[start : start + _BATCH])
@@ -49,39 +135,22 @@ class ItemTable:
                 raise SinkError(f"table {self.name} is throttled: it accepted none of a batch of {len(left)} items")
             unprocessed = left
 
-    def has_any(self, crawl_name: str, target: Target) -> bool:
-        """Return whether a target's listing has any items."""
-        return bool(self._query(crawl_name, target, Limit=1)["Items"])
-
-    def sweep(
-        self,
-        crawl_name: str,
-        target: Target,
-        run: Run,
-        passes: Mapping[str, int],
-        start_key: Mapping[str, Any] | None,
-        *,
-        mark: bool,
-    ) -> tuple[Mapping[str, Any] | None, int, int]:
-        """Remove or mark the stale items among the next items of a target's listing.
-
-        Stale items are those of abandoned passes of this run (`passes` has the last pass of each target of the
-        listing), and those last seen before this run. Returns the key to continue from (None at the end), the number of
-        stale items, and the number of others.
-        Raises `SinkError`.
-        """
-        more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
-        answer = self._query(
-            crawl_name,
-            target,
-            ProjectionExpression="pk, sk, run_id, target, #pass, fetched_at",
-            ExpressionAttributeNames={"#pass": "pass"},
-            **more,
-        )
-        stale = [item for item in answer["Items"] if _is_stale(item, run, passes)]
-        for item in stale:
-            self._retire(item, run, mark=mark)
-        return answer.get("LastEvaluatedKey"), len(stale), len(answer["Items"]) - len(stale)
+    def _rows(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+        """Return the rows that the table has under the keys of `rows`, by sort key."""
+        keys = list({row["sk"]["S"]: {"pk": row["pk"], "sk": row["sk"]} for row in rows}.values())
+        found: dict[str, Mapping[str, Any]] = {}
+        while keys:
+            batch, keys = keys[:_BATCH_READ], keys[_BATCH_READ:]
+            with as_sink_error(f"could not read a batch of items from table {self.name}"):
+                answer = self._dynamodb.batch_get_item(
+                    RequestItems={self.name: {"Keys": batch, "ConsistentRead": True}}
+                )
+            found |= {row["sk"]["S"]: row for row in cast("list[Any]", answer["Responses"].get(self.name, []))}
+            unread = answer["UnprocessedKeys"][self.name]["Keys"] if answer.get("UnprocessedKeys") else []
+            if len(unread) >= len(batch):
+                raise SinkError(f"table {self.name} is throttled: it returned none of a batch of {len(batch)} items")
+            keys += unread
+        return found
 
     def _query(self, crawl_name: str, target: Target, **more: Any) -> Any:
         values = {":pk": {"S": partition_key(crawl_name, target)}}
@@ -107,33 +176,64 @@ class ItemTable:
             retire = self._dynamodb.update_item
             request["UpdateExpression"] = "SET stale_since = if_not_exists(stale_since, :since)"
             request["ExpressionAttributeValues"][":since"] = {"S": run.started_at}
-        conditional_write(f"could not remove or mark a stale item of table {self.name}", retire, **request)
+        conditional_write(f"could not remove or mark a row of table {self.name}", retire, **request)
 
 
 def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
     if item["run_id"]["S"] == run.run_id:
-        return int(item["pass"]["N"]) != passes.get(item["target"]["S"])
+        return not _is_listed(item, run, passes)
     return str(item["fetched_at"]["S"]) < run.started_at
 
 
-def _item(record: Mapping[str, Any], target: Target, primary: str, page_object: str, line: int) -> dict[str, Any]:
-    # A string item is its own key, and can be as large as a page.
-    key = sort_key(record["key"])
-    own = record["result_key"] == primary
+def _is_listed(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
+    """Whether this run listed the item, in the last pass of its target."""
+    return item["run_id"]["S"] == run.run_id and int(item["pass"]["N"]) == passes.get(item["target"]["S"])
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What two rows of the same item have in common."""
+    return row["result_key"]["S"], row["item_hash"]["S"] if "item_hash" in row else item_hash(row["item"]["S"])
+
+
+def _apart(row: dict[str, Any]) -> dict[str, Any]:
+    _, hashed = _identity(row)
+    return {**row, "sk": {"S": sort_key(f"{row['sk']['S']}#{hashed}")}, "apart": {"BOOL": True}}
+
+
+def _rows(page: CommittedPage, target: Target, result_keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for line, record in enumerate(page.records, start=1):
+        yield _row(record, target, result_keys, page.key, line)
+
+
+def _row(
+    record: Mapping[str, Any], target: Target, result_keys: Sequence[str], page_object: str, line: int
+) -> dict[str, Any]:
     item: dict[str, Any] = {
         "pk": {"S": partition_key(record["crawl"], target)},
-        # A folder and a file may have the same name.
-        "sk": {"S": key if own else sort_key(f"{record['result_key']}#{record['key']}")},
-        "key": {"S": key},
+        "sk": {"S": _name(record, result_keys)},
+        # A string item is its own key, and can be as large as a page.
+        "key": {"S": sort_key(record["key"])},
         "pass": {"N": str(record["pass"])},
         "page_object": {"S": page_object},
         "line": {"N": str(line)},
     }
     for name in ("crawl", "run_id", "account", "region", "target", "result_key", "fetched_at"):
         item[name] = {"S": record[name]}
-    if not is_large(record):
+    if is_large(record):
+        item["item_hash"] = {"S": item_hash(record["item"])}
+    else:
         item["item"] = {"S": record["item"]}
     return item
+
+
+def _name(record: Mapping[str, Any], result_keys: Sequence[str]) -> str:
+    """The sort key of an item. A folder and a file may have the same name, so the result key comes before it.
+
+    A primary item does without, unless its own key looks as if it had one.
+    """
+    key, of = record["key"], record["result_key"]
+    is_plain = of == result_keys[0] and not key.startswith(tuple(f"{name}#" for name in result_keys))
+    return sort_key(key if is_plain else f"{of}#{key}")
 
 
 def is_large(record: Mapping[str, Any]) -> bool:

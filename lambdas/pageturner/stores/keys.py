@@ -92,5 +92,15 @@ def sort_key(key: str) -> str:
     return f"sha256:{hashlib.sha256(encoded).hexdigest()}"
 
 
+def told_apart(key: str, item: str) -> str:
+    """The key of an item that may share `key` with other items; `item` is its canonical JSON text."""
+    return f"{key}#{item_hash(item)}"
+
+
+def item_hash(item: str) -> str:
+    """A hash of an item's canonical JSON text: 64 bits, to be unique among the items that share a key."""
+    return _hash(item)[:16]
+
+
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

@@ -43,7 +43,7 @@ class Facts:
     `MaxItems` (then `next_token` is boto3's resume token) or by where it began; "repeated" if the token is the one that
     fetched this page, and "circle" if it leads back to an earlier page; "truncated" if the page says that there is
     more, but has no token; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
-    counts, `shared_keys` the items that share their key with another, `page_errors` the errors beside the items, and
+    counts, `page_errors` the errors beside the items, and
     `sums` has the numbers among the result keys. `last_key` is the page's last key if the listing's order is known.
     `mark` stands for the page in the search for circles.
     """
@@ -51,7 +51,6 @@ class Facts:
     next_token: str | None
     end: End | None
     taken: int
-    shared_keys: int
     sums: Mapping[str, float]
     page_errors: int = 0
     last_key: str | None = None

@@ -19,14 +19,15 @@ _LONGEST_MESSAGE = 300
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """The result of a sweep: how many items were `stale`, and how many listed items were `merged` with another one.
+    """The result of a sweep: how many items were `stale`, `merged` or had `shared` keys.
 
-    Merged items were listed more than once, or on different pages under a key that is not unique. `kept_because` says
-    why stale items were kept, if they were.
+    Merged items were listed more than once, and are one row. Items with a shared key are rows of their own.
+    `kept_because` says why stale items were kept, if they were.
     """
 
     stale: int = 0
     merged: int = 0
+    shared: int = 0
     kept_because: str = ""
 
 
@@ -92,7 +93,12 @@ class TargetRecords:
     def sweeps(self, run: Run) -> dict[str, SweepRecord]:
         """Return the sweep record of each listing that was swept."""
         return {
-            of: SweepRecord(int(item["stale"]["N"]), int(item["merged"]["N"]), item["kept_because"]["S"])
+            of: SweepRecord(
+                stale=int(item["stale"]["N"]),
+                merged=int(item["merged"]["N"]),
+                shared=int(item["shared"]["N"]),
+                kept_because=item["kept_because"]["S"],
+            )
             for of, item in self._records(run, keys.SWEEP)
         }
 

@@ -91,7 +91,7 @@ class PageStep:
         inside = _errors_inside(crawl, page)
         committed = self._commit(state, place, page, inside)
         if "dynamodb" in state.crawl.sinks:
-            self.stores.items.project(committed, state.target, state.crawl.primary_result_key)
+            self.stores.items.project(committed, state.target, state.crawl.result_keys)
         after = _place_after(place, committed, state)
         written = time.monotonic()
         self.stores.checkpoints.record_page(
@@ -119,7 +119,7 @@ class PageStep:
         crawl = state.crawl
         model = api.operation_model(crawl.service, crawl.operation)
         definition = crawl.paginator.definition
-        lines, shared_keys = records(
+        lines = records(
             state,
             place,
             pagination.items(page.response, model, definition, crawl.search),
@@ -131,7 +131,6 @@ class PageStep:
             next_token=page.next_token or page.resume_token,
             end=_end(page, state, place, mark),
             taken=page.taken,
-            shared_keys=shared_keys,
             sums=pagination.sums(page.response, definition),
             page_errors=len(inside),
             last_key=split.last_key(
@@ -249,7 +248,6 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         taken=place.taken + facts.taken,
         items=place.items + len(page.records),
         bytes=place.bytes + page.bytes,
-        shared_keys=place.shared_keys + facts.shared_keys,
         large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in state.crawl.sinks else 0),
         sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
         page_errors=place.page_errors + facts.page_errors,

@@ -1,8 +1,10 @@
 """The lines of a page object: one JSON object for each item of a page.
 
 An item is JSON text inside its line, because Athena's JSON SerDes do not reliably read a nested object into a string
-column. The text is lossless: the operation's model is enough to decode it.
+column. The text is lossless: the operation's model is enough to decode it. It is also canonical: equal items have equal
+texts, whatever order a service gives their members in.
 
+- The members of structures and maps are in alphabetical order.
 - Timestamps are ISO 8601 in UTC, bytes are base64, sets are lists sorted by the JSON text of their members.
 - Decimals are numbers, or strings if a float would round them.
 - NaN and the infinities, which JSON does not have, are the strings "NaN", "Infinity" and "-Infinity".
@@ -16,7 +18,6 @@ import base64
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,6 +26,8 @@ from typing import Any
 from pageturner.errors import InvalidRequestError
 from pageturner.page_state import PageState, Place
 from pageturner.paging.expressions import find
+from pageturner.paging.identity import Identity
+from pageturner.stores.keys import told_apart
 
 
 def _encode(value: object) -> Any:
@@ -56,7 +59,7 @@ def _number(value: Decimal) -> int | float | str:
 
 
 # One encoder for all items: json.dumps would create a new one for each.
-_ENCODER = json.JSONEncoder(default=_encode, separators=(",", ":"), allow_nan=False)
+_ENCODER = json.JSONEncoder(default=_encode, separators=(",", ":"), allow_nan=False, sort_keys=True)
 
 
 def item_json(item: Any) -> str:
@@ -83,25 +86,33 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
-def item_key(item: Any, text: str, key: str | None) -> str:
-    """Return an item's identity: what `key` (JMESPath) finds in it, or a hash of its JSON text."""
-    found = find("key", key, item) if key else None
-    if found is None or found in ("", [], {}):
-        return f"sha256:{_hash(text)}"
-    return found if isinstance(found, str) else item_json(found)
+def item_key(item: Any, text: str, identity: Identity | None) -> str:
+    """Return an item's key, a function of the item alone.
+
+    It is what `identity` finds in it; followed by a hash of the item's `text` if that may not be unique; or only the
+    hash if it finds nothing.
+    """
+    found = find("key", identity.expression, item) if identity else None
+    if identity is None or found in (None, "", [], {}) or (isinstance(found, list) and not any(map(_is_some, found))):
+        return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    key = found if isinstance(found, str) else item_json(found)
+    return key if identity.unique else told_apart(key, text)
+
+
+def _is_some(value: Any) -> bool:
+    return value is not None
 
 
 def records(
     state: PageState,
     place: Place,
     items: Iterable[tuple[str, Any]],
-    keys: Mapping[str, str | None],
+    keys: Mapping[str, Identity | None],
     fetched_at: str,
-) -> tuple[list[dict[str, Any]], int]:
-    """Return the records of a page's items, and how many of them share their key with another one.
+) -> list[dict[str, Any]]:
+    """Return the records of a page's items.
 
-    `items` are pairs of result key and item; `keys` has the identity expression of each result key. Every item that
-    shares its key gets a hash of the item appended to it, so the order on the page does not matter. `fetched_at` is
+    `items` are pairs of result key and item; `keys` has the identity of the items of each result key. `fetched_at` is
     ISO 8601 in UTC.
     """
     made: list[dict[str, Any]] = []
@@ -122,12 +133,4 @@ def records(
                 "item": text,
             }
         )
-    counts = Counter((record["result_key"], record["key"]) for record in made)
-    shared = [record for record in made if counts[record["result_key"], record["key"]] > 1]
-    for record in shared:
-        record["key"] = f"{record['key']}#{_hash(record['item'])[:16]}"
-    return made, len(shared)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return made

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores.checkpoints import CheckpointStore, PageRecord
-from pageturner.stores.item_table import ItemTable
+from pageturner.stores.item_table import ItemTable, Seen
 from pageturner.stores.page_store import Facts, PageStore
 from pageturner.stores.run_table import RunTable
 from tests.conftest import Aws
@@ -19,7 +19,7 @@ from tests.fakes import FakeDynamoDB, FakeS3
 
 RUN = Run("run-2", "2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", 0)
 TARGET = Target("t", "1", "us-east-1", {})
-FACTS = Facts("token", None, 1, 0, {"Count": 1})
+FACTS = Facts("token", None, 1, {"Count": 1})
 
 
 @pytest.fixture(params=["moto", "fake"])
@@ -50,7 +50,7 @@ def record(
 def test_the_first_page_wins(clients: tuple[Any, Any]) -> None:
     store = PageStore(clients[0], "items-bucket")
     first = store.commit(RUN, "c", TARGET, Place(), [record("a")], FACTS)
-    second = store.commit(RUN, "c", TARGET, Place(), [record("b")], Facts("other", None, 1, 0, {}))
+    second = store.commit(RUN, "c", TARGET, Place(), [record("b")], Facts("other", None, 1, {}))
     assert second == first
     assert second == store.read(first.key)
 
@@ -75,15 +75,32 @@ def test_sweeps(clients: tuple[Any, Any]) -> None:
         record("stale", run_id="run-1", fetched_at="2025-12-31T23"),
         record("newer", run_id="run-3", fetched_at="2026-01-01T02"),
     ]
-    items.project(store.commit(RUN, "c", TARGET, Place(), rows, FACTS), TARGET, "Contents")
+    items.project(store.commit(RUN, "c", TARGET, Place(), rows, FACTS), TARGET, ["Contents"])
     assert items.has_any("c", TARGET)
-    assert items.sweep("c", TARGET, RUN, {TARGET.target_id: 2}, None, mark=False) == (None, 2, 2)
+    passes = {TARGET.target_id: 2}
+    assert items.sweep("c", TARGET, RUN, passes, None, "keep") == Seen(None, stale=2, others=2, own=1, apart=0)
+    assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=2, others=2, own=1, apart=0)
     left = clients[1].query(
         TableName="items",
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": "c#t"}},
     )["Items"]
     assert [row["sk"]["S"] for row in left] == ["newer", "seen"]
+
+
+def test_items_that_share_a_key_are_told_apart(clients: tuple[Any, Any]) -> None:
+    store, items = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items")
+    lines = [{**record("k"), "item": f'"{n}"'} for n in range(3)] + [record("alone")]
+    pages = [
+        store.commit(RUN, "c", TARGET, Place(page=number), [line], FACTS) for number, line in enumerate(lines, start=1)
+    ]
+    for page in pages:
+        items.project(page, TARGET, ["Contents"])
+    passes = {TARGET.target_id: 1}
+    # Twice: a page can be repeated.
+    for page in [*pages, *pages]:
+        items.tell_apart(page, TARGET, ["Contents"], RUN, passes)
+    assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=0, others=4, own=4, apart=3)
 
 
 def test_a_condition_that_does_not_hold(clients: tuple[Any, Any]) -> None:

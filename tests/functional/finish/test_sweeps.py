@@ -8,7 +8,7 @@ import pytest
 
 from pageturner import clients
 from tests.conftest import Aws, Machines
-from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, entry, keys_in_dynamodb, run_again, target_of
+from tests.runs_of_a_bucket import KEYS, LATER, entry, keys_in_dynamodb, run_again, target_of
 
 
 @pytest.mark.usefixtures("source")
@@ -18,19 +18,6 @@ def test_items_that_a_complete_listing_no_longer_has_are_removed(aws: Aws, machi
     summary = run_again(aws, machines)
     assert keys_in_dynamodb(aws) == [key for key in KEYS if key != KEYS[7]]
     assert summary["stale_items"] == 1
-
-
-@pytest.mark.usefixtures("source")
-@pytest.mark.parametrize(("page_size", "shared", "merged"), [(1, 0, 34), (10, 35, 0)])
-def test_items_under_a_key_that_is_not_unique_are_never_silently_one(
-    page_size: int, shared: int, merged: int, aws: Aws, machines: Machines
-) -> None:
-    changes = {"key": "StorageClass", "pagination_config": {"PageSize": page_size}}
-    machines.catalogue = {"c": {**CRAWL, **changes}}
-    summary = machines.run(aws, {"crawl": "c"})
-    assert (summary["items"], summary["shared_keys"], summary["merged_items"]) == (35, shared, merged)
-    assert len(keys_in_dynamodb(aws)) == 35 - merged
-    assert entry(aws, summary)["merged_items"] == merged
 
 
 @pytest.mark.usefixtures("source")

@@ -23,7 +23,7 @@ from pageturner.errors import (
     ThrottledError,
 )
 from pageturner.page_state import FROM_CHECKPOINT
-from tests.conftest import ACCOUNT, Aws, Machines
+from tests.conftest import ACCOUNT, REGION, Aws, Machines
 
 VPCS: dict[str, Any] = {"service": "ec2", "operation": "describe_vpcs", "key": "VpcId"}
 BUCKETS: dict[str, Any] = {"service": "s3", "operation": "list_buckets", "key": "Name"}
@@ -147,6 +147,53 @@ def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
     for service, operation in (("iam", "list_roles"), ("billing", "list_billing_views")):
         planned = machines.plan({"service": service, "operation": operation, "regions": ["all"]})
         assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
+
+
+@pytest.mark.parametrize(
+    ("regions", "region"),
+    [
+        (["all"], "us-east-1"),
+        (["eu-west-1", "us-east-1"], "us-east-1"),
+        (["eu-west-1", "ap-south-1"], "eu-west-1"),
+        (["ap-south-1"], "ap-south-1"),
+    ],
+)
+def test_a_listing_that_is_the_same_from_every_region_has_one_target_in_each_account(
+    regions: list[str], region: str, aws: Aws, machines: Machines
+) -> None:
+    accounts = [ACCOUNT, "222222222222"]
+    planned = machines.plan({**BUCKETS, "accounts": accounts, "regions": regions})
+    assert places(aws, planned) == [(account, region) for account in accounts]
+
+
+def test_buckets_of_one_region_are_listed_there(aws: Aws, machines: Machines) -> None:
+    asked = {**BUCKETS, "parameters": {"BucketRegion": "eu-west-1"}, "regions": ["us-east-1", "eu-west-1"]}
+    assert [region for _, region in places(aws, machines.plan(asked))] == ["us-east-1", "eu-west-1"]
+
+
+def test_the_objects_of_all_buckets_are_listed_where_the_buckets_are(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {"one": "us-east-1", "two": "eu-west-1", "three": "ap-south-1"}
+    for name, region in wanted.items():
+        where: Any = {} if region == REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        aws.s3.create_bucket(Bucket=name, **where)
+        aws.s3.put_object(Bucket=name, Key=f"key-of-{name}", Body=b"x")
+    # moto does not tell the regions.
+    listed = {"Buckets": [{"Name": name, "BucketRegion": region} for name, region in wanted.items()]}
+    monkeypatch.setattr(clients.client("s3", REGION), "list_buckets", lambda **_: listed)
+    machines.catalogue = {
+        "buckets": {**BUCKETS, "regions": ["all"]},
+        "objects": {
+            **OBJECTS,
+            "for_each": {"crawl": "buckets", "parameters": {"Bucket": "item.Name"}, "region": "item.BucketRegion"},
+        },
+    }
+    assert machines.run(aws, {"crawl": "buckets"})["items"] == 3
+    summary = machines.run(aws, {"crawl": "objects"}, "execution-2")
+    assert (summary["targets"], summary["items"]) == ({"complete": 3}, 3)
+    planned = aws.json(f"runs/{summary['run_id']}/targets.json")
+    assert {target["parameters"]["Bucket"]: target["region"] for target in planned} == wanted
 
 
 def test_accounts_are_read_through_their_role(aws: Aws, machines: Machines) -> None:

@@ -92,7 +92,7 @@ class Garbled:
         pagination.sums(page.response, definition)
         state = PageState(Run("r", "d", "s", "l", 1), parsed, target, Place())
         keys = keys_of(self.service, self.operation, definition, parsed.key, parsed.search)
-        return records(state, Place(), found, keys, "now")[0]
+        return records(state, Place(), found, keys, "now")
 
 
 @cache

@@ -45,6 +45,28 @@ def test_all_result_keys_are_items_and_say_which_they_are(
     assert keys == ["CommonPrefixes#a/", "CommonPrefixes#b/", "a/"]
 
 
+def test_an_item_whose_key_looks_like_another_s_with_its_result_key_is_a_row_of_its_own(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = ["a", "CommonPrefixes#a", "Contents#a", "Contents#CommonPrefixes#a"]
+    pages = [
+        {"Contents": [{"Key": key} for key in keys], "CommonPrefixes": [{"Prefix": "a"}, {"Prefix": "Contents#a"}]}
+    ]
+    answers(monkeypatch, "s3", "list_objects_v2", pages)
+    asked = {"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "source"}}
+    summary = machines.run(aws, asked)
+    assert (summary["items"], summary["shared_keys"], summary["merged_items"]) == (6, 0, 0)
+    rows = {row["sk"]["S"]: json.loads(row["item"]["S"]) for row in aws.rows(aws.items_table)}
+    assert rows == {
+        "a": {"Key": "a"},
+        "Contents#CommonPrefixes#a": {"Key": "CommonPrefixes#a"},
+        "Contents#Contents#a": {"Key": "Contents#a"},
+        "Contents#Contents#CommonPrefixes#a": {"Key": "Contents#CommonPrefixes#a"},
+        "CommonPrefixes#a": {"Prefix": "a"},
+        "CommonPrefixes#Contents#a": {"Prefix": "Contents#a"},
+    }
+
+
 def test_numbers_are_summed_and_what_is_no_part_of_the_listing_is_in_the_manifest(
     aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,13 +120,12 @@ def test_a_primary_key_that_is_no_list_of_structures(
     assert [row["sk"]["S"] for row in aws.rows(aws.items_table)] == [key for key, _ in expected]
 
 
-def test_two_items_with_one_key_are_counted_and_stay_two(
-    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_items_with_one_key_are_two_rows(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = [{"Roles": [{"Arn": "a", "n": 1}, {"Arn": "a", "n": 2}, {"Arn": "b", "n": 3}]}]
     answers(monkeypatch, "iam", "list_roles", pages)
     summary = machines.run(aws, {"service": "iam", "operation": "list_roles"})
-    assert summary["shared_keys"] == 2
+    assert (summary["shared_keys"], summary["merged_items"]) == (2, 0)
+    assert [line["key"] for line in stored(aws, summary)] == ["a", "a", "b"]
     rows = {row["sk"]["S"]: json.loads(row["item"]["S"])["n"] for row in aws.rows(aws.items_table)}
     assert sorted(rows.values()) == [1, 2, 3]
     assert sorted(key.partition("#")[0] for key in rows) == ["a", "a", "b"]

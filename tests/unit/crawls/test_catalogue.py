@@ -81,7 +81,8 @@ def test_input_needs_no_catalogue() -> None:
         (
             {"service": "ce", "operation": "get_cost_categories"}
             | {"parameters": {"TimePeriod": {"Start": "2026-01-01", "End": "2026-02-01"}}},
-            "its output has 2 lists (CostCategoryNames, CostCategoryValues), not one; set result_key in the crawl",
+            "its items could be in CostCategoryNames (a list) or CostCategoryValues (a list), "
+            "and only a single list can be inferred; set result_key in the crawl",
         ),
         (
             {"service": "logs", "operation": "get_log_events", "parameters": {"logStreamName": "s"}},
