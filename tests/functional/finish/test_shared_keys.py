@@ -70,7 +70,7 @@ class Answers:
     def __init__(self, pages: Sequence[Sequence[Item]]) -> None:
         self._pages = pages
 
-    def list_roles(self, Marker: str = "0") -> dict[str, Any]:
+    def list_roles(self, Marker: str = "0", **_: Any) -> dict[str, Any]:
         page = int(Marker)
         roles = [{"Arn": arn, "Path": str(of)} for arn, of in (self._pages[page] if self._pages else ())]
         more = page + 1 < len(self._pages)

@@ -374,7 +374,7 @@ def test_a_starting_token_of_odd_text_is_a_page_or_an_error_of_ours(text: str) -
 
 
 def test_the_base64_of_a_number_is_no_token() -> None:
-    with pytest.raises(InvalidCrawlError, match="not a token of boto3"):
+    with pytest.raises(InvalidCrawlError, match="not a token of this operation"):
         _page_of({"StartingToken": base64.b64encode(b"123").decode()})
 
 

@@ -127,7 +127,7 @@ def test_input_needs_no_catalogue() -> None:
         ),
         (
             {"pagination_config": {"StartingToken": "MTIz"}},
-            "StartingToken: not a token of boto3, the AWS CLI or a run",
+            "StartingToken: not a token of this operation, which has 1 input token",
         ),
         (
             {
@@ -135,7 +135,7 @@ def test_input_needs_no_catalogue() -> None:
                     "StartingToken": "eyJDb250aW51YXRpb25Ub2tlbiI6ICJ4IiwgImJvdG9fdHJ1bmNhdGVfYW1vdW50IjogIjUifQ=="
                 }
             },
-            "StartingToken: its boto_truncate_amount must be a number of items",
+            "StartingToken: not a token of this operation, which has 1 input token",
         ),
         (
             {"pagination_config": {"StartingToken": "x"}, "regions": ["us-east-1", "us-east-2"]},
