@@ -107,11 +107,11 @@ class Demo:
                 nonlocal run_id
                 run_id = found.run_id
                 line.show(_pages(found, own))
-                return found.pass_number < 2 or found.pages < trouble.STOPPED_AT
+                return found.pages < trouble.STOPPED_AT
 
             if self._runs.wait(execution, go_on) is None:
                 self._runs.stop(execution)
-                _say(line, f"page {trouble.STOPPED_AT} of pass 2: StopExecution. The run is cut off in the middle.")
+                _say(line, f"page {trouble.STOPPED_AT}: StopExecution. The run is cut off in the middle.")
         return self._run({"resume": run_id}, crawl, own)
 
     def plainly(self, crawl: Crawl) -> bool:
@@ -153,8 +153,7 @@ class Demo:
 
 
 def _pages(found: Progress, own: OwnListing) -> str:
-    in_pass = f"pass {found.pass_number}, " if found.pass_number > 1 else ""
-    return f"{in_pass}page {found.pages:,} of {own.pages:,} · {found.items:,} items"
+    return f"page {found.pages:,} of {own.pages:,} · {found.items:,} items"
 
 
 def _say(line: Line, text: str) -> None:

@@ -27,12 +27,11 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: pages and items of the last pass of all its targets, and the highest number of a pass."""
+    """How far a run is: pages and items of the last pass of all its targets."""
 
     run_id: str
     pages: int = 0
     items: int = 0
-    pass_number: int = 1
 
 
 class Runs:
@@ -96,7 +95,6 @@ class Runs:
             run.run_id,
             pages=sum(len(listing.records) for listing in listings),
             items=sum(record.items for listing in listings for record in listing.records),
-            pass_number=max((listing.pass_number for listing in listings), default=1),
         )
 
 

@@ -12,8 +12,8 @@ Say = Callable[[str], None]
 # Requests of a listing that pass before each kind of trouble, so that they come one after the other.
 _THROTTLED_AFTER, _KILLED_AFTER, _EXPIRED_AFTER = 3, 8, 13
 _THROTTLES = 4
-# The page of the second pass at which the run is stopped.
-STOPPED_AT = 8
+# The page at which the run is stopped.
+STOPPED_AT = 22
 
 
 def put_in_the_way(proxy: FaultProxy, emulator: Emulator, bucket: str, say: Say) -> None:
@@ -40,7 +40,7 @@ def put_in_the_way(proxy: FaultProxy, emulator: Emulator, bucket: str, say: Say)
         raise Dropped
 
     def refuse(_: Request) -> Answer:
-        say(f"page {_EXPIRED_AFTER + 1}: S3 no longer takes the token. The listing begins again, in pass 2.")
+        say(f"page {_EXPIRED_AFTER + 1}: S3 no longer takes the token. The listing goes on behind its last key.")
         return s3_error(400, "InvalidArgument")
 
     throttles = proxy.add(Fault(lists, _THROTTLES, _THROTTLED_AFTER, before=throttle))

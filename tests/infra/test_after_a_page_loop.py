@@ -19,6 +19,7 @@ from pageturner.errors import PageturnerError
 GIVES_UP = {"AccessDeniedError": "denied", "NotFoundError": "failed", "InvalidRequestError": "failed"}
 GIVES_UP |= {"RepeatedTokenError": "failed", "TooManyRestartsError": "failed", "DeadlinePassedError": "unfinished"}
 GIVES_UP |= {"InvalidCrawlError": "failed", "NoEndpointError": "absent"}
+GIVES_UP |= {"PageErrorsError": "failed", "TruncatedListingError": "failed"}
 
 
 def after(child: dict[str, Any], page_loop: dict[str, Any], interruptions: int = 0) -> dict[str, Any]:
@@ -77,7 +78,7 @@ def test_every_error_of_a_loop_is_waited_out_gone_on_after_or_a_verdict(child: d
         assert (found["came_to"], found["with"]["verdict"]) == ("RecordVerdict", GIVES_UP[error])
         assert (found["with"]["error"], found["with"]["cause"]) == (error, '{"errorMessage": "why"}')
     else:
-        throttled = error == "ThrottledError"
+        throttled = error in ("ThrottledError", "StillRunningError")
         assert found["came_to"] == "TurnPages"
         assert found["with"]["place"] == {"from_checkpoint": True, "throttled": throttled}
         wait_seconds = 120 if throttled else 15

@@ -71,7 +71,7 @@ def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dic
 def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dict[str, Any]) -> None:
     fetch_page = page_loop["States"]["FetchPage"]
     assert retrier(fetch_page, "ThrottledError") == {
-        "ErrorEquals": ["ThrottledError"],
+        "ErrorEquals": ["ThrottledError", "StillRunningError"],
         "IntervalSeconds": 1,
         "BackoffRate": 2,
         "MaxDelaySeconds": 20,
