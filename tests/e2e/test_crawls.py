@@ -119,6 +119,7 @@ def test_a_wrong_input_fails_at_plan_run_in_words_and_nothing_else_happens(
     assert not [request for request in deployed.proxy.requests if request.method == "PUT"]
     assert {request.target.rpartition(".")[2] for request in deployed.proxy.requests} <= {
         "",
+        "GetItem",
         "PutItem",
         "BatchWriteItem",
     }
@@ -147,6 +148,19 @@ def test_an_empty_listing_is_complete(deployed: Deployed) -> None:
     deployed.s3.create_bucket(Bucket="empty")
     summary = deployed.run({"crawl": "objects", "parameters": {"Bucket": "empty"}})
     assert (summary["verdict"], summary["pages"], summary["items"]) == ("complete", 1, 0)
+
+
+def test_an_operation_without_a_paginator_of_botocores_is_inferred(deployed: Deployed) -> None:
+    events = deployed.emulator.client("events")
+    names = [f"bus-{number}" for number in range(5)]
+    for name in names:
+        events.create_event_bus(Name=name)
+    summary = deployed.run({"crawl": "event-buses"})
+    assert summary["verdict"] == "complete"
+    listed = [bus["Name"] for bus in events.list_event_buses()["EventBuses"]]
+    assert set(names) < set(listed)
+    assert [json.loads(line["item"])["Name"] for line in deployed.lines(summary)] == listed
+    assert len(deployed.keys_in_dynamodb(summary)) == len(listed)
 
 
 def test_every_queue_is_listed_although_the_crawl_has_no_page_size(deployed: Deployed) -> None:

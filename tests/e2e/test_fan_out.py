@@ -73,6 +73,25 @@ def _path(url: str) -> str:
     return urlsplit(url).path
 
 
+def test_buckets_in_three_regions_are_listed_once_and_their_objects_in_their_own_regions(deployed: Deployed) -> None:
+    regions = {"regional-a": "us-east-1", "regional-b": "eu-west-1", "regional-c": "ap-southeast-2"}
+    for bucket, region in regions.items():
+        s3 = deployed.emulator.client("s3", region_name=region)
+        elsewhere = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        s3.create_bucket(Bucket=bucket, **elsewhere)
+        for number in range(3):
+            s3.put_object(Bucket=bucket, Key=f"{bucket}-{number}", Body=b"x")
+    buckets = deployed.run({"crawl": "regional-buckets"})
+    assert buckets["targets"] == {"complete": 1}
+    assert deployed.keys_in_s3(buckets) == list(regions)
+    objects = deployed.run({"crawl": "objects-of-regional-buckets"})
+    assert objects["targets"] == {"complete": 3}
+    found = [(line["region"], line["key"]) for line in deployed.lines(objects)]
+    assert sorted(found) == sorted(
+        (region, f"{bucket}-{number}") for bucket, region in regions.items() for number in range(3)
+    )
+
+
 def test_an_account_without_the_role_is_denied_and_the_others_are_complete(deployed: Deployed) -> None:
     # The emulator allows every AssumeRole, so the proxy returns AWS's error.
     denied = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"

@@ -200,11 +200,14 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
     fault, said = INCOMPLETE[name]
     deployed.proxy.add(fault())
     # Half a minute, which is also long enough for the resumed run.
-    more: dict[str, Any] = {"deadline_hours": 0.008} if name == "a deadline that passes" else {}
+    asked: dict[str, Any] = {"crawl": "objects"}
+    if name == "a deadline that passes":
+        asked["deadline_hours"] = 0.008
     if name == "tokens that never last":
         # With a delimiter, the order is not known, and the listing cannot go on behind a key.
-        more = {"parameters": {"Delimiter": "|"}}
-    cause, run_id = failed(deployed, {"crawl": "objects", **more})
+        asked = {"service": "s3", "operation": "list_objects_v2", "key": "Key"}
+        asked |= {"parameters": {"Bucket": "source", "Delimiter": "|"}, "pagination_config": {"PageSize": PAGE_SIZE}}
+    cause, run_id = failed(deployed, asked)
     assert cause.startswith("1 of 1 target not complete")
     assert said in cause
     resumed_whole(deployed, run_id, source)
@@ -252,6 +255,26 @@ def test_the_same_token_twice_fails_the_target_and_keeps_its_page(deployed: Depl
     assert "RepeatedTokenError" in cause
     (target,) = deployed.manifest({"run_id": run_id})["targets"]
     assert (target["verdict"], target["items"]) == ("failed", 5 * PAGE_SIZE)
+
+
+def test_tokens_in_a_circle_fail_the_target_after_a_few_pages(deployed: Deployed, source: list[str]) -> None:
+    sent: list[str] = []
+
+    def back_to_the_second(request: Request, content: bytes) -> Answer:
+        sent.append(parse_qs(urlsplit(request.path).query)["continuation-token"][0])
+        before, _, rest = content.partition(b"<NextContinuationToken>")
+        _, _, behind = rest.partition(b"</NextContinuationToken>")
+        token = f"<NextContinuationToken>{sent[0]}</NextContinuationToken>".encode()
+        return Answer(200, before + token + behind) if len(sent) % 4 == 0 else Answer(200, content)
+
+    deployed.proxy.add(Fault(lists_with_token, ALWAYS, 0, after=back_to_the_second))
+    cause, run_id = failed(deployed, {"crawl": "objects"})
+    assert "RepeatedTokenError: page " in cause
+    assert "the tokens go round in a circle" in cause
+    (target,) = deployed.manifest({"run_id": run_id})["targets"]
+    assert (target["verdict"], target["error"]) == ("failed", "RepeatedTokenError")
+    # One page, and then four that come again: noticed at the second time around.
+    assert target["pages"] <= 3 * 5
 
 
 def test_one_denied_region_of_five_leaves_the_other_four_complete(deployed: Deployed) -> None:
