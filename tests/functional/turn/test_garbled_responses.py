@@ -361,7 +361,7 @@ def test_one_bad_number_does_not_stop_a_listing(
             "list_functions",
             {},
             b'{"Functions": [{}, {"Environment": 5}]}',
-            "Functions[1].Environment",
+            "Functions[1].Environment.Variables",
         ),
         ("dynamodb", "scan", {"TableName": "t"}, b'{"Items": [{"k": {"L": [5]}}]}', 'Items[0]."k".L[0].S'),
     ],
