@@ -56,6 +56,9 @@ def _report(state: PageState, turned: Turned) -> None:
         if turned.place.next == "begin_pass":
             facts = {"target": state.target.target_id, "pass": turned.place.pass_number}
             telemetry.logger.warning("the service rejected the token: the target begins a new pass", extra=facts)
+        elif turned.place.next == "page":
+            facts = {"target": state.target.target_id, "page": turned.place.page}
+            telemetry.logger.warning("the service rejected the token: it goes on behind the last key", extra=facts)
         return
     telemetry.count("PagesFetched", 1)
     telemetry.count("ItemsWritten", len(turned.page.records))

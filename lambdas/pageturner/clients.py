@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import boto3
@@ -13,6 +13,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserFactory
 from botocore.utils import parse_timestamp
 
 from pageturner import errors, telemetry
@@ -74,13 +75,34 @@ def _reader_session(account: str) -> boto3.Session:
 def _botocore_session() -> botocore.session.Session:
     session = botocore.session.Session()
     session.register_component("data_loader", LOADER)
-    parsers: Any = session.get_component("response_parser_factory")
-    parsers.set_parser_defaults(timestamp_parser=_timestamp, blob_parser=_blob)
+    session.register_component("response_parser_factory", _Parsers())
     return session
 
 
+class _Parsers(ResponseParserFactory):
+    """botocore's own parsers. A value that they cannot parse stays as it came: one value must not stop a listing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_parser_defaults(timestamp_parser=_timestamp, blob_parser=_blob)
+
+    def create_parser(self, protocol_name: str) -> Any:
+        parser = super().create_parser(protocol_name)
+        # Numbers have no hook like timestamps and blobs: a parser looks up its handlers by these names.
+        for kind in ("integer", "long", "float", "double"):
+            if (handler := getattr(parser, f"_handle_{kind}", None)) is not None:
+                setattr(parser, f"_handle_{kind}", partial(_number, kind, handler))
+        return parser
+
+
+def _number(kind: str, handler: Callable[[Any, Any], Any], shape: Any, value: Any) -> Any:
+    try:
+        return handler(shape, value)
+    except (ValueError, TypeError, OverflowError):
+        return _as_it_came(kind, getattr(value, "text", value))  # XML's values are elements
+
+
 def _timestamp(value: Any) -> Any:
-    """botocore's own parser; what it cannot parse stays as it came, because one value must not stop a listing."""
     try:
         return parse_timestamp(value)
     except errors.UNEXPECTED_VALUES:

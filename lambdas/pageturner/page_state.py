@@ -7,7 +7,7 @@ targets of a run, `target` for all pages of a target. Only `place` moves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -71,6 +71,12 @@ class Target:
         return cls(**{**document, "part": Part(**part) if part else None})
 
 
+def known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a dataclass has of a document: a record of an earlier version can have more."""
+    names = {each.name for each in fields(kind)}
+    return {name: value for name, value in document.items() if name in names}
+
+
 def utc_text(time: datetime) -> str:
     """A UTC time as all records and states have it: ISO 8601, so that strings sort by time."""
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -130,6 +136,11 @@ class Place:
         """The place as the states pass it on."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Place:
+        """The inverse of `as_dict`, also for the place of an earlier version, with members that are no longer used."""
+        return cls(**known(cls, document))
+
 
 # Used instead of a place: "continue from the checkpoint". Every target begins with it, for redrives and resumed runs.
 FROM_CHECKPOINT: Mapping[str, Any] = {"from_checkpoint": True, "throttled": False}
@@ -178,7 +189,7 @@ class PageState:
             run=Run(**event["run"]),
             crawl=Crawl.from_dict(event["crawl"]),
             target=Target.from_dict(event["target"]),
-            place=None if "from_checkpoint" in place else Place(**place),
+            place=None if "from_checkpoint" in place else Place.from_dict(place),
             throttled=bool(place.get("throttled") or event.get("retry_count")),
             retries=event.get("retry_count", 0),
         )

@@ -96,14 +96,16 @@ class CheckpointStore:
     def checkpoint(self, run: Run, target_id: str) -> Place | None:
         """Return the place after the last written page of a target, or None if there is none yet."""
         found = self._table.last(run, keys.pages_of(target_id))
-        return Place(**json.loads(found["place"]["S"])) if found is not None else None
+        return Place.from_dict(json.loads(found["place"]["S"])) if found is not None else None
 
     def pages(self, run: Run) -> Iterator[PageRecord]:
         """Yield a run's page records in order of target, pass and page; page 0 is the beginning of a pass."""
         for record, item in self._table.records(run, keys.prefix(keys.PAGE)):
             _, target_id, pass_number, page = record.split("#")
             if int(page) == 0:
-                yield PageRecord(target_id, int(pass_number), 0, 0, 0, "", Place(**json.loads(item["place"]["S"])))
+                yield PageRecord(
+                    target_id, int(pass_number), 0, 0, 0, "", Place.from_dict(json.loads(item["place"]["S"]))
+                )
                 continue
             yield PageRecord(
                 target_id,
@@ -114,7 +116,7 @@ class CheckpointStore:
                 key=item["key"]["S"],
                 fetched_at=item["fetched_at"]["S"],
                 milliseconds=int(item["milliseconds"]["N"]),
-                place=Place(**json.loads(item["place"]["S"])),
+                place=Place.from_dict(json.loads(item["place"]["S"])),
                 non_aggregate=item["non_aggregate"]["S"] if "non_aggregate" in item else None,
                 errors=item["errors"]["S"] if "errors" in item else None,
             )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from pageturner.errors import as_sink_error
-from pageturner.page_state import Place, Run, Target
+from pageturner.page_state import Place, Run, Target, known
 from pageturner.paging.pagination import REFERENCE
 from pageturner.stores.keys import page_key, token_key
 
@@ -116,7 +116,7 @@ class PageStore:
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
             body = found["Body"].read()
-        facts = Facts(**json.loads(found["Metadata"][_FACTS]))
+        facts = Facts(**known(Facts, json.loads(found["Metadata"][_FACTS])))
         records = [json.loads(line) for line in gzip.decompress(body).splitlines()]
         return CommittedPage(records, facts, len(body), key)
 

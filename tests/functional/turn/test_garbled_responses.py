@@ -305,6 +305,11 @@ XML = b"""<ListBucketResult><IsTruncated>false</IsTruncated>
 <Contents><Key>b</Key><LastModified>%s</LastModified><Size>%s</Size></Contents></ListBucketResult>"""
 
 
+ROLES = b"""<ListRolesResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ListRolesResult><Roles><member>
+<Arn>arn:aws:iam::1:role/a</Arn><MaxSessionDuration>an hour</MaxSessionDuration></member></Roles></ListRolesResult>
+<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></ListRolesResponse>"""
+
+
 @pytest.mark.parametrize("bad", [b"", b"yesterday", b"2026-13-45T99:99:99Z", b"99999-01-01T00:00:00Z"])
 def test_one_bad_time_does_not_stop_a_listing(bad: bytes, caplog: pytest.LogCaptureFixture) -> None:
     lines = garbled("s3", "list_objects_v2", 200, {}, XML % (bad, b"2")).page({"parameters": {"Bucket": "b"}})
@@ -321,10 +326,43 @@ def test_one_bad_blob_does_not_stop_a_listing() -> None:
 
 
 @pytest.mark.parametrize(
+    ("service", "operation", "parameters", "body", "items"),
+    [
+        (
+            "s3",
+            "list_objects_v2",
+            {"Bucket": "b"},
+            XML % (b"2026-01-02T03:04:05Z", b"many"),
+            [{"Size": 1}, {"Size": "many"}],
+        ),
+        (
+            "lambda",
+            "list_functions",
+            {},
+            b'{"Functions": [{"Timeout": 5}, {"Timeout": "x"}]}',
+            [{"Timeout": 5}, {"Timeout": "x"}],
+        ),
+        ("iam", "list_roles", {}, ROLES, [{"MaxSessionDuration": "an hour"}]),
+    ],
+)
+def test_one_bad_number_does_not_stop_a_listing(
+    service: str, operation: str, parameters: dict[str, Any], body: bytes, items: list[dict[str, Any]]
+) -> None:
+    lines = garbled(service, operation, 200, {}, body).page({"parameters": parameters})
+    listed = [json.loads(line["item"]) for line in lines]
+    assert [{name: item[name] for name in some} for item, some in zip(listed, items, strict=True)] == items
+
+
+@pytest.mark.parametrize(
     ("service", "operation", "parameters", "body", "place"),
     [
-        ("s3", "list_objects_v2", {"Bucket": "b"}, XML % (b"2026-01-02T03:04:05.000Z", b"many"), "Contents[1].Size"),
-        ("lambda", "list_functions", {}, b'{"Functions": [{}, {"Timeout": "x"}]}', "Functions[1].Timeout"),
+        (
+            "lambda",
+            "list_functions",
+            {},
+            b'{"Functions": [{}, {"Environment": 5}]}',
+            "Functions[1].Environment.Variables",
+        ),
         ("dynamodb", "scan", {"TableName": "t"}, b'{"Items": [{"k": {"L": [5]}}]}', 'Items[0]."k".L[0].S'),
     ],
 )
