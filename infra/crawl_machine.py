@@ -23,6 +23,7 @@ from pageturner.errors import (
     OverlapError,
     RunWouldFailError,
     SinkError,
+    StillRunningError,
     ThrottledError,
     TransientError,
 )
@@ -92,8 +93,8 @@ class CrawlMachine(Construct):
                 },
             },
             timeout=PLAN_RUN_TIMEOUT.plus(Duration.minutes(1)),
-            # PlanRun reads services too: accounts, regions, keys.
-            own_errors=[SinkError, ThrottledError, TransientError],
+            # PlanRun reads services too: accounts, regions, keys, and what a dry run probes.
+            own_errors=[SinkError, StillRunningError, ThrottledError, TransientError],
         )
         refusals = (InvalidCrawlError, OverlapError, RunWouldFailError)
         plan_run.add_catch(self._refused(), errors=[error.__name__ for error in refusals])

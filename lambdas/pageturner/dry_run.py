@@ -14,11 +14,11 @@ from pageturner.crawls.crawl import ALL_REGIONS, Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import (
     AccessDeniedError,
+    InvalidCrawlError,
     InvalidRequestError,
     NoEndpointError,
     NotFoundError,
     PageturnerError,
-    RepeatedTokenError,
     TokenInvalidError,
 )
 from pageturner.finish.summary import is_as_wanted
@@ -27,7 +27,7 @@ from pageturner.page_state import Target
 from pageturner.paging import api, pagination
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import paging_of
-from pageturner.turn import page_fetch
+from pageturner.turn import page_end, page_fetch
 
 _TARGETS_SHOWN = 5
 # At most this many targets, evenly chosen, are probed; for this many pages in total; and for this long.
@@ -41,10 +41,10 @@ _WRITE_SECONDS = 0.1
 # The verdicts of targets that end with these errors. After any other error, a run tries again.
 _VERDICTS: Mapping[type[PageturnerError], str] = {
     AccessDeniedError: "denied",
+    InvalidCrawlError: "failed",
     InvalidRequestError: "failed",
     NoEndpointError: "absent",
     NotFoundError: "failed",
-    RepeatedTokenError: "failed",
 }
 
 
@@ -140,7 +140,7 @@ class DryRun:
 
     def _first_pages(self, crawl: Crawl, target: Target, most: int, until: float) -> Probe:
         model = api.operation_model(crawl.service, crawl.operation)
-        token, taken, pages, items, seconds = None, 0, 0, 0, 0.0
+        token, taken, pages, items, inside, seconds = None, 0, 0, 0, 0, 0.0
         while pages < most and (pages == 0 or time.monotonic() < until):
             began = time.monotonic()
             try:
@@ -153,13 +153,11 @@ class DryRun:
             seconds += time.monotonic() - began
             pages, taken, token = pages + 1, taken + page.taken, page.next_token
             items += sum(1 for _ in pagination.items(page.response, model, crawl.paginator.definition, crawl.search))
-            if page.repeated_token:
-                same = RepeatedTokenError(f"page {pages} returned the same token that fetched it")
-                return Probe(target, pages, items, round(seconds * 1000), more=False, verdict="failed", error=same)
-            if token is None or pages >= crawl.max_pages:
-                is_limited = page.resume_token is not None or "StartingToken" in crawl.pagination_config
-                verdict = "endless" if token is not None else "limited" if is_limited else "complete"
-                return Probe(target, pages, items, round(seconds * 1000), more=False, verdict=verdict)
+            inside += len(page_end.errors_inside(crawl, page))
+            if (end := page_end.end_of(page, crawl, target, pages)) is not None:
+                failure = page_end.failure(end, pages, inside)
+                verdict = end if failure is None else "failed"
+                return Probe(target, pages, items, round(seconds * 1000), more=False, verdict=verdict, error=failure)
         return Probe(target, pages, items, round(seconds * 1000), more=True)
 
     def _estimate(self, crawl: Crawl, count: int, probes: list[Probe]) -> dict[str, Any]:

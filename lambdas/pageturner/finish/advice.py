@@ -226,7 +226,9 @@ def _continues(_: Crawl, __: Entry) -> Advice:
     return Advice("There is nothing to do")
 
 
-def _absent(crawl: Crawl, _: Entry) -> Advice:
+def _absent(crawl: Crawl, entry: Entry) -> Advice:
+    if "hidden or down" in entry.get("cause", ""):
+        return Advice(f"Wait until the name of {crawl.service} in the region is there again", resume=True)
     return Advice(f"{crawl.service} is not in the region: leave it out of the crawl")
 
 

@@ -68,7 +68,7 @@ class GoneListings:
         return self.gone
 
     def _reason_to_keep(self, verdicts: Mapping[str, int], own: set[str]) -> str:
-        if set(verdicts) - {"complete"}:
+        if set(verdicts) - {"complete", "absent"}:
             return "not all targets of this run are complete"
         if not own and not self.crawl.allow_empty:
             return "the run has no targets; to remove the items of all earlier ones, set allow_empty: true"

@@ -245,6 +245,7 @@ def _statuses(model: OperationModel) -> tuple[Path, ...]:
         for path, shape in _members(model)
         if shape.type_name == "string"
         and _STATUS.search(path[-1])
+        and path[-1] != "ExecutionStatus"  # cloudformation's: whether a change set, which is whole, is being executed
         and path[-1].lower() not in filters
         and (len(path) == 1 or _WORK.search(path[0]))
         and any(_RUNNING.fullmatch(value) for value in shape.enum)

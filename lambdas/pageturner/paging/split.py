@@ -75,10 +75,12 @@ def way_of(service: str, operation: str) -> Way | None:
     return _WAYS.get((service, operation))
 
 
-def is_ordered(way: Way, parameters: Mapping[str, Any]) -> bool:
-    """Whether a listing with these parameters is in the order of its keys, and can begin behind any of them."""
-    in_order = not str(parameters.get("Bucket", "")).endswith("--x-s3")
-    return way.kind == "keys" and in_order and not any(name in parameters for name in _NOT_THE_KEYS)
+def ordered_by(service: str, operation: str, parameters: Mapping[str, Any]) -> str | None:
+    """The member by whose values a listing is ordered and can begin anywhere, or None if that is not known."""
+    way = way_of(service, operation)
+    if way is None or way.kind != "keys" or any(name in parameters for name in _NOT_THE_KEYS):
+        return None
+    return None if str(parameters.get("Bucket", "")).endswith("--x-s3") else way.member
 
 
 def wrong(way: Way, parameters: Mapping[str, Any]) -> Iterator[str]:
@@ -136,16 +138,6 @@ def part_behind(service: str, operation: str, parameters: Mapping[str, Any], par
     if way is None or way.start not in parameters:
         return part
     return replace(part or Part(1, 1, way.member, ordered=True), above=parameters[way.start])
-
-
-def last_key(
-    service: str, operation: str, parameters: Mapping[str, Any], response: Mapping[str, Any], name: str
-) -> str | None:
-    """Return the last key of a page's list `name`, or None if the listing is not in a known order."""
-    way = way_of(service, operation)
-    if way is None or way.member is None or not is_ordered(way, parameters):
-        return None
-    return max((item[way.member] for item in response.get(name) or [] if way.member in item), default=None)
 
 
 def cut(response: Mapping[str, Any], result_keys: Sequence[str], part: Part) -> tuple[Mapping[str, Any], bool]:

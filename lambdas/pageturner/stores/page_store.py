@@ -44,8 +44,7 @@ class Facts:
     fetched this page, and "circle" if it leads back to an earlier page; "truncated" if the page says that there is
     more, but has no token; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
     counts, `page_errors` the errors beside the items, and
-    `sums` has the numbers among the result keys. `last_key` is the page's last key if the listing's order is known.
-    `mark` stands for the page in the search for circles.
+    `sums` has the numbers among the result keys. `mark` stands for the page in the search for circles.
     """
 
     next_token: str | None
@@ -53,7 +52,6 @@ class Facts:
     taken: int
     sums: Mapping[str, float]
     page_errors: int = 0
-    last_key: str | None = None
     mark: str = ""
 
 

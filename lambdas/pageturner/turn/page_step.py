@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,23 +20,18 @@ from typing import Any
 from pageturner import errors
 from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
-from pageturner.messages import count_of
 from pageturner.page_state import PageState, Place, utc_text
-from pageturner.paging import answers, api, pagination, split, token_parameters
+from pageturner.paging import api, pagination, split, token_parameters
 from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import PageRecord
 from pageturner.stores.item_table import is_large
-from pageturner.stores.page_store import CommittedPage, End, Facts
-from pageturner.turn import page_fetch
+from pageturner.stores.page_store import CommittedPage, Facts
+from pageturner.turn import page_end, page_fetch
 from pageturner.turn.records import item_json, records
 
 # Tokens that have expired this often before the listing ended will expire again.
 MOST_RESTARTS = 3
-# The errors of listings that ended without being whole, by name: a place holds the name.
-ENDS = {
-    error.__name__: error for error in (errors.RepeatedTokenError, errors.TruncatedListingError, errors.PageErrorsError)
-}
 # Seconds between pages: FIRST_INTERVAL after the first throttle, at most LONGEST_INTERVAL, which must fit into the time
 # that Express leaves after the loop's budget. A page without a throttle multiplies the interval by SPEED_UP; below
 # SHORTEST_INTERVAL, it becomes 0.
@@ -88,7 +83,7 @@ class PageStep:
             # back with this place.
             return Turned(_next_pass(place, error))
         fetched = time.monotonic()
-        inside = _errors_inside(crawl, page)
+        inside = page_end.errors_inside(crawl, page)
         committed = self._commit(state, place, page, inside)
         if "dynamodb" in state.crawl.sinks:
             self.stores.items.project(committed, state.target, state.crawl.result_keys)
@@ -126,20 +121,13 @@ class PageStep:
             keys_of(crawl.service, crawl.operation, definition, crawl.key, crawl.search),
             _now(),
         )
-        mark = _mark(page.next_token, lines)
+        mark = page_end.mark_of(page.next_token, lines)
         facts = Facts(
             next_token=page.next_token or page.resume_token,
-            end=_end(page, state, place, mark),
+            end=page_end.end_of(page, crawl, state.target, place.page, in_circle=mark == place.mark),
             taken=page.taken,
             sums=pagination.sums(page.response, definition),
             page_errors=len(inside),
-            last_key=split.last_key(
-                crawl.service,
-                crawl.operation,
-                state.target.parameters,
-                page.response,
-                pagination.result_keys(definition)[0],
-            ),
             mark=mark,
         )
         return self.stores.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
@@ -152,7 +140,7 @@ class PageStep:
 
     def _ended(self, turned: Turned) -> Turned:
         if turned.place.error is not None:
-            raise ENDS[turned.place.error](turned.place.cause or "")
+            raise page_end.ERRORS[turned.place.error](turned.place.cause or "")
         return turned
 
 
@@ -177,52 +165,6 @@ def _behind_last_key(place: Place, state: PageState) -> Place | None:
     crawl, names = state.crawl, pagination.input_tokens(state.crawl.paginator.definition)
     token = token_parameters.token_behind(crawl.service, crawl.operation, place.last_key, names)
     return replace(place, token=token) if token is not None else None
-
-
-def _errors_inside(crawl: Crawl, page: pagination.Page) -> list[dict[str, Any]]:
-    """Return the errors beside the items of a page, without those that the crawl ignores."""
-    model = api.operation_model(crawl.service, crawl.operation)
-    found = answers.errors_inside(model, crawl.paginator.definition, page.response)
-    return [error for error in found if not set(crawl.ignore_errors) & answers.words_in(error["error"])]
-
-
-def _mark(token: str | None, lines: Sequence[Mapping[str, Any]]) -> str:
-    """Return what stands for a page and the token after it, in the search for circles.
-
-    Both must come again: a service may well answer a token that it gave before with what comes next.
-    """
-    digest = hashlib.sha256(str(token).encode())
-    for line in lines:
-        digest.update(line["item"].encode())
-    return digest.hexdigest()[:16]
-
-
-def _end(page: pagination.Page, state: PageState, place: Place, mark: str) -> End | None:
-    crawl, model = state.crawl, api.operation_model(state.crawl.service, state.crawl.operation)
-    if page.resume_token is not None:
-        return "limited"
-    if page.next_token is None:
-        if not page.is_cut and answers.truncated_by(model, page.response):
-            return "truncated"
-        # The items before the beginning were not listed.
-        return "limited" if _begins_inside(state) else "complete"
-    # botocore compares no token with a StartingToken, either.
-    if page.repeated_token and place.page > 1:
-        return "repeated"
-    if mark == place.mark:
-        return "circle"
-    return "endless" if place.page >= crawl.max_pages else None
-
-
-def _begins_inside(state: PageState) -> bool:
-    crawl, target = state.crawl, state.target
-    if "StartingToken" in crawl.pagination_config:
-        return True
-    model = api.operation_model(crawl.service, crawl.operation)
-    # The parts of a split listing begin where others end.
-    return target.part is None and bool(
-        token_parameters.starts_among(model, target.parameters, crawl.paginator.definition)
-    )
 
 
 def _interval(interval: float, state: PageState) -> float:
@@ -251,38 +193,24 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in state.crawl.sinks else 0),
         sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
         page_errors=place.page_errors + facts.page_errors,
-        last_key=facts.last_key if facts.last_key is not None else place.last_key,
+        last_key=_last_key(place, page, state),
         # Brent's algorithm: a circle of any length is met again between two powers of two.
         mark=facts.mark if place.page & (place.page - 1) == 0 else place.mark,
         interval=_interval(place.interval, state),
         next="page" if facts.end is None else "end",
         verdict=facts.end,
     )
-    error, cause = _failure(after, facts.end)
-    return replace(after, verdict="failed", error=error, cause=cause) if error is not None else after
+    error = page_end.failure(facts.end, place.page, after.page_errors)
+    if error is None:
+        return after
+    return replace(after, verdict="failed", error=type(error).__name__, cause=str(error))
 
 
-def _failure(end: Place, how: End | None) -> tuple[str | None, str | None]:
-    """Return the error of a listing that has ended, but is not what the crawl asks for, and its cause."""
-    if how == "repeated":
-        cause = (
-            f"page {end.pages} returned the same token that fetched it; the page was kept, "
-            f"but the listing cannot continue"
-        )
-        return errors.RepeatedTokenError.__name__, cause
-    if how == "circle":
-        cause = (
-            f"page {end.pages} returned the items and the token of an earlier page: the tokens go round in a circle, "
-            f"and the listing cannot continue"
-        )
-        return errors.RepeatedTokenError.__name__, cause
-    if how == "truncated":
-        cause = f"page {end.pages} says that there are more, but has no token that fetches them; the page was kept"
-        return errors.TruncatedListingError.__name__, cause
-    if how in ("complete", "limited") and end.page_errors:
-        cause = (
-            f"the listing ended, but its answers had {count_of(end.page_errors, 'error')} beside their items, "
-            f"which the manifest has under errors_in_pages; to accept such errors, add their codes to ignore_errors"
-        )
-        return errors.PageErrorsError.__name__, cause
-    return None, None
+def _last_key(place: Place, page: CommittedPage, state: PageState) -> str | None:
+    """Return the last key of a listing so far, if its order is known: that of the page as it was committed."""
+    crawl = state.crawl
+    member = split.ordered_by(crawl.service, crawl.operation, state.target.parameters)
+    if member is None or crawl.search is not None:
+        return None
+    own = [line for line in page.records if line["result_key"] == crawl.primary_result_key]
+    return str(json.loads(own[-1]["item"])[member]) if own else place.last_key

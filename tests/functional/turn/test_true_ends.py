@@ -10,7 +10,7 @@ import pytest
 
 from pageturner import clients, errors
 from pageturner.page_state import FROM_CHECKPOINT
-from pageturner.turn.page_step import ENDS
+from pageturner.turn import page_end
 from tests.conftest import Aws, Machines
 from tests.runs_of_a_bucket import entry, target_of
 
@@ -33,7 +33,7 @@ def run(aws: Aws, machines: Machines, **crawl: Any) -> dict[str, Any]:
     planned = machines.plan({"crawl": "c"})
     for target in aws.json(planned["targets"]["key"]):
         # The place of the last page has the error too.
-        with contextlib.suppress(*ENDS.values()):
+        with contextlib.suppress(*page_end.ERRORS.values()):
             machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
     return machines.finish(planned)
 
