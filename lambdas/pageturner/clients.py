@@ -17,8 +17,8 @@ from botocore.parsers import ResponseParserFactory
 from botocore.utils import parse_timestamp
 
 from pageturner import errors, telemetry
-from pageturner.paging.answers import check_body, check_cbor
 from pageturner.paging.api import LOADER
+from pageturner.paging.bodies import check_body, check_cbor
 from pageturner.paging.error_meanings import from_service_error
 
 # Creates the client of a service in a region and an account.

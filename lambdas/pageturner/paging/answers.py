@@ -10,10 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
-from xml.etree import ElementTree
 
 from botocore.model import OperationModel
-from botocore.parsers import ResponseParserError
 
 from pageturner.paging import pagination
 
@@ -31,10 +29,15 @@ _STATUS = re.compile(r"status|state", re.I)
 # The structures whose status is that of the work that makes the listing. In others, it is that of a resource.
 _WORK = re.compile(r"status|state|job|execution|query|record|plan|scan", re.I)
 _RUNNING = re.compile(
-    r"\w*IN_?PROGRESS\w*|\w*PENDING|ONGOING|PLANNING|PREPARING|PROCESSING|QUEUED|RUNNING|SCHEDULED|SUBMITTED|INITIALI[SZ]ED",
+    r"\w*IN_?PROGRESS\w*|\w*PENDING(EVALUATION)?|ONGOING|PLANNING|PREPARING|PROCESSING|QUEUED|RUNNING|SCHEDULED|SUBMITTED|INITIALI[SZ]ED|STOPPING|CANCELLING|UNKNOWN",
     re.I,
 )
-_FAILED = re.compile(r"\w*FAILED|\w*FAILURE|ABORTED|CANCELL?ED|ERROR|EXPIRED|STOPPED|TIMED_?OUT|TIMEOUT", re.I)
+_FAILED = re.compile(
+    r"\w*FAILED|\w*FAILURE|\w*WITH_?ERRORS|PARTIAL\w*|INCOMPLETE|ABORTED|CANCELL?ED|ERROR|EXPIRED|STOPPED|TIMED_?OUT|TIMEOUT",
+    re.I,
+)
+# Statuses of this kind of which only the documentation names the values.
+_STATUS_WITHOUT_ENUM = {("network-firewall", "GetAnalysisReportResults"): (("Status",),)}
 
 # A status that is not about what is listed: a reservation's, and one that repeats the filter StateEquals.
 _OTHER_STATUS = {
@@ -51,9 +54,6 @@ _WHOLE_IF_FAILED = {
     ("servicecatalog", "DescribeProvisionedProductPlan"),
     ("servicecatalog", "DescribeRecord"),
 }
-
-_CBOR = "smithy-rpc-v2-cbor"
-_CBOR_MAP = 5  # RFC 8949: the major type is in the first three bits
 
 Path = tuple[str, ...]
 
@@ -84,8 +84,12 @@ def errors_inside(
         member = ".".join(path)
         if member in results or not (value := _at(response, path)):
             continue
+        if value is True:
+            found.append({"member": member, "error": path[-1]})
+            continue
         if isinstance(value, Mapping) and not _is_map(model, path):
-            value = [value]
+            # A structure of flags, none of which is raised, is no error.
+            value = [value] if any(each is not False for each in value.values()) else []
         errors = value if isinstance(value, list) else [{name: each} for name, each in value.items()]
         found += [{"member": member, "error": error} for error in errors]
     return found
@@ -109,78 +113,18 @@ def running_status(model: OperationModel, response: Mapping[str, Any]) -> str | 
 
 def has_nothing_of(model: OperationModel, response: Mapping[str, Any]) -> bool:
     """Return whether a parsed response has no member of the operation's output, although its body should have some."""
-    shape = _body(model)
+    shape = body_shape(model)
     if shape is None:
         return False
     payload = model.output_shape.serialization.get("payload") if model.output_shape is not None else None
     body = response.get(payload) or {} if payload else response
-    return not _members_of(shape) & body.keys()
+    return not members_of(shape) & body.keys()
 
 
 def may_be_empty(model: OperationModel, paginator: Mapping[str, Any]) -> bool:
     """Return whether the model allows an output without the members that lead to its items."""
     required = set(model.output_shape.required_members) if model.output_shape is not None else set()
     return not required & {key.partition(".")[0] for key in pagination.result_keys(paginator)}
-
-
-def check_cbor(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Refuse a body that is no CBOR map: a handler of botocore's ``before-parse`` event.
-
-    botocore would take the first bytes of a text for the length of one, and ask for that much memory.
-    Raises `botocore.parsers.ResponseParserError`.
-    """
-    if operation_model.service_model.resolved_protocol != _CBOR or _body(operation_model) is None:
-        return
-    body = response_dict["body"]
-    if response_dict["status_code"] < 300 and (not body or body[0] >> 5 != _CBOR_MAP):
-        raise ResponseParserError(f"the response to {operation_model.name} is not the service's: {body[:200]!r}")
-
-
-def check_body(http_response: Any, parsed: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
-    """Refuse the body of an HTTP 200 that is not the service's: a handler of botocore's ``after-call`` event.
-
-    botocore parses an empty body, or one of somebody else's, to a response without members, which would end a listing.
-    Raises `botocore.parsers.ResponseParserError`.
-    """
-    if http_response.status_code >= 300 or model.has_streaming_output or not has_nothing_of(model, parsed):
-        return
-    body = http_response.content
-    if not body.strip():
-        raise ResponseParserError(f"the body of the response to {model.name} is empty")
-    protocol = model.service_model.resolved_protocol
-    names = _names_on_the_wire(_body(model))
-    its_own = True
-    if protocol in ("json", "rest-json"):
-        its_own = _is_json_of(names, body)
-    elif protocol in ("query", "ec2", "rest-xml"):
-        its_own = _is_xml_of(names, body)
-    if not its_own:
-        raise ResponseParserError(f"the response to {model.name} is not the service's: {body[:200]!r}")
-
-
-def _is_json_of(names: set[str], body: bytes) -> bool:
-    try:
-        document = json.loads(body)
-    except ValueError:
-        return False
-    # A service may leave out all members that it has no value for, and have new ones. An error is not an answer.
-    return isinstance(document, dict) and (
-        not document or bool(names & document.keys()) or not {"message", "error"} & {name.lower() for name in document}
-    )
-
-
-def _is_xml_of(names: set[str], body: bytes) -> bool:
-    try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - botocore has parsed it already
-    except ElementTree.ParseError:
-        return False
-    tags = {_local(element.tag) for element in root.iter()}
-    # An empty result has no children, or only the wrapper and the metadata of the query protocol.
-    return not tags & {"html", "Error"} and (bool(names & tags) or len(root) <= 2)
-
-
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
 
 
 def _at(response: Any, path: Path) -> Any:
@@ -238,6 +182,8 @@ def _holds_errors(path: Path, shape: Any) -> bool:
 def _statuses(model: OperationModel) -> tuple[Path, ...]:
     if _name(model) in _OTHER_STATUS:
         return ()
+    if _name(model) in _STATUS_WITHOUT_ENUM:
+        return _STATUS_WITHOUT_ENUM[_name(model)]
     # A status that the request has too only repeats its filter.
     filters = {name.lower() for name in model.input_shape.members} if model.input_shape is not None else set()
     return tuple(
@@ -256,24 +202,13 @@ def _name(model: OperationModel) -> tuple[str, str]:
     return model.service_model.service_name, model.name
 
 
-def _body(model: OperationModel) -> Any:
+def body_shape(model: OperationModel) -> Any:
     """The shape of the body of a response, or None if it has no members or is not parsed."""
     shape: Any = model.output_shape
     if shape is not None and (payload := shape.serialization.get("payload")):
         shape = shape.members[payload]
-    return shape if shape is not None and shape.type_name == "structure" and _members_of(shape) else None
+    return shape if shape is not None and shape.type_name == "structure" and members_of(shape) else None
 
 
-def _members_of(shape: Any) -> set[str]:
+def members_of(shape: Any) -> set[str]:
     return {name for name, member in shape.members.items() if "location" not in member.serialization}
-
-
-def _names_on_the_wire(shape: Any) -> set[str]:
-    members = [(name, shape.members[name]) for name in _members_of(shape)]
-    # The elements of a flattened list stand in place of the list.
-    lists = [
-        member.member.serialization.get("name", name)
-        for name, member in members
-        if member.type_name == "list" and member.serialization.get("flattened")
-    ]
-    return {member.serialization.get("name", name) for name, member in members} | set(lists)

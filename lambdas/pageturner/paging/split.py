@@ -80,7 +80,12 @@ def ordered_by(service: str, operation: str, parameters: Mapping[str, Any]) -> s
     way = way_of(service, operation)
     if way is None or way.kind != "keys" or any(name in parameters for name in _NOT_THE_KEYS):
         return None
-    return None if str(parameters.get("Bucket", "")).endswith("--x-s3") else way.member
+    return None if _is_directory(parameters) else way.member
+
+
+def _is_directory(parameters: Mapping[str, Any]) -> bool:
+    """Whether the bucket is a directory bucket, or an access point of one: they do not list keys in order."""
+    return str(parameters.get("Bucket", "")).endswith(("--x-s3", "--xa-s3"))
 
 
 def wrong(way: Way, parameters: Mapping[str, Any]) -> Iterator[str]:
@@ -88,7 +93,7 @@ def wrong(way: Way, parameters: Mapping[str, Any]) -> Iterator[str]:
     for name in way.refused:
         if name in parameters:
             yield f"split cannot be combined with the parameter {name}; remove one of the two"
-    if way.kind == "keys" and str(parameters.get("Bucket", "")).endswith("--x-s3"):
+    if way.kind == "keys" and _is_directory(parameters):
         yield "a directory bucket does not list its keys in order; remove split"
     if way.kind == "times":
         missing = [name for name in (way.start, way.end) if name not in parameters]

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
 
-from pageturner.paging import answers, api, pagination
+from pageturner.paging import answers, api, bodies, pagination
 from pageturner.paging.paginators import paginator_of
 
 
@@ -62,7 +62,7 @@ def test_the_operations_that_can_have_errors_beside_their_items() -> None:
 
 def test_the_operations_whose_listing_is_made_by_work_that_may_still_run() -> None:
     found = {(service, operation) for service, operation, model, _ in PAGED if answers._statuses(model)}
-    assert len(found) == 44
+    assert len(found) == 46
     assert {
         ("logs", "get_query_results"),
         ("cloudtrail", "get_query_results"),
@@ -85,6 +85,8 @@ BODIES = {
     "a cut XML document": b"<ListResponse><Items><member>",
     "somebody else's JSON": b'{"message": "Internal error", "status": 200}',
     "somebody else's XML": b"<Error><Code>InternalError</Code></Error>",
+    "a feed": b"<rss><channel>x</channel></rss>",
+    "an error without its status": b'{"__type": "InternalFailure"}',
 }
 OPERATIONS = [
     ("json", "logs", "describe_log_groups", {}),
@@ -116,8 +118,8 @@ def call(service: str, operation: str, parameters: dict[str, Any], body: bytes) 
         return AWSResponse(request.url, 200, headers, Raw())  # type: ignore[arg-type]
 
     client.meta.events.register("before-send", answered)
-    client.meta.events.register("before-parse", answers.check_cbor)
-    client.meta.events.register("after-call", answers.check_body)
+    client.meta.events.register("before-parse", bodies.check_cbor)
+    client.meta.events.register("after-call", bodies.check_body)
     return getattr(client, operation)(**parameters)
 
 
@@ -149,6 +151,38 @@ def test_an_empty_answer_of_the_service_is_an_answer(
     body = EMPTY[protocol].replace(b"Op", api.operation_names(service)[operation].encode())
     response = call(service, operation, parameters, body)
     assert answers.has_nothing_of(api.operation_model(service, operation), response)
+
+
+def test_a_body_that_is_no_json_is_an_error_also_where_the_output_has_a_message() -> None:
+    """botocore makes a `message` of it."""
+    for body in (body for body in BODIES.values() if b"essage" not in body and b"__type" not in body):
+        with pytest.raises(ResponseParserError):
+            call("imagebuilder", "list_workflow_executions", {"imageBuildVersionArn": ARN}, body)
+    own = call("imagebuilder", "list_workflow_executions", {"imageBuildVersionArn": ARN}, b'{"message": "none yet"}')
+    assert own["message"] == "none yet"
+
+
+ARN = "arn:aws:imagebuilder:us-east-1:123456789012:image/i/1.0.0/1"
+
+
+def test_flags_and_statuses_that_say_that_a_result_is_partial() -> None:
+    def inside(service: str, operation: str, response: dict[str, Any]) -> list[dict[str, Any]]:
+        definition = paginator_of(service, operation, {}).definition
+        return answers.errors_inside(
+            api.operation_model(service, operation), {"result_key": [], **definition}, response
+        )
+
+    partial = inside("billing", "get_credit_allocation_history", {"partialResults": True})
+    assert partial == [{"member": "partialResults", "error": "partialResults"}]
+    query = ("cloudwatchomni", "get_telemetry_query_results")
+    assert inside(*query, {"statistics": {"partialResults": {"partialResultsDetected": False}}}) == []
+    assert len(inside(*query, {"statistics": {"partialResults": {"partialResultsDetected": True}}})) == 1
+    flows = ("network-firewall", "list_flow_operation_results")
+    assert inside(*flows, {"FlowOperationStatus": "COMPLETED_WITH_ERRORS"})[0]["error"] == "COMPLETED_WITH_ERRORS"
+    # Only its documentation names the values of this status.
+    report = api.operation_model("network-firewall", "get_analysis_report_results")
+    assert answers.running_status(report, {"Status": "RUNNING"}) == "Status: RUNNING"
+    assert answers.running_status(report, {"Status": "COMPLETED"}) is None
 
 
 def test_members_that_are_newer_than_the_model_are_no_error() -> None:

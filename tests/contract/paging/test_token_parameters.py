@@ -49,7 +49,8 @@ def test_every_exclusion_that_the_models_state_is_known() -> None:
     assert looked_at >= 4300
     assert len(found) == 9
     for (service, operation), excluded in found.items():
-        assert excluded == set(token_parameters.excluded_by_token(service, operation)), f"{service} {operation}"
+        # What services say only in their errors comes on top.
+        assert excluded <= set(token_parameters.excluded_by_token(service, operation)), f"{service} {operation}"
 
 
 def test_what_is_left_out_is_never_required() -> None:

@@ -301,6 +301,10 @@ def test_input_needs_no_catalogue() -> None:
             "a directory bucket does not list its keys in order",
         ),
         (
+            {"split": 4, "parameters": {"Bucket": "b--use1-az4--xa-s3"}},
+            "a directory bucket does not list its keys in order",
+        ),
+        (
             {"service": "logs", "operation": "filter_log_events", "split": 4}
             | {**PLAIN, "parameters": {"logGroupName": "g", "startTime": 1}},
             "split: time windows require the parameters startTime and endTime; add endTime",
