@@ -40,14 +40,18 @@ class Places:
         for account in self._accounts(crawl):
             regions: Iterable[str] = crawl.regions or (self.region,)
             if crawl.regions == ALL_REGIONS:
-                # A global service has one listing, the same from every region.
-                is_global = api.is_global(crawl.service, partition)
-                regions = (self.region,) if is_global else self._all(account, crawl.service, partition)
+                regions = self._all(account, crawl.service, partition)
             if is_global_listing(crawl.service, crawl.operation, crawl.parameters):
                 regions = sorted(regions, key=lambda region: region != self.region)[:1]
             yield from ((account, region) for region in regions)
 
     def _all(self, account: str, service: str, partition: str) -> list[str]:
+        if only := api.one_region_of(service, partition):
+            return [only]
+        # A global service has one listing, the same from every region.
+        return [self.region] if api.is_global(service, partition) else self._enabled(account, service, partition)
+
+    def _enabled(self, account: str, service: str, partition: str) -> list[str]:
         """Return the regions of an account where a service exists, or may exist.
 
         botocore knows where it exists, and the account which regions there are: those that are newer than botocore

@@ -149,6 +149,20 @@ def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
         assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
 
 
+def test_a_service_that_has_one_region_is_listed_there_once(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Also if the account has a region that is newer than botocore.
+    found = [{"RegionName": name, "OptInStatus": "opt-in-not-required"} for name in ("us-west-2", "mars-west-1")]
+    monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
+    for service, operation, region in (
+        ("globalaccelerator", "list_accelerators", "us-west-2"),
+        ("route53globalresolver", "list_global_resolvers", "us-east-2"),
+    ):
+        planned = machines.plan({"service": service, "operation": operation, "regions": ["all"]}, f"execution-{region}")
+        assert places(aws, planned) == [(ACCOUNT, region)]
+
+
 @pytest.mark.parametrize(
     ("regions", "region"),
     [
