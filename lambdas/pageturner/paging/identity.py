@@ -76,8 +76,6 @@ _EXCEPTIONS: Mapping[tuple[str, ...], str | None] = {
     ("inspector2", "coveredResources"): "[accountId, resourceId, scanType]",
     # `Id` is "the unique identifier for this operation", which has several events.
     ("lambda", "Events"): "EventId",
-    # "The unique ID that CloudWatch Logs assigned to this anomaly"; the ARN is the detector's.
-    ("logs", "anomalies"): "anomalyId",
     # Each can be in several resource shares.
     ("ram", "principals"): "[id, resourceShareArn]",
     ("ram", "resources"): "[arn, resourceShareArn]",

@@ -9,7 +9,7 @@ from typing import Any
 import jmespath
 import pytest
 
-from pageturner.paging import api, pagination
+from pageturner.paging import api, identity, pagination
 from pageturner.paging.identity import _EXCEPTIONS, Identity, keys_of
 from pageturner.paging.paginators import paginator_of
 
@@ -154,10 +154,10 @@ DIFFERENT = [
 def test_different_items_of_one_listing_have_different_identities(
     service: str, operation: str, result_key: str, same: dict[str, str], different: str
 ) -> None:
-    identity = identities(service, operation)[result_key]
-    assert identity is not None
-    assert identity.unique
-    found = [jmespath.search(identity.expression, {**same, different: value}) for value in ("one", "another")]
+    inferred = identities(service, operation)[result_key]
+    assert inferred is not None
+    assert inferred.unique
+    found = [jmespath.search(inferred.expression, {**same, different: value}) for value in ("one", "another")]
     assert found[0] != found[1]
 
 
@@ -179,14 +179,14 @@ def test_an_identity_is_not_the_same_for_all_items_of_a_listing() -> None:
     """What a listing requires is, unless a plain `arn` or `id` is that of a parent."""
     checked, constant = 0, set()
     for service, operation, result_key, _ in structures():
-        identity = identities(service, operation)[result_key]
-        if identity is None or not identity.unique:
+        inferred = identities(service, operation)[result_key]
+        if inferred is None or not inferred.unique:
             continue
         checked += 1
         shape = api.operation_model(service, operation).input_shape
         required = {name.lower() for name in (shape.required_members if shape is not None else ())}
-        if {name.lower() for name in members(identity.expression)} <= required:
-            constant.add((service, operation, identity.expression))
+        if {name.lower() for name in members(inferred.expression)} <= required:
+            constant.add((service, operation, inferred.expression))
     assert checked >= 3100
     assert {each for each in constant if each[0] != "devicefarm" or each[2] != "arn"} == {
         ("billingconductor", "list_resources_associated_to_custom_line_item", "Arn"),
@@ -196,6 +196,36 @@ def test_an_identity_is_not_the_same_for_all_items_of_a_listing() -> None:
         ("directconnect", "describe_hosted_connections", "connectionId"),
     }
     assert len(constant) == 14
+
+
+@pytest.fixture
+def models_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without the exceptions: what is inferred for the services that botocore will have."""
+    monkeypatch.setattr(identity, "_EXCEPTIONS", {})
+    identity._inferred.cache_clear()
+    yield
+    identity._inferred.cache_clear()
+
+
+@pytest.mark.usefixtures("models_alone")
+@pytest.mark.parametrize(
+    ("service", "operation", "expected"),
+    [
+        # What the listing requires is the same for all its items.
+        ("es", "list_domains_for_package", Identity("PackageID", unique=False)),
+        ("sso-admin", "list_account_assignments_for_principal", Identity("PrincipalId", unique=False)),
+        # Also a plain ARN, if these are the versions of one thing.
+        ("billingconductor", "list_custom_line_item_versions", Identity("Arn", unique=False)),
+        ("devicefarm", "list_runs", Identity("arn", unique=True)),
+        ("cleanroomsml", "list_trained_model_versions", Identity("[trainedModelArn, versionIdentifier]", unique=True)),
+        # UpdateAnomaly requires the detector's ARN, and takes the ID of the anomaly or of its pattern.
+        ("logs", "list_anomalies", Identity("anomalyId", unique=True)),
+    ],
+)
+def test_the_models_alone_do_not_take_what_is_constant_for_an_identity(
+    service: str, operation: str, expected: Identity
+) -> None:
+    assert list(identities(service, operation).values()) == [expected]
 
 
 def structures() -> Iterator[tuple[str, str, str, Any]]:
@@ -223,10 +253,10 @@ def test_every_operation_that_can_be_crawled_has_identities_for_all_its_result_k
                 continue
             keys = keys_of(service, operation, paginator.definition, None, None)
             assert list(keys) == pagination.result_keys(paginator.definition)
-            for identity in keys.values():
-                if identity is not None:
-                    jmespath.compile(identity.expression)
-                counts["item" if identity is None else "unique" if identity.unique else "guess"] += 1
+            for inferred in keys.values():
+                if inferred is not None:
+                    jmespath.compile(inferred.expression)
+                counts["item" if inferred is None else "unique" if inferred.unique else "guess"] += 1
     # With botocore 1.44.5. An identity that becomes a guess changes the keys of rows.
     assert counts.total() >= 4349
     assert counts["unique"] >= 3425
