@@ -58,7 +58,9 @@ class Reason:
 class Tally:
     """Adds up the entries of a run's targets, one by one.
 
-    `region` is the deployment's own. `absent` counts the targets in regions where nobody expects the service.
+    `region` is the deployment's own. `absent` counts the targets in regions where nobody expects the service, unless
+    that is all of them: a service that is nowhere can be one whose names are hidden. `short` counts the targets that
+    are not as the crawl asks, for `reasons`.
     """
 
     crawl: Crawl
@@ -68,6 +70,7 @@ class Tally:
     absent: int = 0
     short: int = 0
     reasons: dict[tuple[str, ...], Reason] = field(default_factory=dict)
+    elsewhere: dict[tuple[str, ...], Reason] = field(default_factory=dict)
     continues: bool = False
 
     def add(self, entry: Mapping[str, Any]) -> None:
@@ -77,13 +80,24 @@ class Tally:
         self.continues = self.continues or entry.get("error") == CONTINUES
         if _is_elsewhere(self.crawl, entry, self.region):
             self.absent += 1
+            if not is_as_wanted(self.crawl, entry):
+                self._explain(entry, self.elsewhere)
         elif not is_as_wanted(self.crawl, entry):
             self.short += 1
-            to_do = advice(self.crawl, entry)
-            alike = entry["verdict"], entry.get("error", ""), code_of(entry), to_do.text
-            if alike not in self.reasons:
-                self.reasons[alike] = Reason(why(self.crawl, entry), to_do)
-            self.reasons[alike].add(entry)
+            self._explain(entry, self.reasons)
+
+    def close(self) -> None:
+        """Decide about the absent targets, when all entries are added."""
+        if self.absent == self.verdicts.total():
+            short = sum(reason.targets for reason in self.elsewhere.values())
+            self.absent, self.short, self.reasons = 0, short, self.elsewhere
+
+    def _explain(self, entry: Mapping[str, Any], reasons: dict[tuple[str, ...], Reason]) -> None:
+        to_do = advice(self.crawl, entry)
+        alike = entry["verdict"], entry.get("error", ""), code_of(entry), to_do.text
+        if alike not in reasons:
+            reasons[alike] = Reason(why(self.crawl, entry), to_do)
+        reasons[alike].add(entry)
 
 
 def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
@@ -92,6 +106,7 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
     `outcome` is "succeeded" if every target ended as the crawl asks or tolerates, "continues" if the run continues in
     another execution, and "failed" otherwise.
     """
+    tally.close()
     verdict, verdicts = "complete", _verdicts(tally)
     if verdicts - {"complete"}:
         verdict = "limited" if verdicts <= set(ENDED) else "incomplete"
@@ -118,12 +133,14 @@ def _verdicts(tally: Tally) -> set[str]:
 def _is_elsewhere(crawl: Crawl, target: Mapping[str, Any], own_region: str) -> bool:
     """Whether `regions: [all]` made this target in a region where botocore does not know the service either.
 
-    An absent endpoint where the service is known can be an outage of its name, so it is never as wanted by itself.
+    An absent endpoint where the service is known can be an outage of its name, so it is never as wanted by itself. Nor
+    is one in the deployment's own region, unless botocore knows no region at all for the service.
     """
     region = target["region"]
-    if target["verdict"] != "absent" or crawl.regions != ALL_REGIONS or region == own_region:
+    if target["verdict"] != "absent" or crawl.regions != ALL_REGIONS:
         return False
-    return region not in api.regions_of(crawl.service, api.partition_of(region))
+    known = api.regions_of(crawl.service, api.partition_of(region))
+    return region not in known and (region != own_region or not known)
 
 
 def is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:

@@ -18,6 +18,20 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 LOADER = Loader()
+# Services with endpoints of one region only, or one region that answers, in the partition "aws". Each line has the
+# sentence of the service's documentation string in botocore.
+_ONE_REGION: Mapping[str, str] = {
+    # "is a global service …, but you must specify the US West (Oregon) Region to create, update, or otherwise work with
+    # accelerators". (endpoints.json lists all regions.)
+    "globalaccelerator": "us-west-2",
+    # "control plane APIs are currently available in US East (Virginia) - us-east-1". (endpoints.json: all regions.)
+    "notifications": "us-east-1",
+    # "you must specify the US West (Oregon) Region for Route 53 ARC API calls".
+    "route53-recovery-cluster": "us-west-2",
+    # "is a global service …, but you must specify the US East (Ohio) Region to create, update, or otherwise work with
+    # Route 53 Global Resolver resources".
+    "route53globalresolver": "us-east-2",
+}
 _REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-[0-9]+")
 
 
@@ -90,11 +104,18 @@ def is_region(text: str) -> bool:
 
 
 def regions_of(service: str, partition: str) -> list[str]:
-    """The regions of `partition` where `service` exists, according to botocore.
+    """The regions of `partition` where `service` exists, according to botocore's endpoints and documentation.
 
     Empty for a global service (iam), and where botocore does not know: it lacks some services, mostly new ones.
     """
-    return _session().get_available_regions(service, partition)
+    only = one_region_of(service, partition)
+    return [only] if only else _session().get_available_regions(service, partition)
+
+
+def one_region_of(service: str, partition: str) -> str | None:
+    """The only region of `partition` that answers for `service`, according to its documentation, or None."""
+    only = _ONE_REGION.get(service)
+    return only if only is not None and partition_of(only) == partition else None
 
 
 def is_global(service: str, partition: str) -> bool:

@@ -51,11 +51,15 @@ _SAYS_THROTTLED = re.compile(
 )
 # batch and others throttle as a plain ClientException or BadRequestException, with AWS's usual messages.
 _MESSAGE_OF_A_THROTTLE = re.compile(r"\brate exceeded|^too many requests|^request (was )?throttled", re.IGNORECASE)
+# athena's GetQueryResults, whose model declares only InvalidRequestException for it. The states are those of its
+# QueryExecutionState that are not an end.
+_MESSAGE_OF_A_RUNNING_QUERY = re.compile(r"^Query has not yet finished\. Current state: (QUEUED|RUNNING)\b")
 # Reached by writers. A list operation declares them because the whole service does, or means its pace by them: so they
 # are waited for, but not until the deadline.
 _QUOTAS = re.compile(r"(Limit|Quota)s?Exceeded")
 _NO_QUOTAS = frozenset(
     {
+        "FilterLimitExceeded",  # ec2: "The request uses too many filters or too many filter values"
         "FilterLimitExceededException",  # license-manager: too many filters in the request
         "ItemCollectionSizeLimitExceededException",  # dynamodb: an item collection is too large
     }
@@ -87,11 +91,23 @@ _DENIED_CODES = frozenset(
         *("IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSecurity", "InvalidSignature"),
         *("InvalidSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException"),
         *("SignatureDoesNotMatch", "SubscriptionRequiredException", "UnrecognizedClientException"),
+        *("OperationNotPermitted", "PendingVerification"),  # ec2: not allowed for this account, or not yet
     }
 )
-_DENIED = re.compile(r"AccessDenied|Unauthorized|NotAuthorized|Unauthenticated|Forbidden|^Authorization.*Exception$")
+_DENIED = re.compile(
+    r"AccessDenied|Denied(Exception|Error|Fault)?$|Unauthorized|NotAuthorized|Unauthenticated|Forbidden"
+    r"|^Authorization.*Exception$"
+)
+# swf's OperationNotPermittedFault, ds's InsufficientPermissionsException, snowball's Ec2RequestFailedException; but not
+# what permissions are only one example of (eks's ClientException: "Actions can include …").
+_SAYS_DENIED = re.compile(
+    r"\b(caller|user|account) (does(n't| not) have|lacks) (the )?(sufficient|necessary)[a-z0-9 ]* permissions?\b",
+    re.IGNORECASE,
+)
 _NOT_FOUND = re.compile(
-    r"^NoSuch|NotFound|(Does)?Not(Exist|Exists)(Exception|Fault)?$|Non[eE]xist|^UnknownResource", re.IGNORECASE
+    r"^NoSuch|NotFound|(Does)?Not(Exist|Exists|Present)(Exception|Fault)?$|Non[eE]xist"
+    r"|^Unknown(Monitor|Resource|Subscription)",
+    re.IGNORECASE,
 )
 # The service does not know the *operation*: the names of AWS's "Common error types".
 _UNKNOWN_OPERATION = frozenset({"InvalidAction", "UnknownOperation", "UnknownOperationException"})
@@ -196,9 +212,11 @@ def _declared(model: OperationModel, *codes: str) -> Any:
 
 
 def _meaning(answer: _Answer, sent: Sent) -> type[errors.PageturnerError]:
+    if _MESSAGE_OF_A_RUNNING_QUERY.search(answer.message):
+        return errors.StillRunningError
     if sent.token and (answer.is_named(_TOKENS) or (not answer.is_named(_DENIED) and answer.says(_SAYS_TOKEN))):
         return errors.TokenInvalidError
-    if answer.code in _DENIED_CODES or answer.is_named(_DENIED) or _is_credentials_token(answer):
+    if _is_denied(answer):
         return errors.AccessDeniedError
     if _is_throttle(answer):
         return errors.ThrottledError
@@ -217,6 +235,11 @@ def _meaning(answer: _Answer, sent: Sent) -> type[errors.PageturnerError]:
     if _is_token(answer, sent):
         return errors.TokenInvalidError
     return errors.InvalidRequestError
+
+
+def _is_denied(answer: _Answer) -> bool:
+    named = answer.code in _DENIED_CODES or answer.is_named(_DENIED) or _is_credentials_token(answer)
+    return named or answer.says(_SAYS_DENIED)
 
 
 def _is_credentials_token(answer: _Answer) -> bool:

@@ -9,13 +9,13 @@ from typing import Any
 from pageturner.clients import Client
 from pageturner.crawls.bindings import Binding, item_bindings, literal_bindings
 from pageturner.crawls.crawl import Crawl
-from pageturner.errors import SERVICE_ERRORS, InvalidCrawlError, ThrottledError, TransientError
+from pageturner.errors import SERVICE_ERRORS, UNEXPECTED_VALUES, InvalidCrawlError, ThrottledError, TransientError
 from pageturner.page_state import Run, Target
 from pageturner.paging import api, split
 from pageturner.paging.error_meanings import from_service_error
 from pageturner.paging.parameters import for_botocore
 from pageturner.plan import targets
-from pageturner.plan.places import Places
+from pageturner.plan.places import Places, unreadable
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import targets_key
@@ -92,11 +92,13 @@ class Expansion:
         method = getattr(self.client(crawl.service, listing.region, listing.account), crawl.operation)
         try:
             answer = method(**for_botocore(model, {**listing.parameters, **after, "MaxKeys": most}))
+            lists = (answer.get(name, []) for name in ("Contents", "Versions", "DeleteMarkers"))
+            return sorted({item["Key"] for items in lists for item in items}), answer["IsTruncated"]
         except SERVICE_ERRORS as error:
             ours = from_service_error(error)
             if isinstance(ours, ThrottledError | TransientError):
                 raise ours from error
             # The target's own verdict will say that it is denied or not found.
             return [], False
-        lists = (answer.get(name, []) for name in ("Contents", "Versions", "DeleteMarkers"))
-        return sorted({item["Key"] for items in lists for item in items}), answer["IsTruncated"]
+        except UNEXPECTED_VALUES as error:
+            raise unreadable("the keys of a listing that is split", error) from error

@@ -10,6 +10,7 @@ from pageturner.clients import Client
 from pageturner.crawls.crawl import ALL_REGIONS, ORGANIZATION, Crawl
 from pageturner.errors import (
     SERVICE_ERRORS,
+    UNEXPECTED_VALUES,
     InvalidCrawlError,
     PageturnerError,
     ThrottledError,
@@ -40,14 +41,18 @@ class Places:
         for account in self._accounts(crawl):
             regions: Iterable[str] = crawl.regions or (self.region,)
             if crawl.regions == ALL_REGIONS:
-                # A global service has one listing, the same from every region.
-                is_global = api.is_global(crawl.service, partition)
-                regions = (self.region,) if is_global else self._all(account, crawl.service, partition)
+                regions = self._all(account, crawl.service, partition)
             if is_global_listing(crawl.service, crawl.operation, crawl.parameters):
                 regions = sorted(regions, key=lambda region: region != self.region)[:1]
             yield from ((account, region) for region in regions)
 
     def _all(self, account: str, service: str, partition: str) -> list[str]:
+        if only := api.one_region_of(service, partition):
+            return [only]
+        # A global service has one listing, the same from every region.
+        return [self.region] if api.is_global(service, partition) else self._enabled(account, service, partition)
+
+    def _enabled(self, account: str, service: str, partition: str) -> list[str]:
         """Return the regions of an account where a service exists, or may exist.
 
         botocore knows where it exists, and the account which regions there are: those that are newer than botocore
@@ -57,6 +62,8 @@ class Places:
         regions = api.regions_of(service, partition) or listed
         try:
             found = self.client("ec2", self.region, account).describe_regions(AllRegions=True)["Regions"]
+            enabled = [region["RegionName"] for region in found if region.get("OptInStatus") != "not-opted-in"]
+            disabled = {region["RegionName"] for region in found} - set(enabled)
         except SERVICE_ERRORS as error:
             reason = refused(error, "regions: the enabled regions cannot be read; list the regions instead")
             if account == self.account or not isinstance(reason, InvalidCrawlError):
@@ -64,8 +71,8 @@ class Places:
             # One account that refuses must not fail the run, nor lose regions that it may have enabled. Targets in
             # regions that it has not enabled will be denied.
             return regions
-        enabled = [region["RegionName"] for region in found if region.get("OptInStatus") != "not-opted-in"]
-        disabled = {region["RegionName"] for region in found} - set(enabled)
+        except UNEXPECTED_VALUES as error:
+            raise unreadable("the enabled regions", error) from error
         newer = [region for region in enabled if region not in api.listed_regions()]
         return [region for region in regions if region not in disabled] + newer
 
@@ -93,12 +100,19 @@ class Places:
                 f"accounts: the organization cannot be read from account {self.account}; deploy to its management "
                 f"account or to a delegated administrator account, or list the accounts",
             ) from error
+        except UNEXPECTED_VALUES as error:
+            raise unreadable("the organization's accounts", error) from error
 
 
 def refused(error: Exception, sentence: str) -> PageturnerError:
     """Return the error of a request that planning needs: one that is retried, or else `sentence` with the reason."""
     ours = from_service_error(error)
     return ours if isinstance(ours, ThrottledError | TransientError) else InvalidCrawlError(f"{sentence} ({error})")
+
+
+def unreadable(what: str, error: Exception) -> TransientError:
+    """Return the error of an answer that lacks what it should have: cut or garbled, so the request is retried."""
+    return TransientError(f"{what} cannot be read from the service's answer: {type(error).__name__}: {error}")
 
 
 def _active(pages: Any) -> Iterator[str]:

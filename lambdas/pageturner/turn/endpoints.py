@@ -13,11 +13,16 @@ from pageturner.paging import api
 
 # A name that does not exist, or has no address. EAI_AGAIN, a resolver that does not answer, is not among them.
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+# The name of a directory bucket ends with its zone and this: "bucket-base-name--zone-id--x-s3" (S3 User Guide,
+# "Directory bucket naming rules"). Its endpoint is the zone's, so a bucket whose zone is misspelled has none.
+_OF_A_DIRECTORY_BUCKET = "--x-s3."
 
 
 def no_endpoint(error: EndpointConnectionError, service: str, region: str) -> errors.NoEndpointError | None:
     """Return the error that `service` is not in `region`, or None if it may be there."""
     host = urlsplit(str(error.kwargs.get("endpoint_url"))).hostname or ""
+    if _OF_A_DIRECTORY_BUCKET in host:
+        return None
     # The name of another region is not the target's: AssumeRole is called in the deployment's.
     if region not in host or not any(_is_no_such_name(cause) for cause in _causes(error)) or not _names_resolve():
         return None

@@ -1,4 +1,4 @@
-"""What every declared error of every operation that can be crawled means, held against a file that people have read.
+"""What every declared error of every operation that pages means, held against a file that people have read.
 
 `python -m tests.contract.paging.test_declared_errors` writes the file anew.
 """
@@ -21,13 +21,13 @@ MEANINGS = Path(__file__).with_name("declared_errors.txt")
 # A first page; a first page with a StartingToken; a later page, whose request was accepted without its token.
 SITUATIONS = (Sent(), Sent(token=True), Sent(token=True, accepted=True))
 HEADER = """\
-# What the declared errors of all crawlable operations mean: number of operations, code, and the class of the error
+# What the declared errors of all operations that page mean: number of operations, code, and the class of the error
 # on a first page, on a first page with a StartingToken, and on a later page; one class if all three are the same.
 # Services for which a code means something else are named. Written by test_declared_errors.py; read it after a change.
 """
 
 
-def crawlable() -> Iterator[tuple[str, OperationModel]]:
+def paging() -> Iterator[tuple[str, OperationModel]]:
     for service in api.service_names():
         for operation in api.operation_names(service):
             if (service, operation) not in NEVER_ENDING and not paginator_of(service, operation, {}).missing:
@@ -55,7 +55,7 @@ def meanings() -> tuple[str, Counter[str]]:
     """The file's text, and the number of operations, of declared errors and of meanings."""
     services: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     counts: Counter[str] = Counter()
-    for service, model in crawlable():
+    for service, model in paging():
         counts["operations"] += 1
         shapes: list[Any] = list(model.error_shapes)
         for shape in shapes:

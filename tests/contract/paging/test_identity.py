@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import jmespath
 import pytest
 
-from pageturner.paging import api, pagination
-from pageturner.paging.identity import Identity, keys_of
+from pageturner.paging import api, identity, pagination
+from pageturner.paging.identity import _EXCEPTIONS, Identity, keys_of
 from pageturner.paging.paginators import paginator_of
 
 
@@ -38,7 +40,6 @@ def identities(service: str, operation: str) -> dict[str, Identity | None]:
         ("glue", "get_user_defined_functions", {"UserDefinedFunctions": "[DatabaseName, FunctionName]"}),
         ("sagemaker", "list_apps", {"Apps": "[DomainId, AppType, AppName]"}),
         ("sagemaker", "list_monitoring_alerts", {"MonitoringAlertSummaries": "MonitoringAlertName"}),
-        ("sso-admin", "list_application_assignments", {"ApplicationAssignments": "[PrincipalId, PrincipalType]"}),
         ("cognito-idp", "list_users", {"Users": "Username"}),
         # Versions of one thing.
         ("s3", "list_object_versions", {"Versions": "[Key, VersionId]", "DeleteMarkers": "[Key, VersionId]"}),
@@ -47,6 +48,11 @@ def identities(service: str, operation: str) -> dict[str, Identity | None]:
         ("lambda", "list_versions_by_function", {"Versions": "[FunctionArn, Version]"}),
         ("sagemaker", "list_pipeline_versions", {"PipelineVersionSummaries": "[PipelineArn, PipelineVersionId]"}),
         ("glue", "get_table_versions", {"TableVersions": "VersionId"}),
+        ("cleanroomsml", "list_trained_model_versions", {"trainedModels": "[trainedModelArn, versionIdentifier]"}),
+        # The update of an anomaly can take its own ID, or that of its pattern.
+        ("logs", "list_anomalies", {"anomalies": "anomalyId"}),
+        # The ARN that the listing requires is that of a parent.
+        ("devicefarm", "list_runs", {"runs": "arn"}),
         # The tags of one resource.
         ("iam", "list_role_tags", {"Tags": "Key"}),
         # Exceptions.
@@ -83,7 +89,12 @@ def test_what_may_not_be_unique_is_a_guess(service: str, operation: str, expecte
         ("cloudwatch", "list_metrics", "Metrics"),
         ("dynamodb", "scan", "Items"),
         ("ec2", "describe_spot_price_history", "SpotPriceHistory"),
-        ("sso-admin", "list_account_assignments", "AccountAssignments"),
+        ("billingconductor", "get_billing_group_cost_report", "BillingGroupCostReportResults"),
+        ("cloudwatch", "get_metric_data", "MetricDataResults"),
+        ("ec2", "describe_image_usage_report_entries", "ImageUsageReportEntries"),
+        ("ec2", "get_aws_network_performance_data", "DataResponses"),
+        ("redshift", "describe_events", "Events"),
+        ("securityhub", "get_findings_v2", "Findings"),
         ("cloudfront", "list_domain_conflicts", "DomainConflicts"),
     ],
 )
@@ -99,6 +110,140 @@ def test_the_crawl_goes_first() -> None:
     assert keys_of("s3", "list_objects_v2", definition, "Given", "a[].b") == {"search": given}
 
 
+# Two items of one listing that the names in the models do not tell apart, and AWS's documentation does.
+DIFFERENT = [
+    ("sns", "list_subscriptions", "Subscriptions", {"SubscriptionArn": "PendingConfirmation"}, "Endpoint"),
+    ("events", "list_targets_by_rule", "Targets", {"Arn": "a"}, "Id"),
+    ("autoscaling", "describe_notification_configurations", "NotificationConfigurations", {}, "NotificationType"),
+    ("sso-admin", "list_account_assignments", "AccountAssignments", {"AccountId": "1"}, "PrincipalId"),
+    ("sso-admin", "list_account_assignments_for_principal", "AccountAssignments", {"PrincipalId": "p"}, "AccountId"),
+    ("sso-admin", "list_application_assignments_for_principal", "ApplicationAssignments", {}, "PrincipalId"),
+    ("emr", "list_studio_session_mappings", "SessionMappings", {"StudioId": "s"}, "IdentityId"),
+    ("cloudformation", "list_stacks", "StackSummaries", {"StackName": "s"}, "StackId"),
+    ("cloudformation", "describe_stacks", "Stacks", {"StackName": "s"}, "StackId"),
+    ("cloudformation", "list_stack_sets", "Summaries", {"StackSetName": "s"}, "StackSetId"),
+    ("logs", "list_anomalies", "anomalies", {"anomalyDetectorArn": "a"}, "anomalyId"),
+    ("service-quotas", "list_requested_service_quota_change_history", "RequestedQuotas", {"QuotaArn": "a"}, "Id"),
+    ("ssm", "describe_maintenance_window_tasks", "Tasks", {"TaskArn": "AWS-RunPatchBaseline"}, "WindowTaskId"),
+    ("ssm", "list_compliance_items", "ComplianceItems", {"Id": "KB4010320"}, "ResourceId"),
+    ("inspector2", "list_coverage", "coveredResources", {"resourceId": "i-1"}, "scanType"),
+    ("ram", "list_resources", "resources", {"arn": "a"}, "resourceShareArn"),
+    ("ram", "list_principals", "principals", {"id": "1"}, "resourceShareArn"),
+    ("ram", "list_source_associations", "sourceAssociations", {"sourceId": "1"}, "resourceShareArn"),
+    ("config", "describe_compliance_by_resource", "ComplianceByResources", {"ResourceId": "n"}, "ResourceType"),
+    ("elbv2", "describe_listener_certificates", "Certificates", {"CertificateArn": "a"}, "IsDefault"),
+    ("codeartifact", "list_packages", "packages", {"format": "npm", "package": "p"}, "namespace"),
+    ("securityhub", "get_findings", "Findings", {"Id": "1"}, "ProductArn"),
+    ("ecs", "list_account_settings", "settings", {"name": "n"}, "principalArn"),
+    ("gamelift", "list_fleet_deployments", "FleetDeployments", {"FleetId": "f"}, "DeploymentId"),
+    (
+        "billingconductor",
+        "list_custom_line_item_versions",
+        "CustomLineItemVersions",
+        {"Arn": "a"},
+        "StartBillingPeriod",
+    ),
+    ("cleanroomsml", "list_trained_models", "trainedModels", {"trainedModelArn": "a"}, "versionIdentifier"),
+    ("lambda", "get_durable_execution_history", "Events", {"Id": "1"}, "EventId"),
+    ("es", "list_domains_for_package", "DomainPackageDetailsList", {"PackageID": "p"}, "DomainName"),
+    ("opensearch", "list_domains_for_package", "DomainPackageDetailsList", {"PackageID": "p"}, "DomainName"),
+]
+
+
+@pytest.mark.parametrize(("service", "operation", "result_key", "same", "different"), DIFFERENT)
+def test_different_items_of_one_listing_have_different_identities(
+    service: str, operation: str, result_key: str, same: dict[str, str], different: str
+) -> None:
+    inferred = identities(service, operation)[result_key]
+    assert inferred is not None
+    assert inferred.unique
+    found = [jmespath.search(inferred.expression, {**same, different: value}) for value in ("one", "another")]
+    assert found[0] != found[1]
+
+
+def test_every_exception_names_members_that_the_models_have() -> None:
+    used = set()
+    for service, operation, result_key, item in structures():
+        for known in ((service, operation, result_key), (service, result_key)):
+            if known in _EXCEPTIONS:
+                used.add(known)
+                for path in members(_EXCEPTIONS[known] or ""):
+                    shape = item
+                    for name in path.split("."):
+                        shape = shape.members[name]
+                    assert shape.type_name in ("string", "integer", "boolean")
+    assert used == set(_EXCEPTIONS)
+
+
+def test_an_identity_is_not_the_same_for_all_items_of_a_listing() -> None:
+    """What a listing requires is, unless a plain `arn` or `id` is that of a parent."""
+    checked, constant = 0, set()
+    for service, operation, result_key, _ in structures():
+        inferred = identities(service, operation)[result_key]
+        if inferred is None or not inferred.unique:
+            continue
+        checked += 1
+        shape = api.operation_model(service, operation).input_shape
+        required = {name.lower() for name in (shape.required_members if shape is not None else ())}
+        if {name.lower() for name in members(inferred.expression)} <= required:
+            constant.add((service, operation, inferred.expression))
+    assert checked >= 3100
+    assert {each for each in constant if each[0] != "devicefarm" or each[2] != "arn"} == {
+        ("billingconductor", "list_resources_associated_to_custom_line_item", "Arn"),
+        ("cloudfront", "list_invalidations_for_distribution_tenant", "Id"),
+        ("iotwireless", "list_multicast_groups_by_fuota_task", "Id"),
+        # The table of exceptions has it: what it requires is the ID of an interconnect.
+        ("directconnect", "describe_hosted_connections", "connectionId"),
+    }
+    assert len(constant) == 14
+
+
+@pytest.fixture
+def models_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without the exceptions: what is inferred for the services that botocore will have."""
+    monkeypatch.setattr(identity, "_EXCEPTIONS", {})
+    identity._inferred.cache_clear()
+    yield
+    identity._inferred.cache_clear()
+
+
+@pytest.mark.usefixtures("models_alone")
+@pytest.mark.parametrize(
+    ("service", "operation", "expected"),
+    [
+        # What the listing requires is the same for all its items.
+        ("es", "list_domains_for_package", Identity("PackageID", unique=False)),
+        ("sso-admin", "list_account_assignments_for_principal", Identity("PrincipalId", unique=False)),
+        # Also a plain ARN, if these are the versions of one thing.
+        ("billingconductor", "list_custom_line_item_versions", Identity("Arn", unique=False)),
+        ("devicefarm", "list_runs", Identity("arn", unique=True)),
+        ("cleanroomsml", "list_trained_model_versions", Identity("[trainedModelArn, versionIdentifier]", unique=True)),
+        # UpdateAnomaly requires the detector's ARN, and takes the ID of the anomaly or of its pattern.
+        ("logs", "list_anomalies", Identity("anomalyId", unique=True)),
+    ],
+)
+def test_the_models_alone_do_not_take_what_is_constant_for_an_identity(
+    service: str, operation: str, expected: Identity
+) -> None:
+    assert list(identities(service, operation).values()) == [expected]
+
+
+def structures() -> Iterator[tuple[str, str, str, Any]]:
+    """The result keys that list structures, with the shape of one."""
+    for service in api.service_names():
+        for operation in api.operation_names(service):
+            paginator = paginator_of(service, operation, {})
+            for name in pagination.result_keys(paginator.definition) if paginator.missing is None else ():
+                shape = pagination.result_shape(api.operation_model(service, operation), name)
+                item = shape.member if shape is not None and shape.type_name == "list" else shape
+                if item is not None and item.type_name == "structure":
+                    yield service, operation, name, item
+
+
+def members(expression: str) -> list[str]:
+    return [name for name in expression.strip("[]").split(", ") if name]
+
+
 def test_every_operation_that_can_be_crawled_has_identities_for_all_its_result_keys() -> None:
     counts: Counter[str] = Counter()
     for service in api.service_names():
@@ -108,12 +253,12 @@ def test_every_operation_that_can_be_crawled_has_identities_for_all_its_result_k
                 continue
             keys = keys_of(service, operation, paginator.definition, None, None)
             assert list(keys) == pagination.result_keys(paginator.definition)
-            for identity in keys.values():
-                if identity is not None:
-                    jmespath.compile(identity.expression)
-                counts["item" if identity is None else "unique" if identity.unique else "guess"] += 1
+            for inferred in keys.values():
+                if inferred is not None:
+                    jmespath.compile(inferred.expression)
+                counts["item" if inferred is None else "unique" if inferred.unique else "guess"] += 1
     # With botocore 1.44.5. An identity that becomes a guess changes the keys of rows.
     assert counts.total() >= 4349
-    assert counts["unique"] >= 3420
+    assert counts["unique"] >= 3425
     assert counts["guess"] <= 175
     assert counts["item"] <= 755

@@ -9,6 +9,13 @@ from pageturner.crawls.checks import KEYS
 from pageturner.crawls.regions import wrong_regions
 from pageturner.paging import api
 
+# How documentation strings say that a service has one region.
+_SAID = re.compile(
+    r"you must specify the US \w+ \((Oregon|Ohio|N\. Virginia)\) Region"
+    r"|control plane APIs are currently available in US East \((Virginia)\) -"
+)
+_REGIONS = {"Oregon": "us-west-2", "Ohio": "us-east-2", "N. Virginia": "us-east-1", "Virginia": "us-east-1"}
+
 
 def test_every_service_is_regional_or_global_or_of_regions_that_botocore_does_not_know() -> None:
     def kind(service: str) -> str:
@@ -25,6 +32,25 @@ def test_every_service_is_regional_or_global_or_of_regions_that_botocore_does_no
         *["global"] * 2,
         "unknown",
     ]
+
+
+def test_every_service_whose_documentation_says_that_it_has_one_region_is_only_there() -> None:
+    said = {}
+    for service in api.service_names():
+        text = " ".join(re.sub(r"<[^>]+>", "", api.service_model(service).documentation).split())
+        if (found := _SAID.search(text)) and not api.is_global(service, "aws"):
+            said[service] = _REGIONS[found[1] or found[2]]
+    assert said == {
+        "globalaccelerator": "us-west-2",
+        "notifications": "us-east-1",
+        "route53-recovery-cluster": "us-west-2",
+        "route53globalresolver": "us-east-2",
+    }
+    for service, region in said.items():
+        assert api.regions_of(service, "aws") == [region]
+        # The sentences are about the partition "aws".
+        assert api.one_region_of(service, "aws-us-gov") is None
+    assert len(api.regions_of("notifications", "aws-us-gov")) == 2
 
 
 def test_every_region_of_botocore_is_one_in_a_crawl_and_in_an_item() -> None:

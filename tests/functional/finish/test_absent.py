@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from pageturner.crawls.catalogue import parse_input
-from pageturner.finish.summary import SUMMED, Tally
+from pageturner.finish.summary import SUMMED, Tally, summary
+from pageturner.page_state import Run
 from tests.conftest import Aws, Machines
 
 CAUSE = "sqs has no endpoint in the region: there is no name"
@@ -53,11 +55,43 @@ def test_a_region_without_the_service_does_not_fail_a_run_of_all_regions(aws: Aw
 
 
 @pytest.mark.parametrize(("own", "short"), [("us-east-1", 0), ("eu-north-9", 1)])
-def test_the_own_region_is_never_one_where_nobody_expects_the_service(own: str, short: int) -> None:
+def test_the_own_region_is_not_one_where_nobody_expects_the_service(own: str, short: int) -> None:
     tally = Tally(parse_input(ALL, {}), own)
     entry = {"verdict": "absent", "error": "NoEndpointError", "cause": CAUSE, "region": "eu-north-9", "account": "1"}
     tally.add({**entry, "parameters": {}, "last_throttle": "", **dict.fromkeys(SUMMED, 0)})
     assert (tally.short, tally.absent) == (short, 1 - short)
+
+
+AGENTS: dict[str, Any] = {"service": "bedrock-agent", "operation": "list_agents", "regions": ["all"]}
+
+
+@pytest.mark.parametrize(
+    ("crawl", "verdicts", "outcome", "said"),
+    [
+        # botocore knows no region of the service, so nobody expects it in the deployment's own either.
+        (AGENTS, {"us-east-1": "absent", "eu-west-1": "complete"}, "succeeded", "complete: "),
+        # Without any region, nothing says that the service is anywhere, and the run must not pass for a whole one.
+        (AGENTS, {"us-east-1": "absent", "eu-west-1": "absent"}, "failed", "2 of 2 targets not complete (2 absent). "),
+        (
+            {**AGENTS, "tolerate": ["absent"]},
+            {"us-east-1": "absent", "eu-west-1": "absent"},
+            "succeeded",
+            "as requested (2 ",
+        ),
+    ],
+)
+def test_a_service_whose_regions_botocore_does_not_know(
+    crawl: dict[str, Any], verdicts: dict[str, str], outcome: str, said: str
+) -> None:
+    run = Run("run", "2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", 0)
+    tally = Tally(parse_input(crawl, {}), "us-east-1")
+    for region, verdict in verdicts.items():
+        entry = {"target_id": region, "account": "1", "region": region, "verdict": verdict, "parameters": {}}
+        error = {"error": "NoEndpointError", "cause": CAUSE} if verdict == "absent" else {}
+        tally.add({**entry, **error, "last_throttle": "", **dict.fromkeys(SUMMED, 0)})
+    ended = summary(run, tally, datetime(2026, 1, 1, 1, tzinfo=UTC))
+    assert ended["outcome"] == outcome
+    assert ended["message"].startswith(said)
 
 
 def test_a_region_where_the_service_is_known_fails_the_run(

@@ -21,6 +21,7 @@ from pageturner.errors import (
     NotFoundError,
     RunWouldFailError,
     ThrottledError,
+    TransientError,
 )
 from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import ACCOUNT, REGION, Aws, Machines
@@ -149,6 +150,30 @@ def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
         assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
 
 
+def test_a_service_that_has_one_region_is_listed_there_once(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Also if the account has a region that is newer than botocore.
+    found = [{"RegionName": name, "OptInStatus": "opt-in-not-required"} for name in ("us-west-2", "mars-west-1")]
+    monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
+    for service, operation, region in (
+        ("globalaccelerator", "list_accelerators", "us-west-2"),
+        ("route53globalresolver", "list_global_resolvers", "us-east-2"),
+    ):
+        planned = machines.plan({"service": service, "operation": operation, "regions": ["all"]}, f"execution-{region}")
+        assert places(aws, planned) == [(ACCOUNT, region)]
+
+
+def test_a_garbled_answer_about_regions_is_asked_for_again(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only in another account, where a refusal would make all regions targets."""
+    answers: list[tuple[str, Any]] = [(ACCOUNT, {}), ("222222222222", {}), (ACCOUNT, {"Regions": [{}]})]
+    for account, answer in answers:
+        ec2 = clients.client("ec2", "us-east-1", account)
+        monkeypatch.setattr(ec2, "describe_regions", lambda answer=answer, **_: answer)
+        with pytest.raises(TransientError, match=r"the enabled regions cannot be read .*: KeyError: 'Region"):
+            machines.plan({**VPCS, "accounts": [account], "regions": ["all"]})
+
+
 @pytest.mark.parametrize(
     ("regions", "region"),
     [
@@ -275,6 +300,30 @@ def test_only_active_accounts_are_read(aws: Aws, machines: Machines) -> None:
     accounts = [account for account, _ in places(aws, machines.plan({**VPCS, "accounts": "organization"}))]
     assert first not in accounts
     assert len(accounts) == 4
+
+
+@pytest.mark.parametrize(
+    ("units", "garbled", "answer"),
+    [
+        (None, "ListAccounts", {}),
+        (None, "ListAccounts", {"Accounts": [{"State": "ACTIVE"}]}),
+        (["ou-abcd-11112222"], "ListAccountsForParent", {}),
+        (["ou-abcd-11112222"], "ListOrganizationalUnitsForParent", {}),
+        (["ou-abcd-11112222"], "ListOrganizationalUnitsForParent", {"OrganizationalUnits": [{}]}),
+    ],
+)
+def test_a_garbled_answer_about_accounts_is_asked_for_again(
+    units: list[str] | None,
+    garbled: str,
+    answer: dict[str, Any],
+    machines: Machines,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client = clients.client("organizations", "us-east-1", ACCOUNT)
+    monkeypatch.setattr(client, "_make_api_call", lambda name, _: answer if name == garbled else {"Accounts": []})
+    asked = {"accounts": "organization", **({"organizational_units": units} if units else {})}
+    with pytest.raises(TransientError, match=r"the organization's accounts cannot be read .*: KeyError"):
+        machines.plan({**VPCS, **asked})
 
 
 def test_an_organization_that_cannot_be_read_is_said(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -494,6 +543,15 @@ def test_the_parts_of_a_listing_are_the_listing(aws: Aws, machines: Machines, so
     assert keys(aws, summary) == source
     assert items_in_dynamodb(aws) == sorted(source)
     assert len({row["pk"]["S"] for row in aws.rows(aws.items_table)}) == 1
+
+
+@pytest.mark.parametrize("answer", [{}, {"Contents": [{}], "IsTruncated": False}])
+def test_a_garbled_answer_about_keys_is_asked_for_again(
+    answer: dict[str, Any], aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients.client("s3", "us-east-1", ACCOUNT), "list_objects_v2", lambda **_: answer)
+    with pytest.raises(TransientError, match=r"the keys of a listing that is split cannot be read .*: KeyError"):
+        machines.plan(SPLIT)
 
 
 def test_more_keys_than_a_page_are_split_by_their_prefixes(aws: Aws, machines: Machines) -> None:

@@ -17,7 +17,9 @@ from pageturner.turn import page_fetch
 DYNAMODB = "dynamodb.us-east-1.amazonaws.com"
 
 
-def fetch(monkeypatch: pytest.MonkeyPatch, answers: dict[str, int], region: str, service: str = "sqs") -> str:
+def fetch(
+    monkeypatch: pytest.MonkeyPatch, answers: dict[str, int], region: str, service: str = "sqs", **parameters: str
+) -> str:
     """Fetch a first page under a resolver with these errors; any other name has an address that nobody listens at."""
     monkeypatch.setenv("ACCOUNT", "1")
     asked: list[str] = []
@@ -31,10 +33,10 @@ def fetch(monkeypatch: pytest.MonkeyPatch, answers: dict[str, int], region: str,
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     once = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
     made = boto3.client(service, region, config=once)  # type: ignore[call-overload]
-    operation = {"sqs": "list_queues", "iam": "list_roles"}[service]
-    crawl = parse_input({"service": service, "operation": operation}, {})
+    operation = {"sqs": "list_queues", "iam": "list_roles", "s3": "list_objects_v2"}[service]
+    crawl = parse_input({"service": service, "operation": operation, "parameters": parameters}, {})
     with pytest.raises(PageturnerError) as raised:
-        page_fetch.fetch(lambda *_: made, crawl, Target("t", "1", region, {}), None, 0)
+        page_fetch.fetch(lambda *_: made, crawl, Target("t", "1", region, parameters), None, 0)
     assert asked
     return f"{type(raised.value).__name__}: {raised.value}"
 
@@ -69,3 +71,12 @@ def test_anything_else_is_an_outage(
     answers: dict[str, int], region: str, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert fetch(monkeypatch, answers, region, service).startswith(f"{TransientError.__name__}: ")
+
+
+def test_the_name_of_a_directory_bucket_says_nothing_of_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its zone is a part of the endpoint's name, and can be misspelled."""
+    bucket = "b--euw9-az9--x-s3"
+    host = f"{bucket}.s3express-euw9-az9.eu-west-1.amazonaws.com"
+    said = fetch(monkeypatch, {host: socket.EAI_NONAME}, "eu-west-1", "s3", Bucket=bucket)
+    assert said.startswith(f"{TransientError.__name__}: ")
+    assert host in said

@@ -50,6 +50,11 @@ def test_all_of_botocores_throttling_codes_are_ours_too() -> None:
         ("UnauthorizedOperation", 403, NO_TOKEN, errors.AccessDeniedError),
         ("Unheard", 403, NO_TOKEN, errors.AccessDeniedError),
         ("NoSuchBucket", 404, ACCEPTED, errors.NotFoundError),
+        # EC2 API Reference, "Error codes".
+        ("OperationNotPermitted", 400, NO_TOKEN, errors.AccessDeniedError),
+        ("PendingVerification", 400, ACCEPTED, errors.AccessDeniedError),
+        ("FilterLimitExceeded", 400, NO_TOKEN, errors.InvalidRequestError),
+        ("AccessToEverythingDeniedFault", 400, ACCEPTED, errors.AccessDeniedError),
         ("UnknownOperationException", 404, NO_TOKEN, errors.InvalidRequestError),
     ],
 )
@@ -76,6 +81,14 @@ def test_a_code_that_no_model_declares(
         # The server's fault by the model alone: it is answered with HTTP 400.
         ("organizations", "list_accounts", "ServiceException", 400, ACCEPTED, errors.TransientError),
         ("stepfunctions", "list_executions", "InvalidToken", 400, ACCEPTED, errors.TokenInvalidError),
+        # Only the documentation says that the caller lacks permissions.
+        ("swf", "list_activity_types", "OperationNotPermittedFault", 400, ACCEPTED, errors.AccessDeniedError),
+        ("redshift", "describe_cluster_snapshots", "AccessToSnapshotDenied", 400, NO_TOKEN, errors.AccessDeniedError),
+        # It can be that, or something else.
+        ("batch", "describe_compute_environments", "ClientException", 400, NO_TOKEN, errors.InvalidRequestError),
+        ("iam", "get_credential_report", "ReportNotPresent", 410, NO_TOKEN, errors.NotFoundError),
+        ("ce", "get_anomaly_monitors", "UnknownMonitorException", 400, NO_TOKEN, errors.NotFoundError),
+        ("ce", "get_anomaly_subscriptions", "UnknownSubscriptionException", 400, ACCEPTED, errors.NotFoundError),
         ("sqs", "list_dead_letter_source_queues", "QueueDoesNotExist", 400, ACCEPTED, errors.NotFoundError),
     ],
 )
@@ -95,6 +108,25 @@ def test_a_queue_that_is_gone_under_both_of_its_names() -> None:
 def test_a_throttle_that_only_the_message_tells() -> None:
     error = client_error("ClientException", message="Too Many Requests")
     assert type(from_client_error(error, sent=ACCEPTED)) is errors.ThrottledError
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Query has not yet finished. Current state: QUEUED", errors.StillRunningError),
+        ("Query has not yet finished. Current state: RUNNING", errors.StillRunningError),
+        ("Query did not finish successfully. Final query state: FAILED", errors.InvalidRequestError),
+    ],
+)
+def test_a_query_of_athena_that_only_the_message_tells(said: str, expected: type[errors.PageturnerError]) -> None:
+    model = api.operation_model("athena", "get_query_results")
+    error = client_error("InvalidRequestException", operation=model.name, message=said)
+    assert type(from_client_error(error, model, NO_TOKEN)) is expected
+
+
+def test_the_states_of_a_query_of_athena_are_known() -> None:
+    states: Any = api.service_model("athena").shape_for("QueryExecutionState")
+    assert states.enum == ["QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]
 
 
 def test_the_error_of_another_operation_is_not_about_the_token() -> None:
