@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pageturner import clients
 from pageturner.errors import AccessDeniedError
 from pageturner.finish import gone_listings
-from pageturner.page_state import FROM_CHECKPOINT
+from pageturner.page_state import FROM_CHECKPOINT, utc_text
 from pageturner.plan import places
 from tests.conftest import ACCOUNT, Aws, Machines
 from tests.runs_of_a_bucket import denied
@@ -172,6 +173,45 @@ def test_a_source_with_a_denied_target_that_it_tolerates_removes_nothing(
     assert chained["gone_targets_kept_because"].startswith(f"not all targets of {short['run_id']}, whose items")
 
 
+def run_now(aws: Aws, machines: Machines, crawl: str, execution: str) -> dict[str, Any]:
+    """Run a crawl that begins when it really does: the end of a run, and the time of an item, are always real."""
+    machines.started_at, machines.entered_at = utc_text(datetime.now(UTC)), "2126-03-01T00:00:00.000Z"
+    return machines.run(aws, {"crawl": crawl}, execution)
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("chained", [False, True])
+def test_targets_of_an_older_listing_than_an_earlier_run_s_remove_nothing_of_it(
+    chained: bool, aws: Aws, machines: Machines
+) -> None:
+    """The catalogue's definition of the source, or of the source's source, changes, and changes back."""
+    other = {**BUCKETS, "search": "Buckets[?starts_with(Name, 'source-')]"}
+    parameters = {"Bucket": "parameters.Bucket", "Prefix": "item.Key"}
+    copies = {**OBJECTS, "for_each": {"crawl": "objects", "parameters": parameters}}
+    chain = ("buckets", "objects", "copies") if chained else ("buckets", "objects")
+
+    def run_all(day: int, *crawls: str) -> dict[str, Any]:
+        return [run_now(aws, machines, crawl, f"execution-{day}-{crawl}") for crawl in crawls][-1]
+
+    machines.catalogue = {"buckets": BUCKETS, "objects": OBJECTS, "copies": copies}
+    run_all(1, *chain)
+    machines.catalogue = {"buckets": other, "objects": OBJECTS, "copies": copies}
+    aws.s3.create_bucket(Bucket="source-new")
+    aws.s3.put_object(Bucket="source-new", Key="source-new/0", Body=b"x")
+    assert run_all(2, *chain)["gone_targets"] == 0
+    before = items(aws), items(aws, chain[-1])
+    machines.catalogue = {"buckets": BUCKETS, "objects": OBJECTS, "copies": copies}
+    third = run_all(3, *chain[1:])
+    assert (third["outcome"], third["gone_targets"]) == ("succeeded", 0)
+    assert third["gone_targets_kept_because"] == "its targets come from a later listing than this run's"
+    assert (items(aws), items(aws, chain[-1])) == before
+    # A new listing by this definition is the latest again.
+    delete_bucket(aws, "source-new")
+    fourth = run_all(4, *chain)
+    assert (fourth["gone_targets"], fourth["gone_targets_kept_because"]) == (1, "")
+    assert items(aws) == {"source-a": 2, "source-b": 2, "source-c": 2}
+
+
 @pytest.mark.usefixtures("source")
 def test_a_run_with_a_target_that_is_not_complete_removes_nothing(aws: Aws, machines: Machines) -> None:
     machines.catalogue = {"buckets": BUCKETS, "objects": {**OBJECTS, "tolerate": ["unfinished"]}}
@@ -290,7 +330,7 @@ def test_items_that_an_overlapping_run_has_seen_since_are_for_a_later_run(aws: A
     machines.run(aws, {"crawl": "buckets"}, "buckets-1")
     other = machines.plan({"crawl": "objects"}, "other")
     delete_bucket(aws, "source-b")
-    machines.started_at = "2026-01-02T00:00:00.000Z"
+    machines.started_at = utc_text(datetime.now(UTC))
     machines.run(aws, {"crawl": "buckets"}, "buckets-2")
     planned = machines.plan({"crawl": "objects"}, "new")
     aws.s3.create_bucket(Bucket="source-b")
