@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from pageturner import clients
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.sweep import Sweeper
-from pageturner.page_state import FROM_CHECKPOINT, PageState, Place, Run, Sweep, Target
+from pageturner.page_state import FROM_CHECKPOINT, PageState, Place, Run, Sweep, Target, utc_text
 from pageturner.stores.keys import page_key
 from pageturner.turn.page_step import PageStep
 from tests.conftest import Aws, Machines
@@ -206,6 +208,41 @@ def test_the_metric_filters_of_several_log_groups(aws: Aws, machines: Machines) 
     assert (summary["items"], summary["shared_keys"], summary["merged_items"]) == (61, 0, 0)
     assert len(keys_in_dynamodb(aws)) == 61
     assert '["only-here-group-0","only-here"]' in keys_in_dynamodb(aws)
+
+
+def plan_now(machines: Machines, execution: str) -> dict[str, Any]:
+    """Plan a run that begins when it really does, like the times of its items."""
+    time.sleep(0.002)
+    machines.started_at, machines.entered_at = utc_text(datetime.now(UTC)), "2126-03-01T00:00:00.000Z"
+    planned = machines.plan({"crawl": "c"}, execution)
+    time.sleep(0.002)
+    return planned
+
+
+def test_a_resumed_run_does_not_bring_back_what_a_later_run_has_removed(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key was ever shared: that a row is absent does not say that it was."""
+    left = ["a", "a#b", "b", "c"]
+
+    def list_roles(Marker: str = "0", **_: Any) -> dict[str, Any]:
+        arns = left[2:] if Marker == "1" else left[:2]
+        more = {"IsTruncated": True, "Marker": "1"} if Marker == "0" else {"IsTruncated": False}
+        return {"Roles": [{"Arn": arn} for arn in arns], **more}
+
+    monkeypatch.setattr(clients.client("iam", "us-east-1"), "list_roles", list_roles)
+    machines.catalogue = {"c": {"service": "iam", "operation": "list_roles"}}
+    first = plan_now(machines, "execution-1")
+    machines.fetch(first, target_of(aws, first), FROM_CHECKPOINT)
+    left.remove("a")
+    second = plan_now(machines, "execution-2")
+    target = target_of(aws, second)
+    machines.sweep(second, target, machines.turn_all(second, target)[-1])
+    assert machines.finish(second)["stale_items"] == 1
+    assert keys_in_dynamodb(aws) == ["a#b", "b", "c"]
+    resumed = machines.run(aws, {"resume": first["run"]["run_id"]}, "execution-3")
+    assert resumed["outcome"] == "succeeded"
+    assert keys_in_dynamodb(aws) == ["a#b", "b", "c"]
 
 
 @pytest.mark.usefixtures("source")
