@@ -14,9 +14,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 
-from pageturner.page_state import PageState, Place, Sweep
+from pageturner.page_state import PageState, Place, Run, Sweep
 from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
 from pageturner.stores.keys import page_key
@@ -93,9 +94,23 @@ class Sweeper:
         page = next(islice(_page_keys(state, parts), sweep.pages, None), None) if may_share else None
         if page is not None:
             committed = self.stores.pages.read(page)
-            self.stores.items.tell_apart(committed, state.target, crawl.result_keys, state.run, _passes(parts))
+
+            @cache
+            def is_left(run_id: str) -> bool:
+                return self._is_left(run_id, state.target.listing_id)
+
+            self.stores.items.tell_apart(committed, state.target, crawl.result_keys, state.run, _passes(parts), is_left)
             return replace(sweep, step="tell_apart", pages=sweep.pages + 1)
         return Sweep(step="remove") if swept else self._end(state, sweep, SweepRecord())
+
+    def _is_left(self, run_id: str, listing_id: str) -> bool:
+        """Return whether a run has not told the items of a listing apart, and does not go on: it was stopped."""
+        found = self.stores.runs.find(run_id)
+        if found is None:
+            return True
+        return not (
+            self.stores.executions.drives(found.execution) or self.stores.targets.is_swept(Run(**found.run), listing_id)
+        )
 
     def _has_any(self, state: PageState) -> bool:
         return self.stores.items.has_any(state.crawl.name, state.target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,15 +57,23 @@ class ItemTable:
         self._put(_rows(page, target, result_keys))
 
     def tell_apart(
-        self, page: CommittedPage, target: Target, result_keys: Sequence[str], run: Run, passes: Mapping[str, int]
+        self,
+        page: CommittedPage,
+        target: Target,
+        result_keys: Sequence[str],
+        run: Run,
+        passes: Mapping[str, int],
+        is_left: Callable[[str], bool],
     ) -> None:
         """Give each item of a page that shares its key with a different item of the listing a row of its own.
 
         All pages of the listing (of `passes`, as in `sweep`) must be projected before; the row of a key then has one of
         its items. Whichever item of a page differs from it shares the key: both move to rows whose key has a hash of
         the item, and the row of the key alone goes. Later pages see by its absence, and by the rows that this run has
-        told apart, that the key is shared. So nothing depends on the order of pages, and a page can be repeated. Raises
-        `SinkError`.
+        told apart, that the key is shared. So nothing depends on the order of pages, and a page can be repeated.
+
+        What another run has written since then is that run's to tell apart. Only where `is_left` says that it will not
+        does an item that differs from its row get one of its own. Raises `SinkError`.
         """
         rows = list(_rows(page, target, result_keys))
         found = self._rows(rows)
@@ -81,9 +89,12 @@ class ItemTable:
                     told[key] = self._has_told_apart(row, run, passes)
                 if told[key]:
                     apart.append(_apart(row))
-            elif _is_listed(listed, run, passes) and _identity(listed) != _identity(row):
-                # What another run has written since then is that run's to tell apart.
+            elif _identity(listed) == _identity(row):
+                continue
+            elif _is_listed(listed, run, passes):
                 shared[key] = listed
+            elif (other := listed["run_id"]["S"]) != run.run_id and is_left(other):
+                apart.append(_apart(row))
         apart += [_apart(row) for row in rows if row["sk"]["S"] in shared]
         apart += [_apart(dict(listed)) for listed in shared.values()]
         self._put(apart)

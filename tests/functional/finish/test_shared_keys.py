@@ -245,6 +245,51 @@ def test_a_resumed_run_does_not_bring_back_what_a_later_run_has_removed(
     assert keys_in_dynamodb(aws) == ["a#b", "b", "c"]
 
 
+@pytest.mark.parametrize("page_size", [1, 2])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_items_of_a_key_whose_row_another_run_has_taken_are_all_there(
+    stopped: bool, page_size: int, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If that run was stopped before it told them apart; otherwise it will."""
+    found = [{"Arn": "a", "Path": "1"}, {"Arn": "a", "Path": "2"}, {"Arn": "b", "Path": "1"}]
+    cuts = {"0": found[:page_size], "1": found[page_size:]}
+
+    def list_roles(Marker: str = "0", **_: Any) -> dict[str, Any]:
+        more = {"IsTruncated": True, "Marker": "1"} if Marker == "0" else {"IsTruncated": False}
+        return {"Roles": cuts[Marker], **more}
+
+    monkeypatch.setattr(clients.client("iam", "us-east-1"), "list_roles", list_roles)
+    machines.catalogue = {"c": {"service": "iam", "operation": "list_roles", "overlap": "allow"}}
+    first = plan_now(machines, "execution-1")
+    target = target_of(aws, first)
+    end = machines.turn_all(first, target)[-1]
+    second = plan_now(machines, "execution-2")
+    machines.running = {"execution-2"}
+    other_end = machines.turn_all(second, target)[-1]
+    if stopped:
+        machines.stop("execution-2")
+    machines.sweep(first, target, end)
+    assert machines.finish(first)["verdict"] == "complete"
+
+    def paths() -> list[str]:
+        return sorted(
+            json.loads(row["item"]["S"])["Path"] for row in aws.rows(aws.items_table) if "a" in row["key"]["S"]
+        )
+
+    assert paths() == (["1", "2"] if stopped else ["2"])
+    machines.sweep(second, target, other_end)
+    assert machines.finish(second)["verdict"] == "complete"
+    assert paths() == ["1", "2"]
+    # What a run has told apart is not told again by a late one.
+    third = plan_now(machines, "execution-3")
+    cuts["0"] = cuts["0"][:1]
+    cuts["1"] = found[2:]
+    machines.sweep(third, target, machines.turn_all(third, target)[-1])
+    assert machines.finish(third)["stale_items"] == 2
+    machines.sweep(first, target, end)
+    assert keys_in_dynamodb(aws) == ["a", "b"]
+
+
 @pytest.mark.usefixtures("source")
 def test_a_large_item_is_told_apart_too(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = iter(
