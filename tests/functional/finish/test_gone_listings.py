@@ -229,6 +229,34 @@ def test_a_run_with_a_target_that_is_not_complete_removes_nothing(aws: Aws, mach
     assert crawl_all(aws, machines, 3)["gone_targets"] == 1
 
 
+@pytest.mark.parametrize(("verdict", "gone"), [("absent", 1), ("denied", 0)])
+def test_a_region_without_the_service_keeps_no_gone_listing(
+    verdict: str, gone: int, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another target that ended early does."""
+    regions = ["eu-north-9", "us-east-1", "us-west-2"]
+    monkeypatch.setattr(places.Places, "_all", lambda *_: regions)
+    clients.client("sqs", "us-west-2").create_queue(QueueName="q")
+    machines.catalogue = {"c": {"service": "sqs", "operation": "list_queues", "regions": ["all"]}}
+
+    def run(day: int, verdict: str) -> dict[str, Any]:
+        planned = machines.plan({"crawl": "c"}, on_day(machines, day))
+        short, *others = aws.json(planned["targets"]["key"])
+        for target in others:
+            machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+        record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#{short['target_id']}", "verdict": verdict}
+        aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
+        return machines.finish(planned)
+
+    assert run(1, "absent")["targets"] == {"absent": 1, "complete": 2}
+    assert items(aws, "c") == {"us-west-2": 1}
+    regions.remove("us-west-2")
+    summary = run(2, verdict)
+    assert summary["targets"] == {verdict: 1, "complete": 1}
+    assert (summary["gone_targets"], bool(summary["gone_targets_kept_because"])) == (gone, not gone)
+    assert items(aws, "c") == ({} if gone else {"us-west-2": 1})
+
+
 @pytest.mark.usefixtures("source")
 def test_targets_of_runs_in_between_that_failed_are_gone_too(aws: Aws, machines: Machines) -> None:
     crawl_all(aws, machines, 1)
