@@ -79,6 +79,8 @@ class GoneListings:
             found = self.stores.runs.find(source)
             if found is None or found.summary is None or found.summary["verdict"] != "complete":
                 return f"not all targets of {source}, whose items are the source of this run's targets, are complete"
+            if found.summary.get("ignored_errors"):
+                return f"answers of {source}, the source of this run's targets, had errors, which its crawl ignores"
         return ""
 
     def _without_later_listings(self, earlier: Sequence[ListedRun], own: set[str], ends: float) -> list[ListedRun]:

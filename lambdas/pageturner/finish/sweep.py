@@ -5,7 +5,8 @@ reads the page objects, and gives each item that shares its key with a different
 sweeps the items that the run did not see. In this order, items that were told apart before are not taken for stale.
 
 Only a target whose listing is complete may sweep: items that an interrupted listing did not see may still exist. A
-listing that is empty, when there were items before, may only if the crawl sets `allow_empty`. Without a sweep, nothing
+listing that is empty, when there were items before, may only if the crawl sets `allow_empty`, and one whose answers had
+errors that the crawl ignores may not. Without a sweep, nothing
 counts the rows, so that the items of any listing with keys that may be shared are told apart.
 """
 
@@ -61,13 +62,15 @@ class Sweeper:
 
     def _look(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], listed: int) -> Sweep:
         """Count the next rows, and in the step `remove` also sweep them."""
+        # What the answers could not list may still exist.
+        ignored = any(end.ignored_errors for end in parts.values())
         seen = self.stores.items.sweep(
             state.crawl.name,
             state.target,
             state.run,
             _passes(parts),
             sweep.start_key,
-            state.crawl.stale_items if sweep.step == "remove" else "keep",
+            state.crawl.stale_items if sweep.step == "remove" and not ignored else "keep",
         )
         sweep = replace(
             sweep,
@@ -82,9 +85,13 @@ class Sweeper:
         if sweep.step == "count" and (sweep.apart or sweep.own < listed):
             # Items that are already told apart are of a run that was cut off: some may not be.
             return Sweep(step="tell_apart")
-        if sweep.step == "count" and sweep.stale:
+        if sweep.step == "count" and sweep.stale and not ignored:
             return Sweep(step="remove")
-        return self._end(state, sweep, SweepRecord(sweep.stale, max(0, listed - sweep.others), sweep.apart))
+        record = SweepRecord(sweep.stale, max(0, listed - sweep.others), sweep.apart)
+        if ignored and sweep.stale:
+            reason = "some answers had errors beside their items, which the crawl ignores"
+            record = replace(record, kept_because=reason)
+        return self._end(state, sweep, record)
 
     def _tell_apart(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], *, swept: bool) -> Sweep:
         """Tell the items of the next page apart."""

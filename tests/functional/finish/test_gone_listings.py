@@ -212,6 +212,36 @@ def test_targets_of_an_older_listing_than_an_earlier_run_s_remove_nothing_of_it(
     assert items(aws) == {"source-a": 2, "source-b": 2, "source-c": 2}
 
 
+def test_a_source_of_which_errors_were_ignored_removes_nothing(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets = {name: {"Identifier": {"ResourceArn": name}} for name in ("source-a", "source-b")}
+    failures: list[Any] = []
+    for name in buckets:
+        aws.s3.create_bucket(Bucket=name)
+        aws.s3.put_object(Bucket=name, Key=f"{name}/0", Body=b"x")
+
+    def list_group_resources(**_: Any) -> dict[str, Any]:
+        return {"Resources": list(buckets.values()), "QueryErrors": failures}
+
+    monkeypatch.setattr(clients.client("resource-groups", "us-east-1"), "list_group_resources", list_group_resources)
+    group = {"service": "resource-groups", "operation": "list_group_resources", "parameters": {"Group": "g"}}
+    ignoring = {**group, "result_key": "Resources", "ignore_errors": ["CLOUDFORMATION_STACK_INACTIVE"]}
+    parameters = {"Bucket": "item.Identifier.ResourceArn"}
+    objects = {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": parameters}}
+    machines.catalogue = {"buckets": ignoring, "objects": objects}
+    crawl_all(aws, machines, 1)
+    del buckets["source-b"]
+    failures.append({"ErrorCode": "CLOUDFORMATION_STACK_INACTIVE", "Message": "m"})
+    second = crawl_all(aws, machines, 2)
+    assert (second["verdict"], second["gone_targets"]) == ("complete", 0)
+    assert second["gone_targets_kept_because"].endswith("had errors, which its crawl ignores")
+    assert items(aws) == {"source-a": 1, "source-b": 1}
+    failures.clear()
+    assert crawl_all(aws, machines, 3)["gone_targets"] == 1
+    assert items(aws) == {"source-a": 1}
+
+
 @pytest.mark.usefixtures("source")
 def test_a_run_with_a_target_that_is_not_complete_removes_nothing(aws: Aws, machines: Machines) -> None:
     machines.catalogue = {"buckets": BUCKETS, "objects": {**OBJECTS, "tolerate": ["unfinished"]}}
