@@ -222,27 +222,33 @@ def plan_now(machines: Machines, execution: str) -> dict[str, Any]:
 def test_a_resumed_run_does_not_bring_back_what_a_later_run_has_removed(
     aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No key was ever shared: that a row is absent does not say that it was."""
-    left = ["a", "a#b", "b", "c"]
+    """That a row is absent does not say that its key was shared, nor does a longer key that was."""
+    left = ["a", "a#b", "a#b", "b", "c"]
 
     def list_roles(Marker: str = "0", **_: Any) -> dict[str, Any]:
-        arns = left[2:] if Marker == "1" else left[:2]
+        cut = left.index("a#b")
+        roles = [{"Arn": arn, "Path": str(number)} for number, arn in enumerate(left)]
         more = {"IsTruncated": True, "Marker": "1"} if Marker == "0" else {"IsTruncated": False}
-        return {"Roles": [{"Arn": arn} for arn in arns], **more}
+        return {"Roles": roles[cut:] if Marker == "1" else roles[:cut], **more}
 
     monkeypatch.setattr(clients.client("iam", "us-east-1"), "list_roles", list_roles)
     machines.catalogue = {"c": {"service": "iam", "operation": "list_roles"}}
     first = plan_now(machines, "execution-1")
     machines.fetch(first, target_of(aws, first), FROM_CHECKPOINT)
-    left.remove("a")
+    left[0] = "d"
     second = plan_now(machines, "execution-2")
     target = target_of(aws, second)
     machines.sweep(second, target, machines.turn_all(second, target)[-1])
     assert machines.finish(second)["stale_items"] == 1
-    assert keys_in_dynamodb(aws) == ["a#b", "b", "c"]
-    resumed = machines.run(aws, {"resume": first["run"]["run_id"]}, "execution-3")
-    assert resumed["outcome"] == "succeeded"
-    assert keys_in_dynamodb(aws) == ["a#b", "b", "c"]
+    rows = keys_in_dynamodb(aws)
+    assert [key.partition("#")[0] for key in rows] == ["a", "a", "b", "c", "d"]
+    resumed = machines.plan({"resume": first["run"]["run_id"]}, "execution-3")
+    end = machines.turn_all(resumed, target)[-1]
+    # The first sweep was cut off.
+    for _ in range(2):
+        machines.sweep(resumed, target, end)
+    assert machines.finish(resumed)["outcome"] == "succeeded"
+    assert keys_in_dynamodb(aws) == rows
 
 
 @pytest.mark.parametrize("page_size", [1, 2])
