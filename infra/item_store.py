@@ -83,7 +83,7 @@ class ItemStore(Construct):
             "dynamodb:DeleteItem",
             "dynamodb:UpdateItem",
         )
-        self.runs.grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:
         """Let FinishRun read the run's records, write manifest and summary, and sweep what no target lists any more."""

@@ -153,7 +153,7 @@ class DryRun:
             seconds += time.monotonic() - began
             pages, taken, token = pages + 1, taken + page.taken, page.next_token
             items += sum(1 for _ in pagination.items(page.response, model, crawl.paginator.definition, crawl.search))
-            inside += len(page_end.errors_inside(crawl, page))
+            inside += len(page_end.errors_inside(crawl, page)[0])
             if (end := page_end.end_of(page, crawl, target, pages)) is not None:
                 failure = page_end.failure(end, pages, inside)
                 verdict = end if failure is None else "failed"

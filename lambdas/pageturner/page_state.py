@@ -95,7 +95,8 @@ class Place:
     `taken` counts what `MaxItems` counts. `items` and `bytes` (compressed) count what was written, and
     `large_items` the items that DynamoDB holds as a reference to their line in S3. `sums` adds up the numbers among the
     result keys.
-    `page_errors` counts the errors beside the items. `last_key` is the last key of a listing whose order is known.
+    `page_errors` counts the errors beside the items, and `ignored_errors` those that the crawl ignores.
+    `last_key` is the last key of a listing whose order is known.
     `mark` stands for the last page whose number is a power of two, to notice tokens that go round in a circle.
     `interval` is the number of seconds between pages, which grows when the service throttles.
     `next` tells the state machine what to do. A "pause" lasts until `not_before`. "begin_pass" says that the service
@@ -116,6 +117,7 @@ class Place:
     large_items: int = 0
     sums: Mapping[str, float] = field(default_factory=dict)
     page_errors: int = 0
+    ignored_errors: int = 0
     last_key: str | None = None
     mark: str = ""
     interval: float = 0

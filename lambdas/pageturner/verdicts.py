@@ -45,6 +45,7 @@ def counts(listing: Listing) -> dict[str, Any]:
         "restarts": max(listing.pass_number - 1, 0),
         "large_items": end.large_items,
         "page_errors": end.page_errors,
+        "ignored_errors": end.ignored_errors,
         "errors_in_pages": [
             {"page": record.page, **error} for record in records if record.errors for error in json.loads(record.errors)
         ],

@@ -47,6 +47,11 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     assert {action for action in apis["Action"] if not action.startswith("xray:")} == target_apis
 
 
+def test_sweep_items_may_look_at_other_runs(resources: dict[str, Any]) -> None:
+    (runs,) = [each for each in statements(resources, "FunctionsSweepItems") if "RunTable" in str(each["Resource"])]
+    assert set(actions_of(runs)) == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"}
+
+
 def test_only_the_sweeps_may_remove_items(resources: dict[str, Any]) -> None:
     for role in (
         "FunctionsPlanRun",

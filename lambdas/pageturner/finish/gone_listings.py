@@ -8,7 +8,7 @@ listed as completely: otherwise a listing may be missing for another reason.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,8 @@ class GoneListings:
         own = {target.listing_id for target in self._targets(self.run)}
         reason = self._reason_to_keep(verdicts, own)
         ends = time.monotonic() + _SECONDS
+        if not reason:
+            earlier = self._without_later_listings(earlier, own, ends)
         # The last one is often only a repeat of this one, and can be forgotten even if nothing may be removed.
         for each in [earlier[-1], *earlier[:-1]] if reason else earlier:
             if time.monotonic() >= ends or not self._look_at(each, own, reason, ends):
@@ -77,7 +79,39 @@ class GoneListings:
             found = self.stores.runs.find(source)
             if found is None or found.summary is None or found.summary["verdict"] != "complete":
                 return f"not all targets of {source}, whose items are the source of this run's targets, are complete"
+            if found.summary.get("ignored_errors"):
+                return f"answers of {source}, the source of this run's targets, had errors, which its crawl ignores"
         return ""
+
+    def _without_later_listings(self, earlier: Sequence[ListedRun], own: set[str], ends: float) -> list[ListedRun]:
+        """Return the runs whose targets this run can judge, and add those of the others to its `own`."""
+        later = [each for each in earlier if self._comes_from_a_later_listing(each)]
+        for each in later:
+            self._look_at(each, own, "its targets come from a later listing than this run's", ends)
+        for each in later:
+            if (found := self.stores.runs.find(each.run_id)) is not None and self._has_targets(Run(**found.run)):
+                own |= {target.listing_id for target in self._targets(Run(**found.run))}
+        return [each for each in earlier if each not in later]
+
+    def _comes_from_a_later_listing(self, listed: ListedRun) -> bool:
+        """Return whether what an earlier run's targets come from had not been listed when this run's was begun.
+
+        It may then have what was created since. That is so if the catalogue defined the source differently meanwhile,
+        and does so as before again: the source's latest run by that definition is an old one.
+        """
+        own, other = self.stores.runs.find(self.run.run_id), self.stores.runs.find(listed.run_id)
+        listed_at: str | None = listed.started_at
+        while own is not None and own.source and other is not None:
+            if own.source == other.source:
+                return False
+            own = self.stores.runs.find(own.source)
+            if other.source:
+                other = self.stores.runs.find(other.source)
+                # An expired record is older than all that have not expired.
+                listed_at = (other.summary["ended_at"] if other.summary else None) if other else ""
+            if own is not None and (listed_at is None or listed_at > own.run["started_at"]):
+                return True
+        return False
 
     def _look_at(self, listed: ListedRun, own: set[str], reason: str, ends: float) -> bool:
         """Deal with the listings of an earlier run that are gone. Returns whether to go on with the next run."""
@@ -85,7 +119,7 @@ class GoneListings:
         if found is None:  # it has just expired, and its row with it
             return True
         run = Run(**found.run)
-        if not self.stores.pages.exists(targets_key(run)):  # somebody deleted it, and nobody knows its targets
+        if not self._has_targets(run):  # somebody deleted it, and nobody knows its targets
             self.stores.listed_runs.forget(self.crawl.name, listed)
             return True
         left: int | None = None
@@ -125,6 +159,9 @@ class GoneListings:
         self.gone.targets += bool(swept)
         self.gone.stale += swept
         return left
+
+    def _has_targets(self, run: Run) -> bool:
+        return self.stores.pages.exists(targets_key(run))
 
     def _targets(self, run: Run) -> Iterator[Target]:
         return map(Target.from_dict, self.stores.pages.json_array(targets_key(run)))

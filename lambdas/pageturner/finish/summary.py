@@ -25,6 +25,7 @@ SUMMED = (
     "milliseconds",
     "restarts",
     "page_errors",
+    "ignored_errors",
     "large_items",
     "throttles",
     "stale_items",

@@ -5,7 +5,8 @@ reads the page objects, and gives each item that shares its key with a different
 sweeps the items that the run did not see. In this order, items that were told apart before are not taken for stale.
 
 Only a target whose listing is complete may sweep: items that an interrupted listing did not see may still exist. A
-listing that is empty, when there were items before, may only if the crawl sets `allow_empty`. Without a sweep, nothing
+listing that is empty, when there were items before, may only if the crawl sets `allow_empty`, and one whose answers had
+errors that the crawl ignores may not. Without a sweep, nothing
 counts the rows, so that the items of any listing with keys that may be shared are told apart.
 """
 
@@ -14,9 +15,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
 
-from pageturner.page_state import PageState, Place, Sweep
+from pageturner.page_state import PageState, Place, Run, Sweep
 from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
 from pageturner.stores.keys import page_key
@@ -60,13 +62,15 @@ class Sweeper:
 
     def _look(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], listed: int) -> Sweep:
         """Count the next rows, and in the step `remove` also sweep them."""
+        # What the answers could not list may still exist.
+        ignored = any(end.ignored_errors for end in parts.values())
         seen = self.stores.items.sweep(
             state.crawl.name,
             state.target,
             state.run,
             _passes(parts),
             sweep.start_key,
-            state.crawl.stale_items if sweep.step == "remove" else "keep",
+            state.crawl.stale_items if sweep.step == "remove" and not ignored else "keep",
         )
         sweep = replace(
             sweep,
@@ -81,9 +85,13 @@ class Sweeper:
         if sweep.step == "count" and (sweep.apart or sweep.own < listed):
             # Items that are already told apart are of a run that was cut off: some may not be.
             return Sweep(step="tell_apart")
-        if sweep.step == "count" and sweep.stale:
+        if sweep.step == "count" and sweep.stale and not ignored:
             return Sweep(step="remove")
-        return self._end(state, sweep, SweepRecord(sweep.stale, max(0, listed - sweep.others), sweep.apart))
+        record = SweepRecord(sweep.stale, max(0, listed - sweep.others), sweep.apart)
+        if ignored and sweep.stale:
+            reason = "some answers had errors beside their items, which the crawl ignores"
+            record = replace(record, kept_because=reason)
+        return self._end(state, sweep, record)
 
     def _tell_apart(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], *, swept: bool) -> Sweep:
         """Tell the items of the next page apart."""
@@ -93,9 +101,23 @@ class Sweeper:
         page = next(islice(_page_keys(state, parts), sweep.pages, None), None) if may_share else None
         if page is not None:
             committed = self.stores.pages.read(page)
-            self.stores.items.tell_apart(committed, state.target, crawl.result_keys, state.run, _passes(parts))
+
+            @cache
+            def is_left(run_id: str) -> bool:
+                return self._is_left(run_id, state.target.listing_id)
+
+            self.stores.items.tell_apart(committed, state.target, crawl.result_keys, state.run, _passes(parts), is_left)
             return replace(sweep, step="tell_apart", pages=sweep.pages + 1)
         return Sweep(step="remove") if swept else self._end(state, sweep, SweepRecord())
+
+    def _is_left(self, run_id: str, listing_id: str) -> bool:
+        """Return whether a run has not told the items of a listing apart, and does not go on: it was stopped."""
+        found = self.stores.runs.find(run_id)
+        if found is None:
+            return True
+        return not (
+            self.stores.executions.drives(found.execution) or self.stores.targets.is_swept(Run(**found.run), listing_id)
+        )
 
     def _has_any(self, state: PageState) -> bool:
         return self.stores.items.has_any(state.crawl.name, state.target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +22,11 @@ _BATCH_READ = 100
 _LARGEST_ITEM = 400 * 1024
 # Room for the other attributes of an item: two keys of up to 1 KiB, each twice, and names.
 _ROOM = 16 * 1024
+# What says whose a row is, in a query.
+_WITHOUT_ITEMS: dict[str, Any] = {
+    "ProjectionExpression": "pk, sk, run_id, target, #pass, fetched_at, apart",
+    "ExpressionAttributeNames": {"#pass": "pass"},
+}
 
 
 @dataclass(frozen=True)
@@ -52,26 +57,44 @@ class ItemTable:
         self._put(_rows(page, target, result_keys))
 
     def tell_apart(
-        self, page: CommittedPage, target: Target, result_keys: Sequence[str], run: Run, passes: Mapping[str, int]
+        self,
+        page: CommittedPage,
+        target: Target,
+        result_keys: Sequence[str],
+        run: Run,
+        passes: Mapping[str, int],
+        is_left: Callable[[str], bool],
     ) -> None:
         """Give each item of a page that shares its key with a different item of the listing a row of its own.
 
         All pages of the listing (of `passes`, as in `sweep`) must be projected before; the row of a key then has one of
         its items. Whichever item of a page differs from it shares the key: both move to rows whose key has a hash of
-        the item, and the row of the key alone goes. Later pages see by its absence that the key is shared. So nothing
-        depends on the order of pages, and a page can be repeated. Raises `SinkError`.
+        the item, and the row of the key alone goes. Later pages see by its absence, and by the rows that this run has
+        told apart, that the key is shared. So nothing depends on the order of pages, and a page can be repeated.
+
+        What another run has written since then is that run's to tell apart. Only where `is_left` says that it will not
+        does an item that differs from its row get one of its own. Raises `SinkError`.
         """
         rows = list(_rows(page, target, result_keys))
         found = self._rows(rows)
         apart: list[dict[str, Any]] = []
         shared: dict[str, Mapping[str, Any]] = {}
+        told: dict[str, bool] = {}
         for row in rows:
-            listed = found.get(row["sk"]["S"])
+            key = row["sk"]["S"]
+            listed = found.get(key)
             if listed is None:
+                # Otherwise, a later run has removed the item.
+                if key not in told:
+                    told[key] = self._has_told_apart(row, run, passes)
+                if told[key]:
+                    apart.append(_apart(row))
+            elif _identity(listed) == _identity(row):
+                continue
+            elif _is_listed(listed, run, passes):
+                shared[key] = listed
+            elif (other := listed["run_id"]["S"]) != run.run_id and is_left(other):
                 apart.append(_apart(row))
-            # What another run has written since then is that run's to tell apart.
-            elif _is_listed(listed, run, passes) and _identity(listed) != _identity(row):
-                shared[row["sk"]["S"]] = listed
         apart += [_apart(row) for row in rows if row["sk"]["S"] in shared]
         apart += [_apart(dict(listed)) for listed in shared.values()]
         self._put(apart)
@@ -80,7 +103,7 @@ class ItemTable:
 
     def has_any(self, crawl_name: str, target: Target) -> bool:
         """Return whether a target's listing has any items."""
-        return bool(self._query(crawl_name, target, Limit=1)["Items"])
+        return bool(self._query(partition_key(crawl_name, target), Limit=1)["Items"])
 
     def sweep(
         self,
@@ -97,13 +120,7 @@ class ItemTable:
         listing), and those last seen before this run. Raises `SinkError`.
         """
         more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
-        answer = self._query(
-            crawl_name,
-            target,
-            ProjectionExpression="pk, sk, run_id, target, #pass, fetched_at, apart",
-            ExpressionAttributeNames={"#pass": "pass"},
-            **more,
-        )
+        answer = self._query(partition_key(crawl_name, target), **_WITHOUT_ITEMS, **more)
         stale = [item for item in answer["Items"] if _is_stale(item, run, passes)]
         own = [item for item in answer["Items"] if _is_listed(item, run, passes)]
         if stale_items != "keep":
@@ -152,12 +169,34 @@ class ItemTable:
             keys += unread
         return found
 
-    def _query(self, crawl_name: str, target: Target, **more: Any) -> Any:
-        values = {":pk": {"S": partition_key(crawl_name, target)}}
+    def _has_told_apart(self, row: dict[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
+        """Return whether this run has told items with the key of `row` apart.
+
+        If DynamoDB accepts no longer key than that, the others have no common prefix, and are not looked for.
+        """
+        key = row["sk"]["S"]
+        prefix = f"{key}#"
+        if not _apart(row)["sk"]["S"].startswith(prefix):
+            return True
+        start: dict[str, Any] = {}
+        while True:
+            answer = self._query(row["pk"]["S"], prefix, **_WITHOUT_ITEMS, **start)
+            for other in answer["Items"]:
+                # Another key may begin with this one.
+                if "apart" in other and other["sk"]["S"].rpartition("#")[0] == key and _is_listed(other, run, passes):
+                    return True
+            if "LastEvaluatedKey" not in answer:
+                return False
+            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _query(self, partition: str, prefix: str = "", **more: Any) -> Any:
+        condition, values = "pk = :pk", {":pk": {"S": partition}}
+        if prefix:
+            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
         with as_sink_error(f"could not read table {self.name}"):
             return self._dynamodb.query(
                 TableName=self.name,
-                KeyConditionExpression="pk = :pk",
+                KeyConditionExpression=condition,
                 ExpressionAttributeValues=values,
                 ConsistentRead=True,
                 **more,

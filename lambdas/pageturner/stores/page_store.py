@@ -43,8 +43,8 @@ class Facts:
     `MaxItems` (then `next_token` is boto3's resume token) or by where it began; "repeated" if the token is the one that
     fetched this page, and "circle" if it leads back to an earlier page; "truncated" if the page says that there is
     more, but has no token; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
-    counts, `page_errors` the errors beside the items, and
-    `sums` has the numbers among the result keys. `mark` stands for the page in the search for circles.
+    counts, `page_errors` the errors beside the items, `ignored_errors` those that the crawl ignores, and `sums` has the
+    numbers among the result keys. `mark` stands for the page in the search for circles.
     """
 
     next_token: str | None
@@ -52,6 +52,7 @@ class Facts:
     taken: int
     sums: Mapping[str, float]
     page_errors: int = 0
+    ignored_errors: int = 0
     mark: str = ""
 
 

@@ -90,6 +90,11 @@ class TargetRecords:
         for record in (keys.SWEEP, keys.SWEEPER):
             self._table.delete(run, record.format(listing_id))
 
+    def is_swept(self, run: Run, listing_id: str) -> bool:
+        """Return whether the items of a listing have been swept."""
+        row = keys.run_row(run.run_id, keys.SWEEP.format(listing_id))
+        return self._table.get(row, f"the sweep of {listing_id}") is not None
+
     def sweeps(self, run: Run) -> dict[str, SweepRecord]:
         """Return the sweep record of each listing that was swept."""
         return {

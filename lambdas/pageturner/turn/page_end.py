@@ -53,11 +53,12 @@ def _begins_inside(crawl: Crawl, target: Target) -> bool:
     )
 
 
-def errors_inside(crawl: Crawl, page: pagination.Page) -> list[dict[str, Any]]:
-    """Return the errors beside the items of a page, without those that the crawl ignores."""
+def errors_inside(crawl: Crawl, page: pagination.Page) -> tuple[list[dict[str, Any]], int]:
+    """Return the errors beside the items of a page, without those that the crawl ignores, and how many it ignores."""
     model = api.operation_model(crawl.service, crawl.operation)
     found = answers.errors_inside(model, crawl.paginator.definition, page.response)
-    return [error for error in found if not set(crawl.ignore_errors) & answers.words_in(error["error"])]
+    kept = [error for error in found if not set(crawl.ignore_errors) & answers.words_in(error["error"])]
+    return kept, len(found) - len(kept)
 
 
 def mark_of(token: str | None, lines: Sequence[Mapping[str, Any]]) -> str:

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from pageturner import errors
 from pageturner.clients import Client
@@ -83,8 +81,8 @@ class PageStep:
             # back with this place.
             return Turned(_next_pass(place, error))
         fetched = time.monotonic()
-        inside = page_end.errors_inside(crawl, page)
-        committed = self._commit(state, place, page, inside)
+        inside, ignored = page_end.errors_inside(crawl, page)
+        committed = self._commit(state, place, page, len(inside), ignored)
         if "dynamodb" in state.crawl.sinks:
             self.stores.items.project(committed, state.target, state.crawl.result_keys)
         after = _place_after(place, committed, state)
@@ -109,7 +107,7 @@ class PageStep:
         return self._ended(Turned(after, committed, (fetched - began) * 1000, (written - fetched) * 1000))
 
     def _commit(
-        self, state: PageState, place: Place, page: pagination.Page, inside: Sequence[Mapping[str, Any]]
+        self, state: PageState, place: Place, page: pagination.Page, page_errors: int, ignored_errors: int
     ) -> CommittedPage:
         crawl = state.crawl
         model = api.operation_model(crawl.service, crawl.operation)
@@ -127,7 +125,8 @@ class PageStep:
             end=page_end.end_of(page, crawl, state.target, place.page, in_circle=mark == place.mark),
             taken=page.taken,
             sums=pagination.sums(page.response, definition),
-            page_errors=len(inside),
+            page_errors=page_errors,
+            ignored_errors=ignored_errors,
             mark=mark,
         )
         return self.stores.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
@@ -193,6 +192,7 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in state.crawl.sinks else 0),
         sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
         page_errors=place.page_errors + facts.page_errors,
+        ignored_errors=place.ignored_errors + facts.ignored_errors,
         last_key=_last_key(place, page, state),
         # Brent's algorithm: a circle of any length is met again between two powers of two.
         mark=facts.mark if place.page & (place.page - 1) == 0 else place.mark,

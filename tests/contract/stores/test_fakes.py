@@ -99,7 +99,7 @@ def test_items_that_share_a_key_are_told_apart(clients: tuple[Any, Any]) -> None
     passes = {TARGET.target_id: 1}
     # Twice: a page can be repeated.
     for page in [*pages, *pages]:
-        items.tell_apart(page, TARGET, ["Contents"], RUN, passes)
+        items.tell_apart(page, TARGET, ["Contents"], RUN, passes, lambda _: False)
     assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=0, others=4, own=4, apart=3)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pageturner import clients
 from pageturner.errors import AccessDeniedError
 from pageturner.finish import gone_listings
-from pageturner.page_state import FROM_CHECKPOINT
+from pageturner.page_state import FROM_CHECKPOINT, utc_text
 from pageturner.plan import places
 from tests.conftest import ACCOUNT, Aws, Machines
 from tests.runs_of_a_bucket import denied
@@ -172,6 +173,75 @@ def test_a_source_with_a_denied_target_that_it_tolerates_removes_nothing(
     assert chained["gone_targets_kept_because"].startswith(f"not all targets of {short['run_id']}, whose items")
 
 
+def run_now(aws: Aws, machines: Machines, crawl: str, execution: str) -> dict[str, Any]:
+    """Run a crawl that begins when it really does: the end of a run, and the time of an item, are always real."""
+    machines.started_at, machines.entered_at = utc_text(datetime.now(UTC)), "2126-03-01T00:00:00.000Z"
+    return machines.run(aws, {"crawl": crawl}, execution)
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("chained", [False, True])
+def test_targets_of_an_older_listing_than_an_earlier_run_s_remove_nothing_of_it(
+    chained: bool, aws: Aws, machines: Machines
+) -> None:
+    """The catalogue's definition of the source, or of the source's source, changes, and changes back."""
+    other = {**BUCKETS, "search": "Buckets[?starts_with(Name, 'source-')]"}
+    parameters = {"Bucket": "parameters.Bucket", "Prefix": "item.Key"}
+    copies = {**OBJECTS, "for_each": {"crawl": "objects", "parameters": parameters}}
+    chain = ("buckets", "objects", "copies") if chained else ("buckets", "objects")
+
+    def run_all(day: int, *crawls: str) -> dict[str, Any]:
+        return [run_now(aws, machines, crawl, f"execution-{day}-{crawl}") for crawl in crawls][-1]
+
+    machines.catalogue = {"buckets": BUCKETS, "objects": OBJECTS, "copies": copies}
+    run_all(1, *chain)
+    machines.catalogue = {"buckets": other, "objects": OBJECTS, "copies": copies}
+    aws.s3.create_bucket(Bucket="source-new")
+    aws.s3.put_object(Bucket="source-new", Key="source-new/0", Body=b"x")
+    assert run_all(2, *chain)["gone_targets"] == 0
+    before = items(aws), items(aws, chain[-1])
+    machines.catalogue = {"buckets": BUCKETS, "objects": OBJECTS, "copies": copies}
+    third = run_all(3, *chain[1:])
+    assert (third["outcome"], third["gone_targets"]) == ("succeeded", 0)
+    assert third["gone_targets_kept_because"] == "its targets come from a later listing than this run's"
+    assert (items(aws), items(aws, chain[-1])) == before
+    # A new listing by this definition is the latest again.
+    delete_bucket(aws, "source-new")
+    fourth = run_all(4, *chain)
+    assert (fourth["gone_targets"], fourth["gone_targets_kept_because"]) == (1, "")
+    assert items(aws) == {"source-a": 2, "source-b": 2, "source-c": 2}
+
+
+def test_a_source_of_which_errors_were_ignored_removes_nothing(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets = {name: {"Identifier": {"ResourceArn": name}} for name in ("source-a", "source-b")}
+    failures: list[Any] = []
+    for name in buckets:
+        aws.s3.create_bucket(Bucket=name)
+        aws.s3.put_object(Bucket=name, Key=f"{name}/0", Body=b"x")
+
+    def list_group_resources(**_: Any) -> dict[str, Any]:
+        return {"Resources": list(buckets.values()), "QueryErrors": failures}
+
+    monkeypatch.setattr(clients.client("resource-groups", "us-east-1"), "list_group_resources", list_group_resources)
+    group = {"service": "resource-groups", "operation": "list_group_resources", "parameters": {"Group": "g"}}
+    ignoring = {**group, "result_key": "Resources", "ignore_errors": ["CLOUDFORMATION_STACK_INACTIVE"]}
+    parameters = {"Bucket": "item.Identifier.ResourceArn"}
+    objects = {**OBJECTS, "for_each": {"crawl": "buckets", "parameters": parameters}}
+    machines.catalogue = {"buckets": ignoring, "objects": objects}
+    crawl_all(aws, machines, 1)
+    del buckets["source-b"]
+    failures.append({"ErrorCode": "CLOUDFORMATION_STACK_INACTIVE", "Message": "m"})
+    second = crawl_all(aws, machines, 2)
+    assert (second["verdict"], second["gone_targets"]) == ("complete", 0)
+    assert second["gone_targets_kept_because"].endswith("had errors, which its crawl ignores")
+    assert items(aws) == {"source-a": 1, "source-b": 1}
+    failures.clear()
+    assert crawl_all(aws, machines, 3)["gone_targets"] == 1
+    assert items(aws) == {"source-a": 1}
+
+
 @pytest.mark.usefixtures("source")
 def test_a_run_with_a_target_that_is_not_complete_removes_nothing(aws: Aws, machines: Machines) -> None:
     machines.catalogue = {"buckets": BUCKETS, "objects": {**OBJECTS, "tolerate": ["unfinished"]}}
@@ -187,6 +257,34 @@ def test_a_run_with_a_target_that_is_not_complete_removes_nothing(aws: Aws, mach
     assert summary["gone_targets_kept_because"] == "not all targets of this run are complete"
     assert items(aws)["source-b"] == 2
     assert crawl_all(aws, machines, 3)["gone_targets"] == 1
+
+
+@pytest.mark.parametrize(("verdict", "gone"), [("absent", 1), ("denied", 0)])
+def test_a_region_without_the_service_keeps_no_gone_listing(
+    verdict: str, gone: int, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another target that ended early does."""
+    regions = ["eu-north-9", "us-east-1", "us-west-2"]
+    monkeypatch.setattr(places.Places, "_all", lambda *_: regions)
+    clients.client("sqs", "us-west-2").create_queue(QueueName="q")
+    machines.catalogue = {"c": {"service": "sqs", "operation": "list_queues", "regions": ["all"]}}
+
+    def run(day: int, verdict: str) -> dict[str, Any]:
+        planned = machines.plan({"crawl": "c"}, on_day(machines, day))
+        short, *others = aws.json(planned["targets"]["key"])
+        for target in others:
+            machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+        record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#{short['target_id']}", "verdict": verdict}
+        aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
+        return machines.finish(planned)
+
+    assert run(1, "absent")["targets"] == {"absent": 1, "complete": 2}
+    assert items(aws, "c") == {"us-west-2": 1}
+    regions.remove("us-west-2")
+    summary = run(2, verdict)
+    assert summary["targets"] == {verdict: 1, "complete": 1}
+    assert (summary["gone_targets"], bool(summary["gone_targets_kept_because"])) == (gone, not gone)
+    assert items(aws, "c") == ({} if gone else {"us-west-2": 1})
 
 
 @pytest.mark.usefixtures("source")
@@ -290,7 +388,7 @@ def test_items_that_an_overlapping_run_has_seen_since_are_for_a_later_run(aws: A
     machines.run(aws, {"crawl": "buckets"}, "buckets-1")
     other = machines.plan({"crawl": "objects"}, "other")
     delete_bucket(aws, "source-b")
-    machines.started_at = "2026-01-02T00:00:00.000Z"
+    machines.started_at = utc_text(datetime.now(UTC))
     machines.run(aws, {"crawl": "buckets"}, "buckets-2")
     planned = machines.plan({"crawl": "objects"}, "new")
     aws.s3.create_bucket(Bucket="source-b")

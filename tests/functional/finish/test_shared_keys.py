@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from pageturner import clients
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.sweep import Sweeper
-from pageturner.page_state import FROM_CHECKPOINT, PageState, Place, Run, Sweep, Target
+from pageturner.page_state import FROM_CHECKPOINT, PageState, Place, Run, Sweep, Target, utc_text
 from pageturner.stores.keys import page_key
 from pageturner.turn.page_step import PageStep
 from tests.conftest import Aws, Machines
@@ -206,6 +208,92 @@ def test_the_metric_filters_of_several_log_groups(aws: Aws, machines: Machines) 
     assert (summary["items"], summary["shared_keys"], summary["merged_items"]) == (61, 0, 0)
     assert len(keys_in_dynamodb(aws)) == 61
     assert '["only-here-group-0","only-here"]' in keys_in_dynamodb(aws)
+
+
+def plan_now(machines: Machines, execution: str) -> dict[str, Any]:
+    """Plan a run that begins when it really does, like the times of its items."""
+    time.sleep(0.002)
+    machines.started_at, machines.entered_at = utc_text(datetime.now(UTC)), "2126-03-01T00:00:00.000Z"
+    planned = machines.plan({"crawl": "c"}, execution)
+    time.sleep(0.002)
+    return planned
+
+
+def test_a_resumed_run_does_not_bring_back_what_a_later_run_has_removed(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That a row is absent does not say that its key was shared, nor does a longer key that was."""
+    left = ["a", "a#b", "a#b", "b", "c"]
+
+    def list_roles(Marker: str = "0", **_: Any) -> dict[str, Any]:
+        cut = left.index("a#b")
+        roles = [{"Arn": arn, "Path": str(number)} for number, arn in enumerate(left)]
+        more = {"IsTruncated": True, "Marker": "1"} if Marker == "0" else {"IsTruncated": False}
+        return {"Roles": roles[cut:] if Marker == "1" else roles[:cut], **more}
+
+    monkeypatch.setattr(clients.client("iam", "us-east-1"), "list_roles", list_roles)
+    machines.catalogue = {"c": {"service": "iam", "operation": "list_roles"}}
+    first = plan_now(machines, "execution-1")
+    machines.fetch(first, target_of(aws, first), FROM_CHECKPOINT)
+    left[0] = "d"
+    second = plan_now(machines, "execution-2")
+    target = target_of(aws, second)
+    machines.sweep(second, target, machines.turn_all(second, target)[-1])
+    assert machines.finish(second)["stale_items"] == 1
+    rows = keys_in_dynamodb(aws)
+    assert [key.partition("#")[0] for key in rows] == ["a", "a", "b", "c", "d"]
+    resumed = machines.plan({"resume": first["run"]["run_id"]}, "execution-3")
+    end = machines.turn_all(resumed, target)[-1]
+    # The first sweep was cut off.
+    for _ in range(2):
+        machines.sweep(resumed, target, end)
+    assert machines.finish(resumed)["outcome"] == "succeeded"
+    assert keys_in_dynamodb(aws) == rows
+
+
+@pytest.mark.parametrize("page_size", [1, 2])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_items_of_a_key_whose_row_another_run_has_taken_are_all_there(
+    stopped: bool, page_size: int, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If that run was stopped before it told them apart; otherwise it will."""
+    found = [{"Arn": "a", "Path": "1"}, {"Arn": "a", "Path": "2"}, {"Arn": "b", "Path": "1"}]
+    cuts = {"0": found[:page_size], "1": found[page_size:]}
+
+    def list_roles(Marker: str = "0", **_: Any) -> dict[str, Any]:
+        more = {"IsTruncated": True, "Marker": "1"} if Marker == "0" else {"IsTruncated": False}
+        return {"Roles": cuts[Marker], **more}
+
+    monkeypatch.setattr(clients.client("iam", "us-east-1"), "list_roles", list_roles)
+    machines.catalogue = {"c": {"service": "iam", "operation": "list_roles", "overlap": "allow"}}
+    first = plan_now(machines, "execution-1")
+    target = target_of(aws, first)
+    end = machines.turn_all(first, target)[-1]
+    second = plan_now(machines, "execution-2")
+    machines.running = {"execution-2"}
+    other_end = machines.turn_all(second, target)[-1]
+    if stopped:
+        machines.stop("execution-2")
+    machines.sweep(first, target, end)
+    assert machines.finish(first)["verdict"] == "complete"
+
+    def paths() -> list[str]:
+        return sorted(
+            json.loads(row["item"]["S"])["Path"] for row in aws.rows(aws.items_table) if "a" in row["key"]["S"]
+        )
+
+    assert paths() == (["1", "2"] if stopped else ["2"])
+    machines.sweep(second, target, other_end)
+    assert machines.finish(second)["verdict"] == "complete"
+    assert paths() == ["1", "2"]
+    # What a run has told apart is not told again by a late one.
+    third = plan_now(machines, "execution-3")
+    cuts["0"] = cuts["0"][:1]
+    cuts["1"] = found[2:]
+    machines.sweep(third, target, machines.turn_all(third, target)[-1])
+    assert machines.finish(third)["stale_items"] == 2
+    machines.sweep(first, target, end)
+    assert keys_in_dynamodb(aws) == ["a", "b"]
 
 
 @pytest.mark.usefixtures("source")

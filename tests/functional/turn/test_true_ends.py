@@ -160,7 +160,36 @@ def test_a_crawl_says_which_errors_beside_the_items_it_accepts(
 ) -> None:
     serve("resource-groups", "list_group_resources", group_pages)
     summary = run(aws, machines, **GROUP, ignore_errors=["CLOUDFORMATION_STACK_INACTIVE"])
-    assert (summary["verdict"], summary["page_errors"]) == ("complete", 0)
+    assert (summary["verdict"], summary["page_errors"], summary["ignored_errors"]) == ("complete", 0, 3)
+
+
+@pytest.mark.parametrize("errors_on", ["1", "3", ""])
+def test_what_an_answer_with_such_errors_could_not_list_is_not_removed(
+    errors_on: str, aws: Aws, machines: Machines, serve: Callable[[str, str, Answer], None]
+) -> None:
+    def pages(*without: str, errors_on: str = "") -> Answer:
+        def page(NextToken: str = "1", **_: Any) -> Any:
+            whole = {**group_pages(NextToken), "QueryErrors": []}
+            if NextToken in without:
+                whole["Resources"] = []
+            if NextToken == errors_on:
+                whole["QueryErrors"] = [{"ErrorCode": "CLOUDFORMATION_STACK_INACTIVE", "Message": "m"}]
+            return whole
+
+        return page
+
+    crawl: Any = {**GROUP, "ignore_errors": ["CLOUDFORMATION_STACK_INACTIVE"], "allow_empty": True}
+    serve("resource-groups", "list_group_resources", pages())
+    run(aws, machines, **crawl)
+    for number, without in enumerate([("2",), ("1", "2", "3")], start=1):
+        machines.started_at = f"2127-01-0{number}T00:00:00.000Z"
+        serve("resource-groups", "list_group_resources", pages(*without, errors_on=errors_on))
+        summary = run(aws, machines, **crawl)
+        assert (summary["outcome"], summary["verdict"]) == ("succeeded", "complete")
+        reason = "some answers had errors beside their items, which the crawl ignores"
+        assert entry(aws, summary)["stale_items_kept_because"] == (reason if errors_on else "")
+        assert summary["stale_items"] == (len(without) if errors_on or number == 1 else 2)
+        assert len(aws.rows(aws.items_table)) == (3 if errors_on else 3 - len(without))
 
 
 QUERY: dict[str, Any] = {
