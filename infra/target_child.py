@@ -20,6 +20,7 @@ from infra.retries import retry_always
 from infra.target_state import after_a_loop, new_patience
 from infra.verdict_states import VerdictStates
 from pageturner.errors import SinkError
+from pageturner.page_state import Sweep
 from pageturner.verdicts import CONTINUES
 
 
@@ -45,11 +46,17 @@ class TargetChild(Construct):
         take_place = sfn.Pass(self, "TakePlace", parameters=after_a_loop(place, new_patience()))
 
         what_next = sfn.Choice(self, "WhatNext?")
-        what_next.when(_next_is("end"), self._sweep(functions))
+        sweep, more = self._sweep(functions)
+        verdicts.record_verdict.next(more)
+        what_next.when(_next_is("end"), sweep)
         what_next.when(
             sfn.Condition.number_greater_than_equals("$.hand_overs", hand_overs),
             verdicts.verdict(
-                "ContinueElsewhere", "unfinished", error=CONTINUES, cause="the target continues in another execution"
+                "ContinueElsewhere",
+                "unfinished",
+                error=CONTINUES,
+                cause="the target continues in another execution",
+                sweep=Sweep(next="end"),
             ),
         )
         # Before a new pass begins, every invocation of the previous pass must have ended, so that none can write after
@@ -85,8 +92,8 @@ class TargetChild(Construct):
         retry_always(turn_pages)
         return turn_pages
 
-    def _sweep(self, functions: Functions) -> sfn.Chain:
-        """Sweep the items that the run did not see."""
+    def _sweep(self, functions: Functions) -> tuple[sfn.Chain, sfn.Choice]:
+        """Sweep the items that the run did not see: from the beginning, or where `$.sweep` says whether to."""
         sweep_items = invoke_function(
             self,
             "SweepItems",
@@ -102,7 +109,7 @@ class TargetChild(Construct):
         more = sfn.Choice(self, "MoreToSweep?")
         more.when(sfn.Condition.string_equals("$.sweep.next", "sweep"), sweep_items)
         more.otherwise(ended)
-        return sweep_items.next(more)
+        return sweep_items.next(more), more
 
 
 def _next_is(what: str) -> sfn.Condition:

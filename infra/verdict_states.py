@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Literal
 
 from aws_cdk import Duration
@@ -11,7 +12,11 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.retries import retry_always
+from pageturner.page_state import FROM_CHECKPOINT, Sweep
 from pageturner.stores import keys
+
+# If the run may succeed without this target, its items that share a key are told apart.
+_TELLS_APART = Sweep()
 
 
 class VerdictStates(Construct):
@@ -19,7 +24,7 @@ class VerdictStates(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, runs: dynamodb.ITableV2) -> None:
         super().__init__(scope, construct_id)
-        self._record_verdict = tasks.DynamoPutItem(
+        self.record_verdict = tasks.DynamoPutItem(
             self,
             "RecordVerdict",
             table=runs,
@@ -36,7 +41,7 @@ class VerdictStates(Construct):
             result_path=sfn.JsonPath.DISCARD,
             task_timeout=sfn.Timeout.duration(Duration.minutes(1)),
         )
-        retry_always(self._record_verdict)
+        retry_always(self.record_verdict)
 
     def verdict(
         self,
@@ -45,19 +50,22 @@ class VerdictStates(Construct):
         *,
         error: str | None = None,
         cause: str | None = None,
+        sweep: Sweep = _TELLS_APART,
     ) -> sfn.Chain:
         """Return a state that gives the target this verdict, by default with PageLoop's own error and cause."""
         return sfn.Pass(
             self,
             name,
             parameters={
-                "run": sfn.JsonPath.object_at("$.run"),
-                "target": sfn.JsonPath.object_at("$.target"),
+                **{part: sfn.JsonPath.object_at(f"$.{part}") for part in ("run", "crawl", "target")},
+                # The failed loop's own place may be older.
+                "place": FROM_CHECKPOINT,
+                "sweep": asdict(sweep),
                 "verdict": verdict,
                 "error": error or sfn.JsonPath.string_at("$.page_loop.Error"),
                 "cause": cause or sfn.JsonPath.string_at("$.page_loop.Cause"),
             },
-        ).next(self._record_verdict)
+        ).next(self.record_verdict)
 
 
 def _text(value: str) -> tasks.DynamoAttributeValue:

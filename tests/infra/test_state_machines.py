@@ -132,6 +132,19 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
     assert all(state["Retry"] for _, state in tasks)
 
 
+def test_a_target_that_is_cut_short_is_not_swept_but_its_items_are_told_apart(child: dict[str, Any]) -> None:
+    assert child["States"]["RecordVerdict"]["Next"] == "MoreToSweep?"
+    sweeps = {
+        name: state["Parameters"]["sweep"]["next"]
+        for name, state in child["States"].items()
+        if state.get("Next") == "RecordVerdict"
+    }
+    assert sweeps.pop("ContinueElsewhere") == "end", "it goes on, and ends there"
+    assert set(sweeps.values()) == {"sweep"}
+    assert {"Denied", "Failed", "Late", "Absent"} <= sweeps.keys()
+    assert child["States"]["Denied"]["Parameters"]["place"]["from_checkpoint"] is True
+
+
 def test_a_hand_over_is_cheap_in_history(child: dict[str, Any]) -> None:
     assert events_of(child, {"PageLoopSucceeded?": "TakePlace", "WhatNext?": "TurnPages"}) <= 12
 

@@ -40,6 +40,8 @@ class Sweeper:
         if "dynamodb" not in state.crawl.sinks:
             return replace(sweep, next="end")
         place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
+        if place.next != "end" and state.target.part is None:
+            return self._tell_apart_what_there_is(state, sweep, place)
         parts = self._ends_of_parts(state, place)
         if not all(end.next == "end" for end in parts.values()):
             # The part of the listing that ends last sweeps for all parts.
@@ -59,6 +61,20 @@ class Sweeper:
             else:
                 sweep = self._look(state, sweep, parts, listed)
         return sweep
+
+    def _tell_apart_what_there_is(self, state: PageState, sweep: Sweep, place: Place) -> Sweep:
+        """Tell the items of a target that was cut short apart, if the run may succeed without the rest of it.
+
+        No sweep is recorded: when the target is resumed and ends, its items are told apart again.
+        """
+        began = time.monotonic()
+        may_succeed = bool(state.crawl.tolerate or state.crawl.ignore_errors)
+        while may_succeed and sweep.pages < place.pages and time.monotonic() - began < _SECONDS:
+            told = self._tell_page_apart(state, sweep, {state.target.target_id: place})
+            if told is None:  # no items can share a key
+                return replace(sweep, next="end")
+            sweep = told
+        return sweep if may_succeed and sweep.pages < place.pages else replace(sweep, next="end")
 
     def _look(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], listed: int) -> Sweep:
         """Count the next rows, and in the step `remove` also sweep them."""
@@ -94,21 +110,28 @@ class Sweeper:
         return self._end(state, sweep, record)
 
     def _tell_apart(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], *, swept: bool) -> Sweep:
-        """Tell the items of the next page apart."""
+        """Tell the items of the next page apart, and go on with what comes when there is none."""
+        told = self._tell_page_apart(state, sweep, parts)
+        if told is not None:
+            return told
+        return Sweep(step="remove") if swept else self._end(state, sweep, SweepRecord())
+
+    def _tell_page_apart(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place]) -> Sweep | None:
+        """Tell the items of the next page apart. Returns None if there is no page, or no item can share its key."""
         crawl = state.crawl
         keys = keys_of(crawl.service, crawl.operation, crawl.paginator.definition, crawl.key, crawl.search)
         may_share = any(identity is not None and identity.unique for identity in keys.values())
         page = next(islice(_page_keys(state, parts), sweep.pages, None), None) if may_share else None
-        if page is not None:
-            committed = self.stores.pages.read(page)
+        if page is None:
+            return None
+        committed = self.stores.pages.read(page)
 
-            @cache
-            def is_left(run_id: str) -> bool:
-                return self._is_left(run_id, state.target.listing_id)
+        @cache
+        def is_left(run_id: str) -> bool:
+            return self._is_left(run_id, state.target.listing_id)
 
-            self.stores.items.tell_apart(committed, state.target, crawl.result_keys, state.run, _passes(parts), is_left)
-            return replace(sweep, step="tell_apart", pages=sweep.pages + 1)
-        return Sweep(step="remove") if swept else self._end(state, sweep, SweepRecord())
+        self.stores.items.tell_apart(committed, state.target, crawl.result_keys, state.run, _passes(parts), is_left)
+        return replace(sweep, step="tell_apart", pages=sweep.pages + 1)
 
     def _is_left(self, run_id: str, listing_id: str) -> bool:
         """Return whether a run has not told the items of a listing apart, and does not go on: it was stopped."""

@@ -7,8 +7,20 @@ from typing import Any
 import pytest
 
 from pageturner import clients
+from pageturner.errors import AccessDeniedError
+from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import Aws, Machines
-from tests.runs_of_a_bucket import KEYS, LATER, entry, keys_in_dynamodb, run_again, target_of
+from tests.runs_of_a_bucket import (
+    CRAWL,
+    KEYS,
+    LATER,
+    denied,
+    entry,
+    keys_in_dynamodb,
+    run_again,
+    target_of,
+    verdict_of,
+)
 
 
 @pytest.mark.usefixtures("source")
@@ -145,3 +157,29 @@ def test_an_item_that_another_run_has_seen_meanwhile_is_not_removed(
     monkeypatch.setattr(client, "delete_item", seen_just_before)
     run_again(aws, machines)
     assert keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("tolerate", [["denied"], []])
+def test_items_of_a_target_that_is_cut_short_are_told_apart_if_the_run_may_succeed_without_the_rest(
+    tolerate: list[str], aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All items have the same size, which is the crawl's key."""
+    machines.catalogue = {"c": {**CRAWL, "key": "Size", "tolerate": tolerate}}
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    place = machines.fetch(planned, target, machines.fetch(planned, target, FROM_CHECKPOINT))
+    with monkeypatch.context() as patch:
+        patch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", denied)
+        with pytest.raises(AccessDeniedError):
+            machines.fetch(planned, target, place)
+    verdict_of(aws, planned, "denied", "AccessDeniedError", "denied")
+    machines.sweep(planned, target, FROM_CHECKPOINT)
+    assert len(aws.rows(aws.items_table)) == (20 if tolerate else 1)
+    summary = machines.finish(planned)
+    assert (summary["outcome"], summary["items"]) == ("succeeded" if tolerate else "failed", 20)
+    if not tolerate:
+        again = machines.plan({"resume": summary["run_id"]}, "execution-2")
+        machines.sweep(again, target, machines.turn_all(again, target)[-1])
+        assert len(aws.rows(aws.items_table)) == len(KEYS)
+        assert machines.finish(again)["verdict"] == "complete"
