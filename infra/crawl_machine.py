@@ -52,9 +52,6 @@ class CrawlMachine(Construct):
         each_target.add_catch(finish_run, result_path="$.map_error")
 
         anything_to_do = sfn.Choice(self, "AnythingToDo?")
-        # Invocations of an execution that was stopped just now may still write items. Those of this run come later.
-        outlive = sfn.Wait(self, "OutliveStopped", time=sfn.WaitTime.seconds_path("$.wait_seconds"))
-        anything_to_do.when(sfn.Condition.is_present("$.wait_seconds"), outlive.next(each_target))
         anything_to_do.when(sfn.Condition.is_present("$.targets"), each_target)
         anything_to_do.otherwise(sfn.Succeed(self, "NothingToDo", output_path="$.nothing_to_do"))
         each_target.next(finish_run)
@@ -135,6 +132,7 @@ class CrawlMachine(Construct):
             functions.finish_run,
             {
                 "run_id": sfn.JsonPath.string_at("$.run.run_id"),
+                "generation": sfn.JsonPath.number_at("$.run.generation"),
                 "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
             },
             timeout=Duration.minutes(16),

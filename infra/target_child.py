@@ -12,7 +12,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.failed_page_loop import FailedPageLoop
-from infra.functions import FETCH_PAGE_TIMEOUT, Functions
+from infra.functions import Functions
 from infra.invoke_function import invoke_function
 from infra.item_store import ItemStore
 from infra.page_loop import PageLoop
@@ -59,10 +59,6 @@ class TargetChild(Construct):
                 sweep=Sweep(next="end"),
             ),
         )
-        # Before a new pass begins, every invocation of the previous pass must have ended, so that none can write after
-        # the sweep.
-        outlive = sfn.Wait(self, "OutlivePass", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
-        what_next.when(_next_is("begin_pass"), outlive.next(turn_pages))
         what_next.otherwise(turn_pages)
 
         failed = FailedPageLoop(self, "FailedPageLoop", verdicts=verdicts, what_next=what_next)

@@ -30,7 +30,13 @@ class VerdictStates(Construct):
             table=runs,
             item={
                 "pk": _text(sfn.JsonPath.format(keys.RUN, sfn.JsonPath.string_at("$.run.run_id"))),
-                "sk": _text(sfn.JsonPath.format(keys.VERDICT, sfn.JsonPath.string_at("$.target.target_id"))),
+                "sk": _text(
+                    sfn.JsonPath.format(
+                        keys.VERDICT,
+                        sfn.JsonPath.string_at("$.run.generation"),
+                        sfn.JsonPath.string_at("$.target.target_id"),
+                    )
+                ),
                 "verdict": _text(sfn.JsonPath.string_at("$.verdict")),
                 "error": _text(sfn.JsonPath.string_at("$.error")),
                 "cause": _text(sfn.JsonPath.string_at("$.cause")),

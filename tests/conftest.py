@@ -167,7 +167,8 @@ class Machines:
     def finish(self, planned: Mapping[str, Any]) -> dict[str, Any]:
         import finish_run
 
-        event = {"run_id": planned["run"]["run_id"], "execution": planned["execution"]}
+        run = planned["run"]
+        event = {"run_id": run["run_id"], "generation": run["generation"], "execution": planned["execution"]}
         return _through_json(finish_run.handler(event, self.context))
 
     def fail(self, summary: Mapping[str, Any], execution: str = "execution-1") -> dict[str, Any]:

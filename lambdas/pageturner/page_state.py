@@ -23,7 +23,8 @@ class Run:
 
     `date` is the UTC day on which it began. `started_at` and `deadline` are ISO 8601 in UTC. `expires_at`, in seconds
     since 1970, is when DynamoDB may delete its records. Its pages in S3 stay. `execution` is the ARN of the Crawl
-    execution that drives it; a resumed run has another one.
+    execution that drives it; a resumed run has another one. `generation` counts its plans: 1, and one more with each
+    resumption or redrive.
     """
 
     run_id: str
@@ -32,6 +33,7 @@ class Run:
     deadline: str
     expires_at: int
     execution: str = ""
+    generation: int = 1
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,23 @@ _JUDGED = ("end", "end_error", "pass_number", "pages_missing", "resume_token")
 
 @dataclass(frozen=True)
 class Ends:
-    """What is known of a run's targets when it ends: `counts` and records, by target id (sweeps: by listing id)."""
+    """What is known of a run's targets when it ends: `counts` and records, by target id.
+
+    Sweeps are by listing id and the last pass of the listing.
+    """
 
     counted: Mapping[str, Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, str]]
-    sweeps: Mapping[str, SweepRecord]
+    sweeps: Mapping[tuple[str, int], SweepRecord]
     throttles: Mapping[str, Throttles] = field(default_factory=dict)
+
+    def last_pass(self, target: Target) -> int:
+        """Return the last pass of the target's listing: of all its parts."""
+        return max(self.counted[part]["pass_number"] if part in self.counted else 0 for part in target.listing_targets)
+
+    def sweep(self, target: Target) -> SweepRecord | None:
+        """Return the record of the sweep of a target's listing in its last pass."""
+        return self.sweeps.get((target.listing_id, self.last_pass(target)))
 
 
 def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
@@ -87,23 +98,21 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
     )
     for target in targets:
         listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
-        sweep = ends.sweeps.get(listing_id, SweepRecord())
+        sweep = ends.sweep(target)
         throttles = ends.throttles.get(target.target_id, Throttles())
         whole = target.part is None or ended_parts[listing_id] == target.part.count
         is_first = target.part is None or target.part.number == 1
         yield {
             **target.as_dict(),
-            **_verdict(
-                crawl, counted, ends.verdicts.get(target.target_id, {}), swept=listing_id in ends.sweeps or not whole
-            ),
+            **_verdict(crawl, counted, ends.verdicts.get(target.target_id, {}), swept=sweep is not None or not whole),
             **{name: value for name, value in counted.items() if name not in _JUDGED},
             "throttles": throttles.count,
             "last_throttle": throttles.last,
             # The parts of a listing are swept together.
-            "stale_items": sweep.stale if is_first else 0,
-            "merged_items": sweep.merged if is_first else 0,
-            "shared_keys": sweep.shared if is_first else 0,
-            "stale_items_kept_because": sweep.kept_because,
+            "stale_items": sweep.stale if sweep and is_first else 0,
+            "merged_items": sweep.merged if sweep and is_first else 0,
+            "shared_keys": sweep.shared if sweep and is_first else 0,
+            "stale_items_kept_because": sweep.kept_because if sweep else "",
         }
 
 

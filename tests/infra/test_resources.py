@@ -38,7 +38,8 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     assert target_apis <= allowed
     tables = {action for action in allowed if action.startswith("dynamodb:")}
     assert tables == {
-        *("dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        *("dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        "dynamodb:ConditionCheckItem",
     }
     assert not [action for action in allowed if "Delete" in action or action.endswith(":*")]
     (apis,) = [
@@ -49,7 +50,8 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
 
 def test_sweep_items_may_look_at_other_runs(resources: dict[str, Any]) -> None:
     (runs,) = [each for each in statements(resources, "FunctionsSweepItems") if "RunTable" in str(each["Resource"])]
-    assert set(actions_of(runs)) == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"}
+    names = ("GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem")
+    assert set(actions_of(runs)) == {f"dynamodb:{name}" for name in names}
 
 
 def test_only_the_sweeps_may_remove_items(resources: dict[str, Any]) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from infra.retries import FUNCTION_TIMEOUT, LAMBDA_ERRORS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
-from pageturner.stores.executions import LOOK_SECONDS, OUTLIVED_SECONDS
 from pageturner.turn.page_step import LONGEST_INTERVAL
 
 # History events per state of a Standard execution: entered and exited; for a Task also scheduled, started, succeeded.
@@ -156,7 +155,6 @@ def test_an_execution_goes_on_in_another_one_before_its_history_is_full(child: d
             {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOff"},
             {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOffLongest"},
             {"WhatFailed?": "InterruptedTooOften?", "InterruptedTooOften?": "OutliveAbandoned"},
-            {"PageLoopSucceeded?": "TakePlace", "WhatNext?": "OutlivePass"},
         )
     )
     # A retry of TurnPages adds three events, but is rare.
@@ -225,16 +223,20 @@ def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine:
     assert each_target["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.map_error", "Next": "FinishRun"}]
 
 
-def test_a_run_outlives_a_stopped_one_before_it_turns_pages(crawl_machine: dict[str, Any], page_loop: Any) -> None:
+def test_nothing_waits_for_what_was_given_up(crawl_machine: dict[str, Any]) -> None:
+    """It is fenced off instead: whoever may write late does so under another name, or on a condition."""
     assert crawl_machine["States"]["AnythingToDo?"]["Choices"] == [
-        {"Variable": "$.wait_seconds", "IsPresent": True, "Next": "OutliveStopped"},
         {"Variable": "$.targets", "IsPresent": True, "Next": "EachTarget"},
     ]
-    outlive = crawl_machine["States"]["OutliveStopped"]
-    assert outlive == {"Type": "Wait", "SecondsPath": "$.wait_seconds", "Next": "EachTarget"}
-    # An invocation that looked just before the stop.
-    timeout = page_loop["States"]["FetchPage"]["TimeoutSeconds"] - 5
-    assert LOOK_SECONDS + timeout + 5 <= OUTLIVED_SECONDS
+    waits = {name for name, state in states(crawl_machine) if state["Type"] == "Wait"}
+    assert waits == {"BackOff", "OutliveAbandoned"}
+
+
+def test_what_the_machines_write_belongs_to_a_generation(crawl_machine: dict[str, Any], child: dict[str, Any]) -> None:
+    finish = crawl_machine["States"]["FinishRun"]["Parameters"]
+    assert finish["generation.$"] == "$.run.generation"
+    (name,) = child["States"]["RecordVerdict"]["Parameters"]["Item"]["sk"].values()
+    assert name == "States.Format('verdict#{}#{}', $.run.generation, $.target.target_id)"
 
 
 def test_a_wrong_crawl_ends_at_plan_run_with_its_sentence(crawl_machine: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from moto import mock_aws
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores.checkpoints import CheckpointStore, PageRecord
 from pageturner.stores.item_table import ItemTable, Seen
+from pageturner.stores.listing_fences import ListingFences
 from pageturner.stores.page_store import Facts, PageStore
 from pageturner.stores.run_table import RunTable
 from tests.conftest import Aws
@@ -47,12 +49,16 @@ def record(
     return {**about, "result_key": "Contents", "key": key, "fetched_at": fetched_at, "item": f'"{key}"'}
 
 
+def open_fence(dynamodb: Any) -> Any:
+    return ListingFences(RunTable(dynamodb, "runs")).check(RUN, "c", TARGET, 2)
+
+
 def test_the_first_page_wins(clients: tuple[Any, Any]) -> None:
     store = PageStore(clients[0], "items-bucket")
     first = store.commit(RUN, "c", TARGET, Place(), [record("a")], FACTS)
     second = store.commit(RUN, "c", TARGET, Place(), [record("b")], Facts("other", None, 1, {}))
-    assert second == first
-    assert second == store.read(first.key)
+    assert second == replace(first, is_repeat=True)
+    assert first == store.read(first.key)
 
 
 def test_checkpoints(clients: tuple[Any, Any]) -> None:
@@ -67,39 +73,60 @@ def test_checkpoints(clients: tuple[Any, Any]) -> None:
     assert checkpoints.checkpoint(RUN, "t2") is None
 
 
-def test_sweeps(clients: tuple[Any, Any]) -> None:
+OLDER = replace(RUN, run_id="run-1", started_at="2025-12-31T00:00:00.000Z")
+NEWER = replace(RUN, run_id="run-3", started_at="2026-01-01T01:00:00.000Z")
+
+
+def test_sweeps_and_fences(clients: tuple[Any, Any]) -> None:
     store, items = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items")
-    rows = [
-        record("abandoned"),
-        record("seen", pass_number=2),
-        record("stale", run_id="run-1", fetched_at="2025-12-31T23"),
-        record("newer", run_id="run-3", fetched_at="2026-01-01T02"),
-    ]
-    items.project(store.commit(RUN, "c", TARGET, Place(), rows, FACTS), TARGET, ["Contents"])
+    fences = ListingFences(RunTable(clients[1], "runs"))
+
+    def put(run: Run, pass_number: int, *names: str) -> bool:
+        lines = [record(name, run.run_id, pass_number) for name in names]
+        page = store.commit(run, "c", TARGET, Place(pass_number=pass_number), lines, FACTS)
+        return items.project(page, TARGET, ["Contents"], run, fences.check(run, "c", TARGET, pass_number))
+
+    def left() -> dict[str, str]:
+        answer = clients[1].query(
+            TableName="items",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "c#t"}},
+        )
+        return {row["sk"]["S"]: row["run_id"]["S"] for row in answer["Items"]}
+
+    assert put(NEWER, 1, "both", "newer")
+    assert put(RUN, 2, "both", "seen")
+    assert put(RUN, 1, "seen", "abandoned")
+    assert put(OLDER, 9, "both", "seen", "stale")
+    everyone = {"both": "run-3", "newer": "run-3", "seen": "run-2", "abandoned": "run-2", "stale": "run-1"}
+    assert left() == everyone, "a row goes only to a newer run or pass"
     assert items.has_any("c", TARGET)
+    assert fences.put_up(RUN, "c", TARGET, 2)
     passes = {TARGET.target_id: 2}
-    assert items.sweep("c", TARGET, RUN, passes, None, "keep") == Seen(None, stale=2, others=2, own=1, apart=0)
-    assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=2, others=2, own=1, apart=0)
-    left = clients[1].query(
-        TableName="items",
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": "c#t"}},
-    )["Items"]
-    assert [row["sk"]["S"] for row in left] == ["newer", "seen"]
+    assert items.sweep("c", TARGET, RUN, passes, None, "keep") == Seen(None, stale=2, others=3, own=1, apart=0)
+    assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=2, others=3, own=1, apart=0)
+    # Whoever is behind the fence is late.
+    late = [put(OLDER, 10, "stale"), put(RUN, 1, "abandoned"), put(RUN, 2, "seen")]
+    assert late == [False, False, False]
+    assert left() == {"both": "run-3", "newer": "run-3", "seen": "run-2"}
+    assert not fences.put_up(OLDER, "c", TARGET, 1)
+    assert put(RUN, 3, "later pass")
+    assert put(NEWER, 2, "both")
+    assert fences.put_up(RUN, "c", TARGET, 2), "as often as one likes"
 
 
 def test_items_that_share_a_key_are_told_apart(clients: tuple[Any, Any]) -> None:
-    store, items = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items")
+    store, items, check = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items"), open_fence(clients[1])
     lines = [{**record("k"), "item": f'"{n}"'} for n in range(3)] + [record("alone")]
     pages = [
         store.commit(RUN, "c", TARGET, Place(page=number), [line], FACTS) for number, line in enumerate(lines, start=1)
     ]
     for page in pages:
-        items.project(page, TARGET, ["Contents"])
+        assert items.project(page, TARGET, ["Contents"], RUN, check)
     passes = {TARGET.target_id: 1}
     # Twice: a page can be repeated.
     for page in [*pages, *pages]:
-        items.tell_apart(page, TARGET, ["Contents"], RUN, passes, lambda _: False)
+        assert items.tell_apart(page, TARGET, ["Contents"], RUN, passes, lambda _: False, check)
     assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=0, others=4, own=4, apart=3)
 
 

@@ -89,7 +89,7 @@ def test_a_verdict_from_before_is_forgotten_when_a_target_is_paged_again(aws: Aw
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
     verdict = {"verdict": "denied", "error": "AccessDeniedError", "cause": "no"}
-    record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#{target['target_id']}", **verdict}
+    record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#1#{target['target_id']}", **verdict}
     aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
     assert machines.finish(planned)["targets"] == {"denied": 1}
     resumed = machines.plan({"resume": planned["run"]["run_id"]}, "execution-2")
