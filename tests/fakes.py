@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -211,7 +212,9 @@ class FakeDynamoDB:
         expressions = Expressions(request)
         start = None if ExclusiveStartKey is None else (ExclusiveStartKey["pk"]["S"], ExclusiveStartKey["sk"]["S"])
         rows = []
-        for key, row in sorted(self._table(TableName).items(), reverse=not ScanIndexForward):
+        partition = request["ExpressionAttributeValues"][":pk"]["S"]  # by this name, for speed
+        found_in = [(key, row) for key, row in self._table(TableName).items() if key[0] == partition]
+        for key, row in sorted(found_in, key=itemgetter(0), reverse=not ScanIndexForward):
             if start is not None and (key <= start if ScanIndexForward else key >= start):
                 continue
             if expressions.holds(row, "KeyConditionExpression"):

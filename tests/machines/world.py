@@ -26,7 +26,8 @@ import plan_run
 import stop_run
 import sweep_items
 from pageturner import clients, telemetry
-from pageturner.crawls.catalogue import parse_catalogue
+from pageturner.crawls import checks
+from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
 from tests.conftest import ACCOUNT, REGION, LambdaContext
 from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, client_error
@@ -341,7 +342,7 @@ class World:
         self.service = Service(self.clock)
         self.faults = Faults(rng)
         self.latency = 0.02
-        self.catalogue = parse_catalogue({"crawls": catalogue})
+        self.catalogue = {name: Crawl.from_dict({"name": name, **entry}) for name, entry in catalogue.items()}
         self.executions: dict[str, Process] = {}
         self.tokens: dict[str, tuple[Settle, Callable[[], bool]]] = {}
         self.invocations: set[Invocation] = set()
@@ -553,6 +554,7 @@ def installed(world: World, loop_seconds: float) -> Iterator[None]:
         patch.setattr(clients, "client", world.client)
         patch.setattr(plan_run, "_catalogue", lambda: world.catalogue)
         patch.setattr(telemetry, "count", lambda *_: None)
+        patch.setattr(checks, "wrong_timezone", lambda _: None)  # it reads hundreds of files
         fetch_page._page_step.cache_clear()
         fetch_page._stop_check.cache_clear()
         telemetry.logger.setLevel("CRITICAL")
