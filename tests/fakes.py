@@ -1,7 +1,7 @@
 """In-memory S3 and DynamoDB, with only what Pageturner asks of them: moto is too slow for thousands of schedules.
 
-They are strict: a request that they do not know, an expression that they cannot parse, or a value that no expression uses
-fails. `tests/contract/stores/test_fakes.py` compares them with moto.
+They are strict: a request that they do not know, an expression that they cannot parse, or a value that no expression
+uses fails. `tests/contract/stores/test_fakes.py` compares them with moto.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -83,7 +84,7 @@ class FakeS3:
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         found = self._object(Key, "NoSuchKey", "GetObject")
-        body = StreamingBody(io.BytesIO(found.body), len(found.body))  # type: ignore[arg-type]
+        body = StreamingBody(io.BytesIO(found.body), len(found.body))
         return {"Body": body, "Metadata": dict(found.metadata), "ETag": found.etag}
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
@@ -211,7 +212,9 @@ class FakeDynamoDB:
         expressions = Expressions(request)
         start = None if ExclusiveStartKey is None else (ExclusiveStartKey["pk"]["S"], ExclusiveStartKey["sk"]["S"])
         rows = []
-        for key, row in sorted(self._table(TableName).items(), reverse=not ScanIndexForward):
+        partition = request["ExpressionAttributeValues"][":pk"]["S"]  # by this name, for speed
+        found_in = [(key, row) for key, row in self._table(TableName).items() if key[0] == partition]
+        for key, row in sorted(found_in, key=itemgetter(0), reverse=not ScanIndexForward):
             if start is not None and (key <= start if ScanIndexForward else key >= start):
                 continue
             if expressions.holds(row, "KeyConditionExpression"):
@@ -322,6 +325,8 @@ class Expressions:
 
     def _sum(self) -> Any:
         value = self._operand()
+        if value is None:  # the attribute is not there
+            raise client_error("ValidationException", "UpdateItem")
         while self._left[:1] in (["+"], ["-"]):
             sign = 1 if self._left.pop(0) == "+" else -1
             value = {"N": str(int(value["N"]) + sign * int(self._operand()["N"]))}
