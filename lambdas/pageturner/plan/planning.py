@@ -20,7 +20,7 @@ from pageturner.errors import (
     TooManyRestartsError,
     TruncatedListingError,
 )
-from pageturner.page_state import Place, Run, Target
+from pageturner.page_state import Patience, Place, Run, Target
 from pageturner.paging.identity import Identity, keys_of
 from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
@@ -29,6 +29,7 @@ from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
+from pageturner.stores.runs_and_locks import RunRecord
 from pageturner.verdicts import ENDED, PAGES_MISSING, Ends, counts, entries
 
 _TARGET = tuple(field.name for field in fields(Target))
@@ -108,11 +109,12 @@ class Planner:
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
         if reason := refusal(crawl.service, crawl.operation):
             raise InvalidCrawlError(f"input.resume: {reason}")
-        deadline = targets.deadline(crawl, execution.entered_at)
+        deadline = _deadline(found, resume, crawl, execution)
         run = replace(Run(**found.run), deadline=deadline, execution=execution.id)
         self._lock(crawl, run, execution)
         key = resumed_targets_key(run, execution.id)
-        count = self._put_targets(key, self._unfinished(run, crawl))
+        left = self.stores.targets.patience(run) if found.continues else {}
+        count = self._put_targets(key, self._unfinished(run, crawl), left)
         # An earlier verdict does not apply to the resumption.
         self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
         self.stores.runs.resume(run, crawl.as_dict(), execution.id)
@@ -143,14 +145,16 @@ class Planner:
         self.stores.targets.forget_sweep(run, target.listing_id)
         self.stores.checkpoints.begin_pass(run, target, Place(pass_number=pass_number, first_pass=pass_number))
 
-    def _put_targets(self, key: str, planned: Iterable[Target]) -> int:
+    def _put_targets(self, key: str, planned: Iterable[Target], left: Mapping[str, Patience] | None = None) -> int:
+        """Write the file that the Distributed Map reads: targets, each with the patience that is left with it."""
         count = 0
 
         def documents() -> Iterator[dict[str, Any]]:
             nonlocal count
             for target in planned:
                 count += 1
-                yield target.as_dict()
+                patience = (left or {}).get(target.target_id, Patience())
+                yield {**target.as_dict(), "patience": asdict(patience)}
 
         self.stores.pages.put_text(key, array_text(documents()))
         return count
@@ -190,6 +194,17 @@ class Planner:
             kept = self.stores.pages.keep_token(run, token)
             document["pagination_config"] = {**crawl.pagination_config, "StartingToken": kept}
         return document
+
+
+def _deadline(found: RunRecord, resume: Resume, crawl: Crawl, execution: Execution) -> str:
+    """Return the deadline of a run that is resumed: its own, unless somebody resumes it and so gives it more time.
+
+    It continues by itself in another execution, and Step Functions may retry PlanRun there.
+    """
+    by_itself = found.continues or found.execution == execution.id
+    if by_itself and "deadline_hours" not in resume.changes:
+        return str(found.run["deadline"])
+    return targets.deadline(crawl, execution.entered_at)
 
 
 def paging_of(crawl: Crawl) -> dict[str, Any]:

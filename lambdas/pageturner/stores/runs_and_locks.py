@@ -30,6 +30,11 @@ class RunRecord:
     as_catalogued: bool = False
     source: str | None = None
 
+    @property
+    def continues(self) -> bool:
+        """Whether its execution has ended, so that it continues in another one."""
+        return self.summary is not None and self.summary["outcome"] == "continues"
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -68,11 +73,13 @@ class RunStore:
         )
 
     def resume(self, run: Run, crawl: Mapping[str, Any], execution_id: str) -> None:
-        """Record that a run continues, in another execution or in a redriven one, and what its crawl is now."""
-        expression = "SET execution = :execution, crawl = :crawl REMOVE summary DELETE failed_in :executions"
+        """Record that a run goes on, in another execution or in a redriven one, with its deadline and crawl now."""
+        expression = (
+            f"SET execution = :execution, run = :run, crawl = :crawl REMOVE summary, {keys.failed_in(execution_id)}"
+        )
         values = {
             ":execution": {"S": execution_id},
-            ":executions": {"SS": [execution_id]},
+            ":run": {"S": json.dumps(asdict(run))},
             ":crawl": {"S": json.dumps(crawl)},
         }
         self._table.update(run, keys.THE_RUN, expression, values)
@@ -82,15 +89,19 @@ class RunStore:
         values = {":summary": {"S": json.dumps(summary)}, ":none": {"S": ""}}
         self._table.update(run, keys.THE_RUN, "SET summary = :summary, execution = :none", values)
 
-    def record_failure(self, run_id: str, execution_id: str) -> bool:
-        """Record that an execution fails its run. Returns False if it already has and has not resumed it since."""
+    def record_failure(self, run_id: str, execution_id: str, redrives: int) -> bool:
+        """Record that an execution, redriven so often, fails its run. Repeating this is harmless.
+
+        Returns False if it has failed the run before it was redriven, and has not resumed it since.
+        """
+        failed_in = keys.failed_in(execution_id)
         return self._table.write_if(
             f"could not write the failure of run {run_id} to the runs table",
             "update_item",
             Key=_run(run_id),
-            UpdateExpression="ADD failed_in :executions",
-            ConditionExpression="NOT contains(failed_in, :execution)",
-            ExpressionAttributeValues={":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}},
+            UpdateExpression=f"SET {failed_in} = :redrives",
+            ConditionExpression=f"attribute_not_exists({failed_in}) OR {failed_in} = :redrives",
+            ExpressionAttributeValues={":redrives": {"N": str(redrives)}},
         )
 
     def lock(self, crawl_name: str, run: Run, execution_id: str, instead_of: Owner | None = None) -> Owner | None:

@@ -163,7 +163,7 @@ def test_a_failed_execution_that_is_redriven_turns_pages_again(aws: Aws, machine
     assert "error" in machines.fail(summary, "one")
     machines.stop("one", "FAILED")
     machines.running = {"one"}
-    resumed = machines.plan(json.loads(machines.fail(summary, "one")["output"]), "one")
+    resumed = machines.plan(json.loads(machines.fail(summary, "one", redrives=1)["output"]), "one")
     assert "wait_seconds" not in resumed
     machines.fetch(resumed, target_of(aws, resumed), FROM_CHECKPOINT)
 
