@@ -14,7 +14,7 @@ from constructs import Construct
 from infra.back_off import BackOff
 from infra.functions import FETCH_PAGE_TIMEOUT
 from infra.retries import retry_always
-from infra.target_state import after_a_loop, interrupted
+from infra.target_state import after_a_loop, patience
 from infra.verdict_states import VerdictStates
 from pageturner.errors import (
     AccessDeniedError,
@@ -55,7 +55,7 @@ class FailedPageLoop(Construct):
         back_off = BackOff(
             self,
             "Throttled",
-            go_on=lambda name, patience: self._go_on(name, patience, AFTER_THROTTLING).next(what_next),
+            go_on=lambda name, left: self._go_on(name, left, AFTER_THROTTLING).next(what_next),
         )
         # The order of these lines is the order of the rules.
         self.start = sfn.Choice(self, "WhatFailed?")
@@ -92,9 +92,7 @@ class FailedPageLoop(Construct):
         known = sfn.Condition.string_equals_json_path(found, "$.patience.last_page")
         moved_on.when(
             sfn.Condition.and_(sfn.Condition.number_greater_than("$.last_page.Count", 0), sfn.Condition.not_(known)),
-            self._go_on("InterruptedFurtherOn", interrupted(1, sfn.JsonPath.string_at(found)), FROM_CHECKPOINT).next(
-                wait
-            ),
+            self._go_on("InterruptedFurtherOn", patience(1, sfn.JsonPath.string_at(found)), FROM_CHECKPOINT).next(wait),
         )
         moved_on.otherwise(too_often)
         last_page.next(moved_on)
@@ -140,16 +138,16 @@ class FailedPageLoop(Construct):
         said = [sfn.Condition.is_present(f"$.page_loop.ended.{name}") for name in ("Error", "Cause")]
         too_often.when(sfn.Condition.and_(is_last, *said), self._verdicts.verdict("GivenUpWithError", "unfinished"))
         too_often.when(is_last, given_up)
-        once_more = interrupted(
+        once_more = patience(
             sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.patience.interruptions"), 1),
             sfn.JsonPath.string_at("$.patience.last_page"),
         )
         too_often.otherwise(self._go_on("Interrupted", once_more, FROM_CHECKPOINT).next(wait))
         return too_often
 
-    def _go_on(self, name: str, patience: Mapping[str, Any], place: Mapping[str, Any]) -> sfn.Pass:
+    def _go_on(self, name: str, left: Mapping[str, Any], place: Mapping[str, Any]) -> sfn.Pass:
         """Continue from the checkpoint, because a failed loop does not return its place."""
-        return sfn.Pass(self, name, parameters=after_a_loop(place, patience))
+        return sfn.Pass(self, name, parameters=after_a_loop(place, left))
 
 
 def _failed_with(*errors: type[Exception]) -> sfn.Condition:

@@ -30,20 +30,18 @@ def at_first() -> dict[str, Any]:
     }
 
 
-def after_a_loop(place: Any, patience: Mapping[str, Any]) -> dict[str, Any]:
-    """The state after a PageLoop: a new place and patience, and one more hand-over."""
+def after_a_loop(place: Any, left: Mapping[str, Any]) -> dict[str, Any]:
+    """The state after a PageLoop: a new place, the patience that is left, and one more hand-over."""
     unchanged = {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "sweep")}
     hand_overs = sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.hand_overs"), 1)
-    return {**unchanged, "hand_overs": hand_overs, "place": place, "patience": patience}
+    return {**unchanged, "hand_overs": hand_overs, "place": place, "patience": left}
 
 
-def interrupted(interruptions: Any, last_page: Any) -> dict[str, Any]:
-    """The patience after so many interrupted PageLoops in a row; the next BackOff begins anew."""
+def patience(interruptions: Any, last_page: Any) -> dict[str, Any]:
+    """The patience after so many interrupted PageLoops since this page; a BackOff begins with its first wait."""
     return {"wait_seconds": FIRST_WAIT_SECONDS, "interruptions": interruptions, "last_page": last_page}
 
 
 def after_success() -> dict[str, Any]:
     """The patience after a PageLoop that succeeded. If it turned pages, the next interruption counts from anew."""
-    return interrupted(
-        sfn.JsonPath.number_at("$.patience.interruptions"), sfn.JsonPath.string_at("$.patience.last_page")
-    )
+    return patience(sfn.JsonPath.number_at("$.patience.interruptions"), sfn.JsonPath.string_at("$.patience.last_page"))

@@ -83,7 +83,7 @@ def run(definition: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
             if ended["status"] != "RUNNING":
                 break
             time.sleep(0.05)
-    assert ended["status"] == "SUCCEEDED", ended
+    assert ended["status"] == "SUCCEEDED", (ended.get("error"), ended.get("cause"))
     output: dict[str, Any] = json.loads(ended["output"])
     return output
 
