@@ -109,11 +109,14 @@ class Planner:
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
         if reason := refusal(crawl.service, crawl.operation):
             raise InvalidCrawlError(f"input.resume: {reason}")
-        deadline = _deadline(found, resume, crawl, execution)
+        by_itself = _by_itself(found, execution)
+        deadline = targets.deadline(crawl, execution.entered_at)
+        if by_itself and "deadline_hours" not in resume.changes:
+            deadline = found.run["deadline"]
         run = replace(Run(**found.run), deadline=deadline, execution=execution.id)
         self._lock(crawl, run, execution)
         key = resumed_targets_key(run, execution.id)
-        left = self.stores.targets.patience(run) if found.continues else {}
+        left = self._left(run, key) if by_itself else {}
         count = self._put_targets(key, self._unfinished(run, crawl), left)
         # An earlier verdict does not apply to the resumption.
         self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
@@ -144,6 +147,12 @@ class Planner:
         """
         self.stores.targets.forget_sweep(run, target.listing_id)
         self.stores.checkpoints.begin_pass(run, target, Place(pass_number=pass_number, first_pass=pass_number))
+
+    def _left(self, run: Run, key: str) -> dict[str, Patience]:
+        """Return the patience that is left with targets: an earlier attempt to plan this has moved it to its file."""
+        if self.stores.pages.exists(key):
+            return {each["target_id"]: Patience(**each["patience"]) for each in self.stores.pages.json_array(key)}
+        return self.stores.targets.patience(run)
 
     def _put_targets(self, key: str, planned: Iterable[Target], left: Mapping[str, Patience] | None = None) -> int:
         """Write the file that the Distributed Map reads: targets, each with the patience that is left with it."""
@@ -196,15 +205,12 @@ class Planner:
         return document
 
 
-def _deadline(found: RunRecord, resume: Resume, crawl: Crawl, execution: Execution) -> str:
-    """Return the deadline of a run that is resumed: its own, unless somebody resumes it and so gives it more time.
+def _by_itself(found: RunRecord, execution: Execution) -> bool:
+    """Return whether a run goes on without anybody who gives it more time and patience.
 
-    It continues by itself in another execution, and Step Functions may retry PlanRun there.
+    It continues in another execution, and Step Functions may retry PlanRun there.
     """
-    by_itself = found.continues or found.execution == execution.id
-    if by_itself and "deadline_hours" not in resume.changes:
-        return str(found.run["deadline"])
-    return targets.deadline(crawl, execution.entered_at)
+    return found.continues or found.execution == execution.id
 
 
 def paging_of(crawl: Crawl) -> dict[str, Any]:
