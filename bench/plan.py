@@ -59,7 +59,8 @@ class Files:
         return {}
 
     def head_object(self, **_: Any) -> dict[str, Any]:
-        raise ClientError({"ResponseMetadata": {"HTTPStatusCode": 404}}, "HeadObject")
+        answer: Any = {"ResponseMetadata": {"HTTPStatusCode": 404}}
+        raise ClientError(answer, "HeadObject")
 
     def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         file = self.files[Key]

@@ -115,7 +115,7 @@ class ItemStore(Construct):
 
     def grant_fail(self, grantee: iam.IGrantable) -> None:
         """Let FailRun record that the execution failed."""
-        self.runs.grant(grantee, "dynamodb:UpdateItem")
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem")
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Let StopRun record that an execution was stopped."""

@@ -85,6 +85,12 @@ def test_the_standard_machine_may_start_only_the_page_loop(resources: dict[str, 
     assert statement["Resource"]["Ref"].startswith("PageLoopStateMachine")
 
 
+def test_the_standard_machine_may_look_at_the_runs_table_only(resources: dict[str, Any]) -> None:
+    tables = [each for each in statements(resources, "CrawlStateMachine") if "dynamodb:" in str(each["Action"])]
+    assert {action for each in tables for action in actions_of(each)} == {"dynamodb:PutItem", "dynamodb:Query"}
+    assert all("RunTable" in str(each["Resource"]) for each in tables)
+
+
 def test_the_crawl_machine_has_the_name_by_which_functions_may_know_it(resources: dict[str, Any]) -> None:
     names = {
         each["Properties"]["StateMachineName"]
@@ -155,6 +161,16 @@ def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
     assert len(groups) == 8
     assert {group["RetentionInDays"] for group in groups} == {30}
+
+
+def test_the_log_groups_of_state_machines_need_no_room_in_the_resource_policy(resources: dict[str, Any]) -> None:
+    """Step Functions Developer Guide, "Avoiding Amazon CloudWatch Logs resource policy size restrictions"."""
+    machines = [each for each in resources.values() if each["Type"] == "AWS::StepFunctions::StateMachine"]
+    for machine in machines:
+        (destination,) = machine["Properties"]["LoggingConfiguration"]["Destinations"]
+        group = resources[destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]]
+        name = machine["Properties"]["StateMachineName"]
+        assert group["Properties"]["LogGroupName"] == f"/aws/vendedlogs/states/{name}"
 
 
 def test_page_loop_logs_errors_only(template: Template) -> None:
@@ -232,7 +248,7 @@ def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
         ({"stack_name": "my stack"}, 'stack_name is "my stack"; it must be a letter'),
         ({"loop_seconds": "200"}, "loop_seconds is 200; it must be from 0 to 120"),
         ({"loop_seconds": "soon"}, 'loop_seconds is "soon"; it must be a number'),
-        ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1400"),
+        ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1000"),
         ({"hand_overs": "1.5"}, 'hand_overs is "1.5"; it must be a whole number'),
         ({"retain_data": "yes"}, 'retain_data is "yes"; it must be true or false'),
         ({"log_retention_days": "31"}, "log_retention_days is 31; it can be 3, 7, 14, 30, 90, 365"),

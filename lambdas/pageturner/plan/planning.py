@@ -22,7 +22,7 @@ from pageturner.errors import (
     TooManyRestartsError,
     TruncatedListingError,
 )
-from pageturner.page_state import Place, Run, Target
+from pageturner.page_state import Patience, Place, Run, Target
 from pageturner.paging.identity import Identity, keys_of
 from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
@@ -143,14 +143,16 @@ class Planner:
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
         if reason := refusal(crawl.service, crawl.operation):
             raise InvalidCrawlError(f"input.resume: {reason}")
-        deadline = targets.deadline(crawl, execution.entered_at)
-        before = Run(**found.run)
-        # This plan can have been made before.
-        generation = before.generation + (found.planned_by != execution.plan)
-        run = replace(before, deadline=deadline, execution=execution.id, generation=generation)
+        before = run = Run(**found.run)
+        if found.planned_by != execution.plan:  # else Crawl retries PlanRun
+            run = replace(before, execution=execution.id, generation=before.generation + 1)
+            # A run that continues by itself has the time and the patience that are left.
+            if not found.continues or "deadline_hours" in resume.changes:
+                run = replace(run, deadline=targets.deadline(crawl, execution.entered_at))
         self._lock(crawl, run)
         key = resumed_targets_key(run, execution.plan)
-        planned = self._put_targets(key, self._unfinished(before, crawl), found.source)
+        left = self.stores.targets.patience(before) if found.continues else {}
+        planned = self._put_targets(key, self._unfinished(before, crawl), found.source, left)
         if run != before and not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
             now = self.stores.runs.find(run_id)
             if now is None or now.planned_by != execution.plan:
@@ -183,15 +185,25 @@ class Planner:
         """
         self.stores.checkpoints.begin_pass(run, target, Place(pass_number=pass_number, first_pass=pass_number))
 
-    def _put_targets(self, key: str, planned: Iterable[Target], source: str | None) -> Planned:
-        """Put the targets, unless this plan has put them before. Returns those that are there then."""
+    def _put_targets(
+        self,
+        key: str,
+        planned: Iterable[Target],
+        source: str | None,
+        left: Mapping[str, Patience] | None = None,
+    ) -> Planned:
+        """Put the targets, each with the patience that is left with it, unless this plan has put them before.
+
+        Returns those that are there then.
+        """
         count = 0
 
         def documents() -> Iterator[dict[str, Any]]:
             nonlocal count
             for target in planned:
                 count += 1
-                yield target.as_dict()
+                patience = (left or {}).get(target.target_id, Patience())
+                yield {**target.as_dict(), "patience": asdict(patience)}
 
         if self.stores.pages.put_text(
             key, array_text(documents()), lambda: {"count": str(count), "source": source or ""}

@@ -41,6 +41,11 @@ def run_row(run_id: str, record: str) -> dict[str, Any]:
     return row(RUN.format(run_id), record)
 
 
+def failed_in(execution_id: str) -> str:
+    """The attribute of a run's record that says at which of its redrives an execution failed the run."""
+    return f"failed_in_{_hash(execution_id)[:16]}"
+
+
 def prefix(template: str) -> str:
     """The common prefix of a template's sort keys."""
     return template.partition("{")[0]

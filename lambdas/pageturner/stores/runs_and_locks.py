@@ -39,6 +39,11 @@ class RunRecord:
         """The generation of the run."""
         return int(self.run.get("generation", 1))
 
+    @property
+    def continues(self) -> bool:
+        """Whether its execution has ended, so that it continues in another one."""
+        return self.summary is not None and self.summary["outcome"] == "continues"
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -98,7 +103,7 @@ class RunStore:
             Key=_run(run.run_id),
             UpdateExpression=(
                 "SET #run = :run, crawl = :crawl, execution = :execution, generation = :next, planned_by = :planned_by "
-                "REMOVE summary DELETE failed_in :executions"
+                f"REMOVE summary, {keys.failed_in(run.execution)}"
             ),
             ConditionExpression=at_generation(run.generation - 1),
             ExpressionAttributeNames={"#run": "run"},
@@ -106,7 +111,6 @@ class RunStore:
                 ":run": {"S": json.dumps(asdict(run))},
                 ":crawl": {"S": json.dumps(crawl)},
                 ":execution": {"S": run.execution},
-                ":executions": {"SS": [run.execution]},
                 ":next": {"N": str(run.generation)},
                 ":planned_by": {"S": planned_by},
                 ":generation": {"N": str(run.generation - 1)},
@@ -128,16 +132,28 @@ class RunStore:
             },
         )
 
-    def record_failure(self, run_id: str, execution_id: str) -> bool:
-        """Record that an execution fails its run. Returns False if it already has and has not resumed it since."""
-        return self._table.write_if(
+    def record_failure(self, run_id: str, generation: int, execution_id: str, redrives: int) -> bool:
+        """Record that an execution, redriven so often, fails a generation of its run. Repeating this is harmless.
+
+        Returns False if it has failed the run before it was redriven, and has not resumed it since.
+        """
+        failed_in = keys.failed_in(execution_id)
+        if self._table.write_if(
             f"could not write the failure of run {run_id} to the runs table",
             "update_item",
             Key=_run(run_id),
-            UpdateExpression="ADD failed_in :executions",
-            ConditionExpression="NOT contains(failed_in, :execution)",
-            ExpressionAttributeValues={":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}},
-        )
+            UpdateExpression=f"SET {failed_in} = :redrives",
+            ConditionExpression=(
+                f"({at_generation(generation)}) AND (attribute_not_exists({failed_in}) OR {failed_in} = :redrives)"
+            ),
+            ExpressionAttributeValues={
+                ":redrives": {"N": str(redrives)},
+                ":generation": {"N": str(generation)},
+            },
+        ):
+            return True
+        found = self._table.get(_run(run_id), run_id)
+        return found is None or found.get(failed_in, {}).get("N") in (None, str(redrives))
 
     def lock(self, crawl_name: str, run: Run, instead_of: Owner | None = None) -> Owner | None:
         """Take the lock of a crawl for a generation of a run. Returns its owner if another run or execution has it.

@@ -6,11 +6,12 @@ precedence over it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pageturner.page_state import Run, Target
+from pageturner.page_state import Patience, Run, Target, known
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
 
@@ -53,6 +54,14 @@ class TargetRecords:
         return {
             of: {name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")}
             for of, item in self._records(run, keys.VERDICT.format(run.generation, ""))
+        }
+
+    def patience(self, run: Run) -> dict[str, Patience]:
+        """Return the patience that was left with each target when it got its verdict."""
+        return {
+            of: Patience(**known(Patience, json.loads(item["patience"]["S"])))
+            for of, item in self._records(run, keys.VERDICT.format(run.generation, ""))
+            if "patience" in item
         }
 
     def count_throttle(self, run: Run, target: Target, message: str) -> None:

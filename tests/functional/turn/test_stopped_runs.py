@@ -140,7 +140,7 @@ def test_a_failed_execution_that_is_redriven_turns_pages_again(aws: Aws, machine
     machines.stop("one", "FAILED")
     machines.running = {"one"}
     machines.entered_at = LATER
-    resumed = machines.plan(json.loads(machines.fail(summary, "one")["output"]), "one")
+    resumed = machines.plan(json.loads(machines.fail(summary, "one", redrives=1)["output"]), "one")
     machines.fetch(resumed, target_of(aws, resumed), FROM_CHECKPOINT)
 
 
