@@ -8,6 +8,7 @@ from infra.retries import EXECUTION_EXISTS, LAMBDA_ERRORS, TIMEOUTS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
 from pageturner.turn.page_step import LONGEST_INTERVAL
+from tests.infra.conftest import PROJECT
 
 # History events per state of a Standard execution: entered and exited; for a Task also scheduled, started, succeeded.
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
@@ -332,6 +333,11 @@ def test_a_run_continues_only_once_even_if_the_response_to_that_is_lost(crawl_ma
     assert continue_run["Retry"][0] == {"ErrorEquals": [exists], "MaxAttempts": 0}
     assert continue_run["Retry"][1]["ErrorEquals"] == ["States.ALL"]
     assert continue_run["Catch"] == [{"ErrorEquals": [exists], "ResultPath": None, "Next": "RunContinues"}]
+
+
+def test_the_documents_name_every_error_of_lambda_that_is_retried() -> None:
+    text = (PROJECT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert not [name for name in (*LAMBDA_ERRORS, *TIMEOUTS) if f"`{name}`" not in text]
 
 
 def test_a_function_that_dies_is_tried_again(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
