@@ -56,7 +56,7 @@ class Schedule:
             "operation": "list_objects_v2",
             "key": "Key",
             "pagination_config": {"PageSize": rng.choice((2, 3, 4))},
-            "deadline_hours": 1,
+            "deadline_hours": 0.5,
             "allow_empty": True,
             "for_each": {"list": buckets},
         }
@@ -113,6 +113,8 @@ class Schedule:
         return [
             *change,
             self._expire,
+            self._expire_all,
+            self._refuse_pages,
             self._throttle,
             self._start,
             self._start,
@@ -133,10 +135,19 @@ class Schedule:
 
     def _expire(self) -> None:
         self.world.say("tokens", "expire")
-        self.world.service.generation += 1
+        self.world.service.tokens_from = self.world.clock.now
+
+    def _expire_all(self) -> None:
+        self.world.say("tokens", "do not last")
+        self.world.service.tokens_from = self.world.clock.now + self.rng.choice((60, 600, 3600))
+
+    def _refuse_pages(self) -> None:
+        self.world.say("s3", "refuses pages")
+        self.world.pages_refused_until = self.world.clock.now + self.rng.choice((20, 600, 10_000))
 
     def _throttle(self) -> None:
-        self.world.service.throttled_until = self.world.clock.now + self.rng.choice((5, 60, 600))
+        self.world.say("service", "throttles")
+        self.world.service.throttled_until = self.world.clock.now + self.rng.choice((5, 60, 600, 10_000))
 
     def _allow(self) -> None:
         for bucket in self.world.service.buckets.values():
@@ -169,7 +180,9 @@ class Schedule:
     def _heal(self) -> None:
         """Without faults, every run that is not green becomes so by resumptions or redrives, oldest first."""
         world = self.world
-        world.faults.budget, world.service.throttled_until = 0, 0
+        world.faults.budget = 0
+        world.service.throttled_until = world.pages_refused_until = 0
+        world.service.tokens_from = min(world.service.tokens_from, world.clock.now)
         self._allow()
         self.auditor.then = lambda _: None
         world.say("world", "no more faults")

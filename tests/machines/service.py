@@ -42,12 +42,15 @@ def _presences(changes: list[tuple[float, bool]], begin: float, end: float) -> l
 
 @dataclass
 class Service:
-    """S3 as it is crawled. A token is a generation, which can expire, and the last key of the page before."""
+    """S3 as it is crawled. A token is when it was made, and the last key of the page before.
+
+    All tokens that were made before `tokens_from` have expired. It can be in the future: then tokens do not last.
+    """
 
     clock: Clock
     buckets: dict[str, Bucket] = field(default_factory=dict)
-    generation: int = 0
     throttled_until: float = 0
+    tokens_from: float = 0
 
     def list_objects_v2(
         self,
@@ -65,8 +68,8 @@ class Service:
             raise client_error("SlowDown", "ListObjectsV2")
         after = StartAfter
         if ContinuationToken is not None:
-            generation, _, after = ContinuationToken.partition(":")
-            if int(generation) != self.generation:
+            made, _, after = ContinuationToken.partition(":")
+            if float(made) < self.tokens_from:
                 raise client_error("InvalidArgument", "ListObjectsV2")
         left = [key for key in bucket.keys if key > after]
         page: dict[str, Any] = {
@@ -75,5 +78,5 @@ class Service:
             "KeyCount": len(left[:MaxKeys]),
         }
         if len(left) > MaxKeys:
-            page["NextContinuationToken"] = f"{self.generation}:{left[MaxKeys - 1]}"
+            page["NextContinuationToken"] = f"{self.clock.now}:{left[MaxKeys - 1]}"
         return page

@@ -339,6 +339,7 @@ class World:
         self.definitions, self.rng = definitions, rng
         self.clock = Clock()
         self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
+        self.pages_refused_until = 0.0
         self.service = Service(self.clock)
         self.faults = Faults(rng)
         self.latency = 0.02
@@ -350,6 +351,7 @@ class World:
         self.broken: BaseException | None = None
         self.story: list[tuple[float, str, str]] = []
         self.numbers = iter(range(1, 10**9))
+        self.on_start: Callable[[Process, Process | None], None] = lambda *_: None
         self.on_end: Callable[[Process], None] = lambda _: None
         self.on_map: Callable[[Process, list[Any]], None] = lambda *_: None
         self._happening: list[tuple[float, int, Callable[[], None], Callable[[], bool] | None]] = []
@@ -388,11 +390,12 @@ class World:
 
     # Executions.
 
-    def start(self, given: Any) -> Process:
-        """Start an execution of Crawl."""
+    def start(self, given: Any, after: Process | None = None) -> Process:
+        """Start an execution of Crawl, perhaps one in which the run of another one continues."""
         arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:Crawl:{len(self.executions) + 1}"
         self.say(arn, f"starts with {json.dumps(given)}")
         process = self.executions[arn] = Process(self, arn, self.definitions.crawl, given, self._ended)
+        self.on_start(process, after)
         return process
 
     def stop(self, process: Process) -> None:
@@ -438,7 +441,9 @@ class World:
         elif resource == "aws-sdk:sfn:startSyncExecution":
             self._start_page_loop(process, parameters, settle)
         elif resource == "states:startExecution":
-            self._direct("StartExecution", lambda: {"ExecutionArn": self.start(parameters["Input"]).arn}, settle)
+            self._direct(
+                "StartExecution", lambda: {"ExecutionArn": self.start(parameters["Input"], process).arn}, settle
+            )
         elif resource in ("dynamodb:putItem", "dynamodb:updateItem"):
             put = resource == "dynamodb:putItem"
             write: Callable[..., Any] = self.dynamodb.put_item if put else self.dynamodb.update_item
@@ -522,7 +527,8 @@ class World:
             raise Killed("Sandbox.Timedout")
         if how == "killed before":
             raise Killed(self.rng.choice(KILLED))
-        if how == "fails before":
+        is_refused = self.clock.now < self.pages_refused_until and "items/" in arguments.get("Key", "")
+        if how == "fails before" or is_refused:
             raise client_error("InternalServerError", operation)
         try:
             answer = request(**arguments)
