@@ -304,6 +304,7 @@ def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[
     assert fail_run["Resource"].endswith(":states:::lambda:invoke.waitForTaskToken")
     assert fail_run["Parameters"]["Payload"] == {
         "run_id.$": "$.run_id",
+        "generation.$": "$.generation",
         "message.$": "$.message",
         "execution.$": "$$.Execution.Id",
         "redrives.$": "$$.Execution.RedriveCount",

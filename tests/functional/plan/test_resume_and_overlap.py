@@ -81,6 +81,7 @@ def test_a_failure_that_is_told_twice_is_the_same_failure(aws: Aws, machines: Ma
     # A redrive that did not reach FailRun does not count as one that did.
     resumes = [json.loads(machines.fail(summary, redrives=2)["output"]) for _ in range(2)]
     assert resumes == [{"resume": summary["run_id"]}] * 2
+    machines.entered_at = LATER
     summary = machines.finish(machines.plan(resumes[0]))
     told = {"error": "RunIncomplete", "cause": summary["message"]}
     assert [machines.fail(summary, redrives=2) for _ in range(2)] == [told] * 2
@@ -115,8 +116,9 @@ def test_a_failure_that_cannot_be_told_is_tried_again(machines: Machines, monkey
 def continues(aws: Aws, planned: Mapping[str, Any], patience: Mapping[str, Any]) -> None:
     """Record that the target of a run continues in another execution, as Crawl does."""
     target = target_of(aws, planned)
-    record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#{target['target_id']}", "verdict": "unfinished"}
-    record |= {"error": CONTINUES, "cause": "the target continues in another execution"}
+    run = planned["run"]
+    record = {"pk": f"run#{run['run_id']}", "sk": f"verdict#{run['generation']}#{target['target_id']}"}
+    record |= {"verdict": "unfinished", "error": CONTINUES, "cause": "the target continues in another execution"}
     record |= {"patience": json.dumps(patience)}
     aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
 
