@@ -50,7 +50,11 @@ class Scripts:
 
     def start(self) -> dict[str, Any]:
         place = {"from_checkpoint": True, "throttled": False}
-        patience = {"wait_seconds": self.rng.choice((15, 60, 120, 240)), "interruptions": self.rng.randint(0, 5)}
+        patience: dict[str, Any] = {
+            "wait_seconds": self.rng.choice((15, 60, 120, 240)),
+            "interruptions": self.rng.randint(0, 5),
+        }
+        patience["last_page"] = self.rng.choice(("", PAGES[0]))
         state = {
             "run": RUN,
             "crawl": {"name": "c"},
@@ -61,6 +65,7 @@ class Scripts:
         return {**state, "patience": patience, "hand_overs": self.rng.randint(0, 4)}
 
 
+PAGES = ("page#t#0001#00000001", "page#t#0001#00000002")
 RUN = {"run_id": "r", "expires_at": 1, "generation": 1}
 
 
@@ -82,7 +87,11 @@ class ChildScripts(Scripts):
         loops: list[dict[str, Any]] = [{"Status": "SUCCEEDED", "Output": json.dumps(place)} for place in places]
         failed = self.failed()
         loops += [{"Status": "FAILED", "Error": failed.error, "Cause": failed.cause}] * 4
-        return self.some_of(0.2, *loops, {"Status": "TIMED_OUT"})
+        return self.some_of(0.2, *({**loop, "Input": "{}"} for loop in (*loops, {"Status": "TIMED_OUT"})))
+
+    def LastPage(self) -> Step:  # noqa: N802
+        found = ([], *([{"sk": {"S": page}}] for page in PAGES))
+        return self.some_of(0.2, *({"Count": len(items), "Items": items} for items in found))
 
     def SweepItems(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {"next": "sweep"}, {"next": "end"})
@@ -97,13 +106,13 @@ class CrawlScripts(Scripts):
 
     def PlanRun(self) -> Step:  # noqa: N802
         planned = {"run": RUN, "crawl": {}, "targets": {"bucket": "b", "key": "k"}, "max_concurrency": 1}
-        return self.some_of(0.3, planned, {**planned, "wait_seconds": 0}, {"nothing_to_do": {"outcome": "succeeded"}})
+        return self.some_of(0.3, planned, planned, {"nothing_to_do": {"outcome": "succeeded"}})
 
     def EachTarget(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {})
 
     def FinishRun(self) -> Step:  # noqa: N802
-        about = {"run_id": "r", "message": "m", "continuation": {"resume": "r"}}
+        about = {"run_id": "r", "generation": 1, "message": "m", "continuation": {"resume": "r"}}
         return self.some_of(0.2, *({**about, "outcome": outcome} for outcome in ("succeeded", "continues", "failed")))
 
     def ContinueRun(self) -> Step:  # noqa: N802
@@ -122,7 +131,7 @@ def without_retries(machine: states.State) -> dict[str, Any]:
 def ours(machine: states.State, scripts: Scripts, most: int) -> tuple[Any, list[Step], Any]:
     """Return the input of a script, how its tasks ended, and how it ends by our interpreter."""
     given, steps = scripts.start(), list[Step]()
-    context = {"Execution": {"StartTime": BEGAN, "Id": "e"}, "StateMachine": {"Id": "m"}}
+    context = {"Execution": {"StartTime": BEGAN, "Id": "e", "RedriveCount": 0}, "StateMachine": {"Id": "m"}}
     execution = Execution(machine, given, context, lambda: BEGAN, lambda most: most)
     running = execution.run()
     try:
@@ -166,7 +175,7 @@ def _task(here: str, state: states.State, done: int) -> dict[str, Any]:
         return {here: stops}
     step = f"$$.Execution.Input.steps.step{done}"
     kept = {name: state[name] for name in ("ResultPath", "Next", "End") if name in state}
-    assert not {"ResultSelector", "InputPath", "OutputPath"} & set(state)
+    assert not {"InputPath", "OutputPath"} & set(state)
     path = kept.get("ResultPath", "$")
     fail = {"Type": "Fail", "ErrorPath": f"{step}.error", "CausePath": f"{step}.cause"}
     fails = {"StartAt": f"F {here}", "States": {f"F {here}": fail}}
@@ -176,6 +185,9 @@ def _task(here: str, state: states.State, done: int) -> dict[str, Any]:
         {"Variable": f"{step}.error", "IsPresent": True, "Next": f"{here} fails"},
     ]
     taken = {"Type": "Pass", "InputPath": f"{step}.result", "ResultPath": path}
+    if "ResultSelector" in state:
+        selected = json.loads(json.dumps(state["ResultSelector"]).replace("($,", f"({step}.result,"))
+        taken = {"Type": "Pass", "Parameters": selected, "ResultPath": path}
     following = {name: value for name, value in kept.items() if name in ("Next", "End")}
     return {
         here: {"Type": "Choice", "Choices": choices, "Default": f"{here} returns"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import json
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,8 +119,8 @@ class Process:
         self.began = self.driven_since = world.clock.now
         self.redrives = 0
         self.children: dict[int, Process] = {}
-        context = {
-            "Execution": {"Id": arn, "StartTime": world.clock.text(), "Input": given},
+        context: dict[str, dict[str, Any]] = {
+            "Execution": {"Id": arn, "StartTime": world.clock.text(), "Input": given, "RedriveCount": 0},
             "StateMachine": {"Id": "Crawl"},
         }
         self.machine = states.Execution(
@@ -218,6 +219,7 @@ class Process:
         assert self.status not in ("RUNNING", "SUCCEEDED")
         self.status, self.failure = "RUNNING", None
         self.redrives += 1
+        self.machine.context["Execution"]["RedriveCount"] = self.redrives
         self.driven_since = self.world.clock.now
         self._on_end = on_end or self._on_end
         self._running = self.machine.run()
@@ -291,6 +293,11 @@ class Invocation:
                 self.world.say(self.name, str(result)[:120])
             if not self.is_lost:
                 self.world.after(0, partial(self.settle, result))
+
+
+def _is_name(name: str) -> None:
+    if not re.fullmatch(r"[\w+!@.()=_'-]{1,80}", name):
+        raise NotInTheLanguage(f"an execution with the name {name}")
 
 
 class Client:
@@ -390,9 +397,16 @@ class World:
 
     # Executions.
 
-    def start(self, given: Any, after: Process | None = None) -> Process:
-        """Start an execution of Crawl, perhaps one in which the run of another one continues."""
-        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:Crawl:{len(self.executions) + 1}"
+    def start(self, given: Any, after: Process | None = None, name: str = "") -> Process:
+        """Start an execution of Crawl, perhaps one in which the run of another one continues.
+
+        Repeating it with the same `name` and input is harmless while the execution runs, and refused afterwards.
+        """
+        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:Crawl:{name or len(self.executions) + 1}"
+        if (there := self.executions.get(arn)) is not None:
+            if there.status == "RUNNING" and there.input == given:
+                return there
+            raise Failed("StepFunctions.ExecutionAlreadyExistsException", arn)
         self.say(arn, f"starts with {json.dumps(given)}")
         process = self.executions[arn] = Process(self, arn, self.definitions.crawl, given, self._ended)
         self.on_start(process, after)
@@ -441,9 +455,19 @@ class World:
         elif resource == "aws-sdk:sfn:startSyncExecution":
             self._start_page_loop(process, parameters, settle)
         elif resource == "states:startExecution":
-            self._direct(
-                "StartExecution", lambda: {"ExecutionArn": self.start(parameters["Input"], process).arn}, settle
-            )
+            _is_name(parameters["Name"])
+
+            def start() -> dict[str, Any]:
+                return {"ExecutionArn": self.start(parameters["Input"], process, parameters["Name"]).arn}
+
+            self._direct("StartExecution", start, settle)
+        elif resource == "aws-sdk:dynamodb:query":
+
+            def query() -> dict[str, Any]:
+                found = self.dynamodb.query(**{**parameters, "TableName": "runs"})
+                return {"Items": found["Items"], "Count": len(found["Items"])}
+
+            self._direct("LastPage", query, settle)
         elif resource in ("dynamodb:putItem", "dynamodb:updateItem"):
             put = resource == "dynamodb:putItem"
             write: Callable[..., Any] = self.dynamodb.put_item if put else self.dynamodb.update_item
@@ -463,6 +487,8 @@ class World:
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 settle(Failed(f"DynamoDB.{code}", code))
+            except Failed as failed:
+                settle(failed)
             else:
                 settle(Failed("Service.InternalError", "failed") if how else result)
 

@@ -30,14 +30,17 @@ class Finisher:
         """Write the manifest, record the end of the run and release its lock. Returns its summary.
 
         It can be called twice, and late. What counts is the first manifest of the run's `generation` (None: the latest
-        one). Raises `RunStoppedError` if the run has been resumed since.
+        one). If the run has been resumed and has ended since, it returns that summary. Raises `RunStoppedError` if it
+        has been resumed and goes on.
         """
         found = self.stores.runs.find(run_id)
         if found is None:
             raise SinkError(f"the runs table has no record of run {run_id}")
         run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
         if generation not in (None, run.generation):
-            raise _resumed(run)
+            if found.summary is None or found.continues:
+                raise _resumed(run)
+            return dict(found.summary)
         ended_as = self._ended_as(run, crawl, ended)
         gone = GoneListings(self.stores, run, crawl).sweep(ended_as["targets"])
         result = {

@@ -104,12 +104,11 @@ class Planner:
             source=planned.source,
         ):
             found = self.stores.runs.find(run.run_id)
-            if found is None or found.generation > 1 or found.summary is not None:
+            if found is None or found.begun_by != execution.plan:  # this execution was redriven
+                return self.resume(Resume(run.run_id, {}), execution)
+            if found.generation > 1 or found.summary is not None:
                 self.stores.runs.unlock(crawl.name, run)
                 raise RunStoppedError(f"{run.run_id} was planned before, and has ended or was resumed since")
-            if found.planned_by != execution.plan:
-                # This execution was redriven, so that the run needs a new deadline.
-                return self.resume(Resume(run.run_id, {}), execution)
         self._drive(run, crawl, as_catalogued=as_catalogued)
         state = self._state(run, crawl, targets_key(run), planned.count)
         return {**state, **({"for_each_item_of": planned.source} if planned.source else {})}

@@ -22,14 +22,15 @@ _LONGEST_HAND_OVER = 900
 class RunRecord:
     """The record of a run: its `execution` while it is running, and its `summary` once it has ended.
 
-    `planned_by` names its last plan. `as_catalogued` says that it lists what the catalogue's crawl of its name listed
-    when it began; `source` is the run whose items its targets come from.
+    `begun_by` and `planned_by` name its first and its last plan. `as_catalogued` says that it lists what the catalogue's
+    crawl of its name listed when it began; `source` is the run whose items its targets come from.
     """
 
     run: Mapping[str, Any]
     crawl: Mapping[str, Any]
     execution: str
     summary: Mapping[str, Any] | None
+    begun_by: str = ""
     planned_by: str = ""
     as_catalogued: bool = False
     source: str | None = None
@@ -72,7 +73,12 @@ class RunStore:
     ) -> bool:
         """Record that a run has begun. Returns False if it had begun before."""
         about = {"run": asdict(run), "crawl": crawl, "execution": run.execution, "targets": targets}
-        origin = {"planned_by": planned_by, "as_catalogued": int(as_catalogued), "source": source}
+        origin = {
+            "begun_by": planned_by,
+            "planned_by": planned_by,
+            "as_catalogued": int(as_catalogued),
+            "source": source,
+        }
         return self._table.put_first(
             run, keys.THE_RUN, started_at=run.started_at, generation=run.generation, **about, **origin
         )
@@ -87,6 +93,7 @@ class RunStore:
             crawl=json.loads(item["crawl"]["S"]),
             execution=item["execution"]["S"],
             summary=json.loads(item["summary"]["S"]) if "summary" in item else None,
+            begun_by=item["begun_by"]["S"] if "begun_by" in item else "",
             planned_by=item["planned_by"]["S"] if "planned_by" in item else "",
             as_catalogued=item.get("as_catalogued") == {"N": "1"},
             source=item["source"]["S"] if "source" in item else None,
