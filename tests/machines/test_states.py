@@ -166,7 +166,7 @@ def _task(here: str, state: states.State, done: int) -> dict[str, Any]:
         return {here: stops}
     step = f"$$.Execution.Input.steps.step{done}"
     kept = {name: state[name] for name in ("ResultPath", "Next", "End") if name in state}
-    assert not {"ResultSelector", "InputPath", "OutputPath"} & set(state)
+    assert not {"InputPath", "OutputPath"} & set(state)
     path = kept.get("ResultPath", "$")
     fail = {"Type": "Fail", "ErrorPath": f"{step}.error", "CausePath": f"{step}.cause"}
     fails = {"StartAt": f"F {here}", "States": {f"F {here}": fail}}
@@ -175,7 +175,9 @@ def _task(here: str, state: states.State, done: int) -> dict[str, Any]:
         {"Variable": f"{step}.stops", "IsPresent": True, "Next": f"{here} stops"},
         {"Variable": f"{step}.error", "IsPresent": True, "Next": f"{here} fails"},
     ]
-    taken = {"Type": "Pass", "InputPath": f"{step}.result", "ResultPath": path}
+    taken: dict[str, Any] = {"Type": "Pass", "InputPath": f"{step}.result", "ResultPath": path}
+    if "ResultSelector" in state:
+        taken["Parameters"] = state["ResultSelector"]
     following = {name: value for name, value in kept.items() if name in ("Next", "End")}
     return {
         here: {"Type": "Choice", "Choices": choices, "Default": f"{here} returns"},
