@@ -50,11 +50,11 @@ class Scripts:
 
     def start(self) -> dict[str, Any]:
         place = {"from_checkpoint": True, "throttled": False}
-        patience: dict[str, Any] = {
+        patience = {
             "wait_seconds": self.rng.choice((15, 60, 120, 240)),
             "interruptions": self.rng.randint(0, 5),
+            "last_page": "page 1",
         }
-        patience["last_page"] = self.rng.choice(("", PAGES[0]))
         state = {
             "run": RUN,
             "crawl": {"name": "c"},
@@ -95,6 +95,10 @@ class ChildScripts(Scripts):
 
     def SweepItems(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {"next": "sweep"}, {"next": "end"})
+
+    def LastPage(self) -> Step:  # noqa: N802
+        pages = ({"Count": 1, "Items": [{"sk": {"S": name}}]} for name in ("page 1", "page 2"))
+        return self.some_of(0.2, {"Count": 0, "Items": []}, *pages)
 
     def RecordVerdict(self) -> Step:  # noqa: N802
         return self.some_of(0.2, {})
@@ -184,10 +188,9 @@ def _task(here: str, state: states.State, done: int) -> dict[str, Any]:
         {"Variable": f"{step}.stops", "IsPresent": True, "Next": f"{here} stops"},
         {"Variable": f"{step}.error", "IsPresent": True, "Next": f"{here} fails"},
     ]
-    taken = {"Type": "Pass", "InputPath": f"{step}.result", "ResultPath": path}
+    taken: dict[str, Any] = {"Type": "Pass", "InputPath": f"{step}.result", "ResultPath": path}
     if "ResultSelector" in state:
-        selected = json.loads(json.dumps(state["ResultSelector"]).replace("($,", f"({step}.result,"))
-        taken = {"Type": "Pass", "Parameters": selected, "ResultPath": path}
+        taken["Parameters"] = state["ResultSelector"]
     following = {name: value for name, value in kept.items() if name in ("Next", "End")}
     return {
         here: {"Type": "Choice", "Choices": choices, "Default": f"{here} returns"},
