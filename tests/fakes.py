@@ -227,9 +227,7 @@ class FakeDynamoDB:
         items = [expressions.projected(row) for row in rows[:Limit]]
         found: dict[str, Any] = {"Items": items, "Count": len(items)}
         if Limit is not None and len(rows) >= Limit:
-            found["LastEvaluatedKey"] = {
-                name: {"S": value} for name, value in zip(("pk", "sk"), rows[Limit - 1][0], strict=True)
-            }
+            found["LastEvaluatedKey"] = {name: rows[Limit - 1][name] for name in ("pk", "sk")}
         return found
 
     def get_paginator(self, operation: str) -> FakePaginator:

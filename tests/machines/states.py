@@ -374,10 +374,7 @@ def _json_merge(one: Any, other: Any, deep: bool) -> Any:
 
 
 _INTRINSICS: Mapping[str, Callable[..., Any]] = {
-    "States.Base64Decode": lambda text: base64.b64decode(_as(str, text), validate=True).decode(),
     "States.Format": _format,
-    "States.Hash": _hash,
-    "States.JsonMerge": _merge,
     "States.JsonToString": lambda value: json.dumps(value, separators=(",", ":")),
     "States.StringToJson": _string_to_json,
     "States.MathAdd": lambda one, other: _as(int, one) + _as(int, other),

@@ -65,7 +65,6 @@ class Scripts:
         return {**state, "patience": patience, "hand_overs": self.rng.randint(0, 4)}
 
 
-PAGES = ("page#t#0001#00000001", "page#t#0001#00000002")
 RUN = {"run_id": "r", "expires_at": 1, "generation": 1}
 
 
@@ -87,11 +86,7 @@ class ChildScripts(Scripts):
         loops: list[dict[str, Any]] = [{"Status": "SUCCEEDED", "Output": json.dumps(place)} for place in places]
         failed = self.failed()
         loops += [{"Status": "FAILED", "Error": failed.error, "Cause": failed.cause}] * 4
-        return self.some_of(0.2, *({**loop, "Input": "{}"} for loop in (*loops, {"Status": "TIMED_OUT"})))
-
-    def LastPage(self) -> Step:  # noqa: N802
-        found = ([], *([{"sk": {"S": page}}] for page in PAGES))
-        return self.some_of(0.2, *({"Count": len(items), "Items": items} for items in found))
+        return self.some_of(0.2, *loops, {"Status": "TIMED_OUT"})
 
     def SweepItems(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {"next": "sweep"}, {"next": "end"})
@@ -110,7 +105,7 @@ class CrawlScripts(Scripts):
 
     def PlanRun(self) -> Step:  # noqa: N802
         planned = {"run": RUN, "crawl": {}, "targets": {"bucket": "b", "key": "k"}, "max_concurrency": 1}
-        return self.some_of(0.3, planned, planned, {"nothing_to_do": {"outcome": "succeeded"}})
+        return self.some_of(0.3, planned, {**planned, "wait_seconds": 0}, {"nothing_to_do": {"outcome": "succeeded"}})
 
     def EachTarget(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {})

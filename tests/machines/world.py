@@ -8,7 +8,6 @@ from __future__ import annotations
 import heapq
 import json
 import random
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -224,7 +223,6 @@ class Process:
         assert self.status not in ("RUNNING", "SUCCEEDED")
         self.status, self.failure = "RUNNING", None
         self.redrives += 1
-        self.machine.context["Execution"]["RedriveCount"] = self.redrives
         self.driven_since = self.world.clock.now
         execution = {**self.machine.context["Execution"], "RedriveCount": self.redrives}
         self.machine.context = {**self.machine.context, "Execution": execution}
@@ -300,11 +298,6 @@ class Invocation:
                 self.world.say(self.name, str(result)[:120])
             if not self.is_lost:
                 self.world.after(0, partial(self.settle, result))
-
-
-def _is_name(name: str) -> None:
-    if not re.fullmatch(r"[\w+!@.()=_'-]{1,80}", name):
-        raise NotInTheLanguage(f"an execution with the name {name}")
 
 
 class Client:
@@ -405,16 +398,9 @@ class World:
 
     # Executions.
 
-    def start(self, given: Any, after: Process | None = None, name: str = "") -> Process:
-        """Start an execution of Crawl, perhaps one in which the run of another one continues.
-
-        Repeating it with the same `name` and input is harmless while the execution runs, and refused afterwards.
-        """
-        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:Crawl:{name or len(self.executions) + 1}"
-        if (there := self.executions.get(arn)) is not None:
-            if there.status == "RUNNING" and there.input == given:
-                return there
-            raise Failed("StepFunctions.ExecutionAlreadyExistsException", arn)
+    def start(self, given: Any, after: Process | None = None) -> Process:
+        """Start an execution of Crawl, perhaps one in which the run of another one continues."""
+        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:Crawl:{len(self.executions) + 1}"
         self.say(arn, f"starts with {json.dumps(given)}")
         process = self.executions[arn] = Process(self, arn, self.definitions.crawl, given, self._ended)
         self.on_start(process, after)

@@ -22,8 +22,8 @@ _LONGEST_HAND_OVER = 900
 class RunRecord:
     """The record of a run: its `execution` while it is running, and its `summary` once it has ended.
 
-    `begun_by` and `planned_by` name its first and its last plan. `as_catalogued` says that it lists what the catalogue's
-    crawl of its name listed when it began; `source` is the run whose items its targets come from.
+    `begun_by` and `planned_by` name its first and its last plan. `as_catalogued` says that it lists what the crawl of
+    its name in the catalogue listed when it began; `source` is the run whose items its targets come from.
     """
 
     run: Mapping[str, Any]
