@@ -215,6 +215,16 @@ def test_an_invocation_that_is_late_begins_no_pass_of_a_listing_that_has_ended(a
     assert machines.finish(planned)["verdict"] == "complete"
 
 
+def test_an_older_run_begins_passes_all_the_same(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"c": {**UNORDERED, "overlap": "allow"}}
+    older = machines.plan({"crawl": "c"}, "older")
+    target = target_of(aws, older)
+    machines.started_at = LATER
+    turned_and_swept(aws, machines, machines.plan({"crawl": "c"}, "newer"))
+    machines.fetch(older, target, {"pass_number": 2, "page": 1, "next": "begin_pass"})
+    assert turned_and_swept(aws, machines, older)["verdict"] == "complete"
+
+
 def test_an_older_run_does_not_write_over_a_newer_one(aws: Aws, machines: Machines) -> None:
     machines.catalogue = {"c": {**CRAWL, "overlap": "allow"}}
     older = machines.plan({"crawl": "c"}, "older")

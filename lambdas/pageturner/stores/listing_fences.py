@@ -6,6 +6,7 @@ pass, or to a run that began before, cannot bring back what a newer complete lis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pageturner.page_state import Run, Target
@@ -17,6 +18,7 @@ from pageturner.stores.run_table import RunTable, expires_at
 _NAMES = {"#version": "version"}
 _OPEN = "attribute_not_exists(#version) OR #version < :mine"
 _OWN = "#version = :mine"
+_LAST_PASS = 9999
 
 
 class ListingFences:
@@ -48,13 +50,21 @@ class ListingFences:
 
         Whoever has put up the fence itself writes from `behind` it.
         """
+        return self._check(crawl_name, target, _OWN if behind else _OPEN, {":mine": version(run, pass_number)})
+
+    def check_within_run(self, run: Run, crawl_name: str, target: Target, pass_number: int) -> Any:
+        """Return the same for what is no item: a later run that has put up the fence does not matter."""
+        versions = {":mine": version(run, pass_number), ":later": version(run, _LAST_PASS)}
+        return self._check(crawl_name, target, f"{_OPEN} OR #version > :later", versions)
+
+    def _check(self, crawl_name: str, target: Target, condition: str, versions: Mapping[str, str]) -> Any:
         return {
             "ConditionCheck": {
                 "TableName": self._table.name,
                 "Key": _row(crawl_name, target),
-                "ConditionExpression": _OWN if behind else _OPEN,
+                "ConditionExpression": condition,
                 "ExpressionAttributeNames": _NAMES,
-                "ExpressionAttributeValues": {":mine": {"S": version(run, pass_number)}},
+                "ExpressionAttributeValues": {name: {"S": value} for name, value in versions.items()},
             }
         }
 

@@ -69,7 +69,7 @@ class PageStep:
             raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}; it is now {now}")
         if place.next == "begin_pass":
             place = replace(place, next="page")
-            check = self.stores.fences.check(state.run, crawl.name, state.target, place.first_pass)
+            check = self.stores.fences.check_within_run(state.run, crawl.name, state.target, place.first_pass)
             if not self.stores.checkpoints.begin_pass(state.run, state.target, place, check):
                 raise errors.RunStoppedError("the listing has ended in an earlier pass: this invocation is late")
         began = time.monotonic()
