@@ -63,9 +63,25 @@ class FakeDynamoDB:
     def _table(self, name: str) -> dict[tuple[str, str], dict[str, Any]]:
         return self.tables.setdefault(name, {})
 
-    def put_item(self, *, TableName: str, Item: dict[str, Any]) -> dict[str, Any]:
-        self._table(TableName)[Item["pk"]["S"], Item["sk"]["S"]] = Item
+    def put_item(
+        self, *, TableName: str, Item: dict[str, Any], ConditionExpression: str = "", **_: Any
+    ) -> dict[str, Any]:
+        key = Item["pk"]["S"], Item["sk"]["S"]
+        there = self._table(TableName).get(key)
+        # "attribute_not_exists(pk)", or that "OR started_at <= :started_at"
+        newer = (
+            there is not None
+            and "started_at" in ConditionExpression
+            and there["started_at"]["S"] > Item["started_at"]["S"]
+        )
+        if newer or (there is not None and ConditionExpression and "started_at" not in ConditionExpression):
+            raise client_error("ConditionalCheckFailedException", "PutItem")
+        self._table(TableName)[key] = Item
         return {}
+
+    def get_item(self, *, TableName: str, Key: dict[str, Any], **_: Any) -> dict[str, Any]:
+        found = self._table(TableName).get((Key["pk"]["S"], Key["sk"]["S"]))
+        return {} if found is None else {"Item": found}
 
     def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
         for table, requests in RequestItems.items():

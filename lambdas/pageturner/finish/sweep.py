@@ -6,7 +6,7 @@ sweeps the items that the run did not see. In this order, items that were told a
 
 Only a target whose listing is complete may sweep: items that an interrupted listing did not see may still exist. A
 listing that is empty, when there were items before, may only if the crawl sets `allow_empty`, and one whose answers had
-errors that the crawl ignores may not. Without a sweep, nothing
+errors that the crawl ignores may not, nor one that it mistrusts (`pageturner.finish.trust`). Without a sweep, nothing
 counts the rows, so that the items of any listing with keys that may be shared are told apart.
 """
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 
+from pageturner.finish.trust import Trust
 from pageturner.page_state import PageState, Place, Run, Sweep
 from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
@@ -37,11 +38,10 @@ class Sweeper:
 
     def go_on(self, state: PageState, sweep: Sweep) -> Sweep:
         """Sweep for some seconds and return the progress. A repeat is harmless. Raises `SinkError`."""
-        if "dynamodb" not in state.crawl.sinks:
-            return replace(sweep, next="end")
+        has_rows = "dynamodb" in state.crawl.sinks
         place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
-        if place.next != "end" and state.target.part is None:
-            return self._tell_apart_what_there_is(state, sweep, place)
+        if place.next != "end" and (state.target.part is None or not has_rows):
+            return self._tell_apart_what_there_is(state, sweep, place) if has_rows else replace(sweep, next="end")
         parts = self._ends_of_parts(state, place)
         if not all(end.next == "end" for end in parts.values()):
             # The part of the listing that ends last sweeps for all parts.
@@ -49,6 +49,17 @@ class Sweeper:
         if state.target.part is not None and not self.stores.targets.claim_sweep(state.run, state.target):
             # Two parts ended at the same time, and the other one sweeps.
             return replace(sweep, next="end")
+        trust = Trust(self.stores, state, parts)
+        if sweep.step != "remove" and not trust.is_trusted():
+            may_tell_apart = has_rows and state.target.part is None
+            return self._tell_apart_what_there_is(state, sweep, place) if may_tell_apart else replace(sweep, next="end")
+        after = self._sweep(state, sweep, parts) if has_rows else self._end(state, sweep, SweepRecord())
+        if after.next == "end":
+            trust.record_last()
+        return after
+
+    def _sweep(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place]) -> Sweep:
+        """Sweep a listing of which all parts have ended, for some seconds."""
         swept = all(is_swept(state.crawl, end.verdict) for end in parts.values())
         listed = sum(end.items for end in parts.values())
         if swept and listed == 0 and not state.crawl.allow_empty and self._has_any(state):

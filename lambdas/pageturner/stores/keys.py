@@ -11,20 +11,23 @@ from typing import Any
 from pageturner.page_state import Place, Run, Target
 
 # Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock,
-# latest complete runs and listed runs of a crawl, by name.
+# latest complete runs and listed runs of a crawl, by name; the last complete listing, by crawl and listing id.
 RUN = "run#{}"
 EXECUTION = "execution#{}"
 LOCK = "lock#{}"
 LATEST = "latest#{}"
 LISTED = "listed#{}"
-# The records of a run, by target id (pages, verdicts, throttles) or by listing id (sweeps). Passes and pages are padded
-# to sort as numbers; page 0 is the beginning of a pass.
+LAST_LISTING = "last#{}#{}"
+# The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (sweeps, comparisons).
+# Passes and pages are padded to sort as numbers; page 0 is the beginning of a pass.
 THE_RUN = "run"
 PAGE = "page#{}#{:04d}#{:08d}"
 VERDICT = "verdict#{}"
 THROTTLES = "throttles#{}"
 SWEEPER = "sweeper#{}"
 SWEEP = "sweep#{}"
+WITNESS = "witness#{}#{:04d}"
+COMPARISON = "comparison#{}#{:04d}"
 # DynamoDB Developer Guide, "Quotas".
 _LONGEST_SORT_KEY = 1024
 
