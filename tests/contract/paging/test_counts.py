@@ -70,6 +70,8 @@ def test_there_are_as_many_as_the_documents_say() -> None:
     assert len(witnessed()) == 35
     assert len({witness.service for _, witness in ALL}) == 18
     assert (len(TOTALS), len(PAGE_COUNTS), len(NO_COUNTS)) == (41, 7, 22)
+    assert sum(total.about for total in TOTALS.values()) == 25
+    assert len({*TOTALS, *PAGE_COUNTS}) == 46
 
 
 @pytest.mark.parametrize(("listing", "witness"), ALL, ids=[" ".join(listing) for listing, _ in ALL])
