@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 from tests.conftest import Aws, Machines
 from tests.functional.finish.test_witnesses import asked, cloudwatch_counts
-from tests.runs_of_a_bucket import CRAWL, KEYS, entry, keys_by_manifest, keys_in_dynamodb, run_again
+from tests.runs_of_a_bucket import CRAWL, KEYS, entry, keys_by_manifest, keys_in_dynamodb, run_again, target_of
 
 FEWER = KEYS[:20]
 
@@ -176,3 +177,20 @@ def test_what_mistrust_can_be() -> None:
     for wrong in ("0%", "101%", "20", 20, 0.2, True, "-5%"):
         with pytest.raises(InvalidCrawlError, match='must be a percentage, like "20%", or "off"'):
             parse_resume({"resume": "x", "mistrust": wrong})
+
+
+@pytest.mark.usefixtures("source")
+def test_a_comparison_that_is_written_late_no_longer_decides(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    only_twenty_are_left(aws)
+    red = run_again(aws, machines, mistrust="20%")
+    (written,) = [row for row in aws.rows(aws.runs_table) if _is_comparison_of(row, red)]
+    planned = machines.plan({"resume": red["run_id"], "mistrust": "off"}, "execution-3")
+    target = target_of(aws, planned)
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    aws.dynamodb.put_item(TableName=aws.runs_table, Item=written)
+    assert machines.finish(planned)["targets"] == {"complete": 1}
+
+
+def _is_comparison_of(row: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
+    return bool(row["pk"]["S"] == f"run#{summary['run_id']}" and row["sk"]["S"].startswith("comparison#"))

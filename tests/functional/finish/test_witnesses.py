@@ -334,3 +334,69 @@ def test_the_sentence_of_many_targets_counts_them_and_names_the_first_that_disag
         "; 1 of 3 targets agree with a witness, and 1 do not: 123456789012 us-east-1 "
         '{"Bucket": "third"}: 3 items, but CloudWatch counted 9 on '
     ) in summary["message"]
+
+
+def test_a_witness_has_one_short_attempt(aws: Aws) -> None:
+    config = clients.client_that_asks_once("cloudwatch", REGION, ACCOUNT).meta.config
+    assert config.retries["total_max_attempts"] == 1
+    assert config.connect_timeout + config.read_timeout <= 7
+    # The clients that fetch pages wait longer.
+    assert clients.client("cloudwatch", REGION, ACCOUNT).meta.config.read_timeout == 25
+
+
+@pytest.mark.usefixtures("source")
+def test_an_older_run_that_ends_later_is_not_the_last_complete_one(aws: Aws, machines: Machines) -> None:
+    older = machines.plan({"crawl": "c", "overlap": "allow"})
+    target = target_of(aws, older)
+    end = machines.turn_all(older, target)[-1]
+    aws.s3.delete_object(Bucket="source", Key=KEYS[7])
+    run_again(aws, machines, overlap="allow")
+    machines.sweep(older, target, end)
+    machines.finish(older)
+    machines.started_at = "2127-02-01T00:00:00.000Z"
+    summary = machines.run(aws, {"crawl": "c"}, "execution-3")
+    assert summary["message"].endswith("; the last complete run listed 34 on 2127-01-01")
+
+
+@pytest.mark.usefixtures("source")
+def test_a_limited_run_is_not_the_last_complete_one(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    run_again(aws, machines, pagination_config={"PageSize": 10, "MaxItems": 12})
+    machines.started_at = "2127-02-01T00:00:00.000Z"
+    summary = machines.run(aws, {"crawl": "c", "pagination_config": {"MaxItems": None}}, "execution-3")
+    assert summary["message"].endswith("; the last complete run listed 35 on 2126-02-03")
+
+
+@pytest.mark.usefixtures("source")
+def test_a_sweep_that_is_repeated_does_not_compare_the_run_with_itself(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    aws.s3.delete_object(Bucket="source", Key=KEYS[7])
+    machines.started_at = "2127-01-01T00:00:00.000Z"
+    planned = machines.plan({"crawl": "c"}, "execution-2")
+    target = target_of(aws, planned)
+    end = machines.turn_all(planned, target)[-1]
+    for _ in range(2):
+        machines.sweep(planned, target, end)
+    assert machines.finish(planned)["message"].endswith("; the last complete run listed 35 on 2126-02-03")
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        ({"TotalResources": 3, "Complete": True}, "Resource Explorer counted 3, up to 36 hours ago"),
+        ({"TotalResources": 1000, "Complete": False}, ""),
+        (None, ""),
+    ],
+)
+def test_resource_explorer_counts_queues_where_it_is_on(
+    count: Any, said: str, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        boto3.client("sqs").create_queue(QueueName=f"queue-{number}")
+    off = ClientError({"Error": {"Code": "UnauthorizedException", "Message": "no index"}}, "Search")
+    questions = asked(monkeypatch, "resource-explorer-2", "search", {"Count": count} if count else off)
+    machines.catalogue = {"c": {"service": "sqs", "operation": "list_queues"}}
+    summary = machines.run(aws, {"crawl": "c"})
+    assert [question["QueryString"] for question in questions] == ["resourcetype:sqs:queue region:us-east-1"]
+    assert summary["message"].partition("; ")[2] == said
+    assert (entry(aws, summary)["witness"]["count"] is None) is not bool(said)
