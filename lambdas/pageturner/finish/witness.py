@@ -101,8 +101,9 @@ def in_words(witness: Mapping[str, Any]) -> str:
     """A manifest's `witness` that has a count, in a sentence."""
     if witness["who"] == LAST_RUN:
         return listed_by(LastListing(witness["count"], "", witness["at"]))
-    said = Testimony(witness["who"], witness["count"], witness["at"], witness["age"], more=witness.get("more", ""))
-    return counted_by(said)
+    # It explains a difference.
+    more = witness.get("more", "") if witness["count"] != witness["listed"] else ""
+    return counted_by(Testimony(witness["who"], witness["count"], witness["at"], witness["age"], more=more))
 
 
 @dataclass

@@ -74,10 +74,8 @@ def test_cloudwatch_counted_the_objects_of_a_bucket(aws: Aws, machines: Machines
     age = datetime.now(UTC) - datetime.fromisoformat(witness["at"])
     assert witness["age"] == pytest.approx(age.total_seconds() / 3600, abs=0.2)
     assert summary["witnesses"] == {"agreed": 1, "disagreed": 0, "none": 0}
-    assert summary["message"] == (
-        f"complete: 35 items on 4 pages of 1 target; CloudWatch counted 35 on {witness['at'][:10]} "
-        f"(with noncurrent versions, delete markers and parts of incomplete uploads)"
-    )
+    said = f"complete: 35 items on 4 pages of 1 target; CloudWatch counted 35 on {witness['at'][:10]}"
+    assert summary["message"] == said
 
 
 @pytest.mark.usefixtures("source")
@@ -88,6 +86,7 @@ def test_a_count_that_lags_may_differ_by_a_tenth(counted: int, agrees: bool, aws
     assert entry(aws, summary)["witness"]["agrees"] is agrees
     assert (summary["outcome"], summary["verdict"]) == ("succeeded", "complete")
     assert (f"but CloudWatch counted {counted}" in summary["message"]) is not agrees
+    assert summary["message"].endswith(" (with noncurrent versions, delete markers and parts of incomplete uploads)")
 
 
 @pytest.mark.usefixtures("table")
