@@ -18,11 +18,11 @@ TABLE = {"service": "dynamodb", "operation": "scan", "parameters": {"TableName":
 USERS = {"service": "iam", "operation": "list_users"}
 
 
-def cloudwatch_counts(number: int) -> None:
-    """Have CloudWatch report the objects of the bucket, as it does once a day."""
+def cloudwatch_counts(number: int, bucket: str = "source") -> None:
+    """Have CloudWatch report the objects of a bucket, as it does once a day."""
     at = datetime.now(UTC) - timedelta(hours=20)
     dimensions = [
-        {"Name": "BucketName", "Value": "source"},
+        {"Name": "BucketName", "Value": bucket},
         {"Name": "StorageType", "Value": "AllStorageTypes"},
     ]
     data: Any = {"MetricName": "NumberOfObjects", "Dimensions": dimensions, "Timestamp": at, "Value": number}
@@ -321,9 +321,7 @@ def test_the_sentence_of_many_targets_counts_them_and_names_the_first_that_disag
     aws.s3.create_bucket(Bucket="third")
     for number in range(3):
         aws.s3.put_object(Bucket="third", Key=str(number))
-    dimensions = [{"Name": "BucketName", "Value": "third"}, {"Name": "StorageType", "Value": "AllStorageTypes"}]
-    data: Any = {"MetricName": "NumberOfObjects", "Dimensions": dimensions, "Value": 9}
-    boto3.client("cloudwatch").put_metric_data(Namespace="AWS/S3", MetricData=[data])
+    cloudwatch_counts(9, "third")
     buckets = [{"Bucket": name} for name in ("source", "other", "third")]
     crawl = {name: value for name, value in CRAWL.items() if name != "parameters"}
     machines.catalogue = {"c": {**crawl, "for_each": {"list": buckets}}}
