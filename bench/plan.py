@@ -20,6 +20,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import IO, Any
 
+from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from pageturner.crawls.crawl import Crawl
@@ -56,6 +57,10 @@ class Files:
             file.write(chunk)
         self.files[Key] = file
         return {}
+
+    def head_object(self, **_: Any) -> dict[str, Any]:
+        answer: Any = {"ResponseMetadata": {"HTTPStatusCode": 404}}
+        raise ClientError(answer, "HeadObject")
 
     def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         file = self.files[Key]
@@ -95,7 +100,7 @@ class Records:
             if prefix == "sweep#":
                 target_id = record["sk"]["S"].split("#")[1]
                 record = {
-                    "sk": {"S": f"sweep#{target_id}"},
+                    "sk": {"S": f"sweep#{target_id}#0001"},
                     "stale": {"N": "0"},
                     "merged": {"N": "0"},
                     "shared": {"N": "0"},
@@ -132,8 +137,8 @@ def plan() -> str:
         body = gzip.compress("".join(json.dumps(line) + "\n" for line in lines).encode())
         s3.put_object(Key=page_record("source", number + 1, PAGE)["key"]["S"], Body=body)
     # One target per line, as PlanRun writes it.
-    stores.pages.put_text(targets_key(source_run), ["[\n", json.dumps(target.as_dict()), "\n]"])
-    stores.runs.begin(source_run, SOURCE.as_dict(), 1, as_catalogued=True, source=None)
+    stores.pages.put_text(targets_key(source_run), ["[\n", json.dumps(target.as_dict()), "\n]"], dict)
+    stores.runs.begin(source_run, SOURCE.as_dict(), 1, "plan", as_catalogued=True, source=None)
     stores.runs.record_latest(source_run, SOURCE)
     expansion = Expansion(lambda *_: None, stores, {"buckets": SOURCE}, *OWNER)
     planned = Planner(stores, lambda _: False).begin(
@@ -169,8 +174,9 @@ def finish() -> str:
     stores.pages.put_text(
         targets_key(run),
         (f"{'[' if not number else ','}\n{json.dumps(t.as_dict())}" for number, t in enumerate(targets)),
+        dict,
     )
-    stores.runs.begin(run, CRAWL.as_dict(), TARGETS, as_catalogued=True, source=None)
+    stores.runs.begin(run, CRAWL.as_dict(), TARGETS, "plan", as_catalogued=True, source=None)
     summary = Finisher(stores, Console(OWNER[1])).finish(run.run_id, "e", datetime.now(UTC))
     assert summary["targets"] == {"complete": TARGETS}, summary["targets"]
     return f"{summary['items']:,} items"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-# PageLoop has already retried for most of a minute when Crawl begins to wait.
-FIRST_WAIT_SECONDS = 15
+from pageturner.page_state import Patience
+
 LONGEST_WAIT_SECONDS = 240
 
 
@@ -28,7 +29,7 @@ class BackOff(Construct):
         )
         longest.when(
             sfn.Condition.number_greater_than_equals("$.patience.wait_seconds", LONGEST_WAIT_SECONDS / 2),
-            go_on("BackedOffLongest", {"wait_seconds": LONGEST_WAIT_SECONDS, "interruptions": 0}),
+            go_on("BackedOffLongest", asdict(Patience(LONGEST_WAIT_SECONDS))),
         )
-        longest.otherwise(go_on("BackedOff", {"wait_seconds": doubled, "interruptions": 0}))
+        longest.otherwise(go_on("BackedOff", {**asdict(Patience()), "wait_seconds": doubled}))
         self.start.next(longest)

@@ -12,15 +12,16 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra import target_state
-from infra.functions import PLAN_RUN_TIMEOUT, Functions, crawl_machine_name
+from infra.functions import PLAN_RUN_TIMEOUT, Functions, crawl_machine_name, machine_log_group
 from infra.invoke_function import invoke_function
 from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
 from infra.page_loop import PageLoop
-from infra.retries import retry_always, retry_function
+from infra.retries import EXECUTION_EXISTS, retry_always, retry_function
 from infra.target_child import TargetChild
 from pageturner.errors import (
     InvalidCrawlError,
     OverlapError,
+    RunStoppedError,
     RunWouldFailError,
     SinkError,
     StillRunningError,
@@ -52,9 +53,6 @@ class CrawlMachine(Construct):
         each_target.add_catch(finish_run, result_path="$.map_error")
 
         anything_to_do = sfn.Choice(self, "AnythingToDo?")
-        # Invocations of an execution that was stopped just now may still write items. Those of this run come later.
-        outlive = sfn.Wait(self, "OutliveStopped", time=sfn.WaitTime.seconds_path("$.wait_seconds"))
-        anything_to_do.when(sfn.Condition.is_present("$.wait_seconds"), outlive.next(each_target))
         anything_to_do.when(sfn.Condition.is_present("$.targets"), each_target)
         anything_to_do.otherwise(sfn.Succeed(self, "NothingToDo", output_path="$.nothing_to_do"))
         each_target.next(finish_run)
@@ -71,7 +69,13 @@ class CrawlMachine(Construct):
             definition_body=sfn.DefinitionBody.from_chainable(plan_run.next(anything_to_do)),
             tracing_enabled=True,
             logs=sfn.LogOptions(
-                destination=logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY),
+                destination=logs.LogGroup(
+                    self,
+                    "Logs",
+                    log_group_name=machine_log_group(crawl_machine_name(self)),
+                    retention=log_retention,
+                    removal_policy=RemovalPolicy.DESTROY,
+                ),
                 level=sfn.LogLevel.ERROR,
                 include_execution_data=False,
             ),
@@ -96,7 +100,7 @@ class CrawlMachine(Construct):
             # PlanRun reads services too: accounts, regions, keys, and what a dry run probes.
             own_errors=[SinkError, StillRunningError, ThrottledError, TransientError],
         )
-        refusals = (InvalidCrawlError, OverlapError, RunWouldFailError)
+        refusals = (InvalidCrawlError, OverlapError, RunStoppedError, RunWouldFailError)
         plan_run.add_catch(self._refused(), errors=[error.__name__ for error in refusals])
         return plan_run
 
@@ -135,6 +139,7 @@ class CrawlMachine(Construct):
             functions.finish_run,
             {
                 "run_id": sfn.JsonPath.string_at("$.run.run_id"),
+                "generation": sfn.JsonPath.number_at("$.run.generation"),
                 "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
             },
             timeout=Duration.minutes(16),
@@ -153,14 +158,23 @@ class CrawlMachine(Construct):
             state_json={
                 "Type": "Task",
                 "Resource": f"arn:{Stack.of(self).partition}:states:::states:startExecution",
-                "Parameters": {"StateMachineArn.$": "$$.StateMachine.Id", "Input.$": "$.continuation"},
+                "Parameters": {
+                    "StateMachineArn.$": "$$.StateMachine.Id",
+                    "Input.$": "$.continuation",
+                    # Always the same, so that a retry after a lost response starts no second one.
+                    "Name.$": "States.Hash($$.Execution.Id, 'SHA-256')",
+                },
                 # Not None, which jsii drops: the output must be the summary, not the response of startExecution.
                 "ResultPath": sfn.JsonPath.DISCARD,
                 "TimeoutSeconds": 60,
             },
         )
+        continues = sfn.Succeed(self, "RunContinues")
+        # It has been started, and has even ended.
+        start.add_retry(errors=[EXECUTION_EXISTS], max_attempts=0)
         retry_always(start)
-        return start.next(sfn.Succeed(self, "RunContinues"))
+        start.add_catch(continues, errors=[EXECUTION_EXISTS], result_path=sfn.JsonPath.DISCARD)
+        return start.next(continues)
 
     def _fail_run(self, functions: Functions) -> tasks.LambdaInvoke:
         """Fail the execution by its task token, so that the cause is a plain sentence; on a redrive, resume the run."""
@@ -172,8 +186,10 @@ class CrawlMachine(Construct):
             payload=sfn.TaskInput.from_object(
                 {
                     "run_id": sfn.JsonPath.string_at("$.run_id"),
+                    "generation": sfn.JsonPath.number_at("$.generation"),
                     "message": sfn.JsonPath.string_at("$.message"),
                     "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                    "redrives": sfn.JsonPath.number_at("$$.Execution.RedriveCount"),
                     "token": sfn.JsonPath.task_token,
                 }
             ),

@@ -122,6 +122,11 @@ def crawl_machine_name(scope: Construct) -> str:
     return f"{Stack.of(scope).stack_name}-Crawl"
 
 
+def machine_log_group(machine: str) -> str:
+    """The log group of a state machine: under this prefix, it needs no room in CloudWatch Logs' resource policy."""
+    return f"/aws/vendedlogs/states/{machine}"
+
+
 def _reader_role(account: str, settings: Settings) -> str:
     return f"arn:{Aws.PARTITION}:iam::{account}:role/{settings.reader_role}"
 

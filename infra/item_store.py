@@ -69,8 +69,15 @@ class ItemStore(Construct):
         self.bucket.grant_put(grantee, "runs/*/tokens/*")
         self.bucket.grant_read(grantee, "items/*")
         self.bucket.grant_read(grantee, "runs/*/tokens/*")
-        self.items.grant(grantee, "dynamodb:BatchWriteItem")
-        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        self.items.grant(grantee, "dynamodb:BatchGetItem", "dynamodb:PutItem")
+        self.runs.grant(
+            grantee,
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:ConditionCheckItem",
+        )
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
         """Let SweepItems tell items apart, by their pages, and sweep. Only it and FinishRun may remove items."""
@@ -79,11 +86,18 @@ class ItemStore(Construct):
             grantee,
             "dynamodb:Query",
             "dynamodb:BatchGetItem",
-            "dynamodb:BatchWriteItem",
+            "dynamodb:PutItem",
             "dynamodb:DeleteItem",
             "dynamodb:UpdateItem",
         )
-        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem")
+        self.runs.grant(
+            grantee,
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:ConditionCheckItem",
+        )
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:
         """Let FinishRun read the run's records, write manifest and summary, and sweep what no target lists any more."""
@@ -101,7 +115,7 @@ class ItemStore(Construct):
 
     def grant_fail(self, grantee: iam.IGrantable) -> None:
         """Let FailRun record that the execution failed."""
-        self.runs.grant(grantee, "dynamodb:UpdateItem")
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem")
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Let StopRun record that an execution was stopped."""

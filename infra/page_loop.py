@@ -9,7 +9,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.functions import FETCH_PAGE_TIMEOUT
+from infra.functions import FETCH_PAGE_TIMEOUT, machine_log_group
 from infra.retries import LAMBDA_ERRORS
 from pageturner.errors import SinkError, StillRunningError, ThrottledError, TransientError
 
@@ -77,17 +77,24 @@ class PageLoop(Construct):
         failed = sfn.Fail(self, "LoopFailed", error_path="$.failure.Error", cause_path="$.failure.Cause")
         turned_any.otherwise(failed)
         fetch.add_catch(turned_any, result_path="$.failure")
+        name = f"{Stack.of(self).stack_name}-PageLoop"
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
-            state_machine_name=f"{Stack.of(self).stack_name}-PageLoop",
+            state_machine_name=name,
             state_machine_type=sfn.StateMachineType.EXPRESS,
             definition_body=sfn.DefinitionBody.from_chainable(fetch.next(another_page)),
             timeout=Duration.minutes(5),
             tracing_enabled=True,
             # At level ALL, the logs of an Express execution cost more than the execution.
             logs=sfn.LogOptions(
-                destination=logs.LogGroup(self, "Logs", retention=log_retention, removal_policy=RemovalPolicy.DESTROY),
+                destination=logs.LogGroup(
+                    self,
+                    "Logs",
+                    log_group_name=machine_log_group(name),
+                    retention=log_retention,
+                    removal_policy=RemovalPolicy.DESTROY,
+                ),
                 level=sfn.LogLevel.ERROR,
                 include_execution_data=False,
             ),

@@ -1,4 +1,7 @@
-"""Which errors of a task are retried, by AWS's names, and how. Both state machines use this."""
+"""Which errors of a task are retried, by AWS's names, and how. Both state machines use this.
+
+`docs/reliability.md` says what each name means.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from collections.abc import Iterable
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 
-# The errors that AWS says always to retry (Developer Guide, "Handling transient Lambda service exceptions"), and those
-# that occur when an execution environment dies or Lambda itself throttles.
+# The errors that AWS says always to retry (Developer Guide, "Handling transient Lambda service exceptions"); throttling
+# by Lambda; and what Lambda reports, as the function's error, when an execution environment dies.
 LAMBDA_ERRORS = (
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.ServiceException",
@@ -16,14 +19,21 @@ LAMBDA_ERRORS = (
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+    "Runtime.TruncatedResponse",
+    "Runtime.Unknown",
+    "Sandbox.Failure",
 )
-# The function timed out. PageLoop has no time for another minute of it, and leaves it to Crawl.
-FUNCTION_TIMEOUT = "Sandbox.Timedout"
+# The function, or the task, timed out. PageLoop has no time for another minute of it, and leaves it to Crawl.
+TIMEOUTS = ("Sandbox.Timedout", "States.Timeout")
+# An optimized integration puts the service's name before the error, and "Exception" behind it.
+EXECUTION_EXISTS = "StepFunctions.ExecutionAlreadyExistsException"
 
 
 def retry_function(task: sfn.TaskStateBase, own_errors: Iterable[type[Exception]]) -> None:
     """Retry a task of Crawl that invokes a function, if the function raises one of these errors or Lambda fails."""
-    _retry(task, [*(error.__name__ for error in own_errors), FUNCTION_TIMEOUT, *LAMBDA_ERRORS])
+    _retry(task, [*(error.__name__ for error in own_errors), *TIMEOUTS, *LAMBDA_ERRORS])
 
 
 def retry_always(task: sfn.TaskStateBase | sfn.CustomState) -> None:

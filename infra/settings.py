@@ -37,8 +37,8 @@ _NOT_ONLY_READ = {
 }
 # Express executions end after five minutes. The rest is for a last page and its retries.
 LONGEST_LOOP_SECONDS = 120
-# A hand-over is 11 of the 25,000 history events that an execution may have; one after a BackOff is 17.
-MOST_HAND_OVERS = 1400
+# A hand-over is 11 of the 25,000 history events that an execution may have; one after an interruption is 24.
+MOST_HAND_OVERS = 1000
 
 
 class SettingError(Exception):
@@ -53,7 +53,7 @@ class Settings:
     catalogue: str = "crawls.yaml"  # a path, relative to the project
     retain_data: bool = True  # keep bucket and tables when the stack is deleted
     loop_seconds: float = 120.0  # how long a PageLoop turns pages before it hands over
-    hand_overs: int = 1400  # in one execution, before the run continues in a new one
+    hand_overs: int = 1000  # in one execution, before the run continues in a new one
     log_retention_days: int = 30
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
     reader_role: str = "PageturnerReader"  # name of the role in other accounts

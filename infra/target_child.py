@@ -6,18 +6,20 @@ history events that an execution may have.
 
 from __future__ import annotations
 
+import base64
+
 from aws_cdk import Duration
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.failed_page_loop import FailedPageLoop
-from infra.functions import FETCH_PAGE_TIMEOUT, Functions
+from infra.functions import Functions
 from infra.invoke_function import invoke_function
 from infra.item_store import ItemStore
 from infra.page_loop import PageLoop
 from infra.retries import retry_always
-from infra.target_state import after_a_loop, new_patience
+from infra.target_state import after_a_loop, after_success
 from infra.verdict_states import VerdictStates
 from pageturner.errors import SinkError
 from pageturner.page_state import Sweep
@@ -42,13 +44,15 @@ class TargetChild(Construct):
         turn_pages = self._turn_pages(page_loop)
         # A PageLoop that failed or timed out has no Output. Only its Status is always there.
         succeeded = sfn.Choice(self, "PageLoopSucceeded?")
-        place = sfn.JsonPath.string_to_json(sfn.JsonPath.string_at("$.page_loop.Output"))
-        take_place = sfn.Pass(self, "TakePlace", parameters=after_a_loop(place, new_patience()))
+        place = sfn.JsonPath.string_to_json(sfn.JsonPath.string_at("$.page_loop.ended.Output"))
+        take_place = sfn.Pass(self, "TakePlace", parameters=after_a_loop(place, after_success()))
 
         what_next = sfn.Choice(self, "WhatNext?")
         sweep, more = self._sweep(functions)
         verdicts.record_verdict.next(more)
         what_next.when(_next_is("end"), sweep)
+        # Also at the last hand-over: another execution would begin at the checkpoint, with the token that was rejected.
+        what_next.when(_next_is("begin_pass"), turn_pages)
         what_next.when(
             sfn.Condition.number_greater_than_equals("$.hand_overs", hand_overs),
             verdicts.verdict(
@@ -59,19 +63,17 @@ class TargetChild(Construct):
                 sweep=Sweep(next="end"),
             ),
         )
-        # Before a new pass begins, every invocation of the previous pass must have ended, so that none can write after
-        # the sweep.
-        outlive = sfn.Wait(self, "OutlivePass", time=sfn.WaitTime.duration(FETCH_PAGE_TIMEOUT))
-        what_next.when(_next_is("begin_pass"), outlive.next(turn_pages))
         what_next.otherwise(turn_pages)
 
-        failed = FailedPageLoop(self, "FailedPageLoop", verdicts=verdicts, what_next=what_next)
-        turn_pages.add_catch(failed.start, result_path="$.page_loop")
-        succeeded.when(sfn.Condition.string_equals("$.page_loop.Status", "SUCCEEDED"), take_place.next(what_next))
+        failed = FailedPageLoop(self, "FailedPageLoop", verdicts=verdicts, what_next=what_next, runs=store.runs)
+        turn_pages.add_catch(failed.start, result_path="$.page_loop.ended")
+        succeeded.when(sfn.Condition.string_equals("$.page_loop.ended.Status", "SUCCEEDED"), take_place.next(what_next))
         succeeded.otherwise(failed.start)
         self.start = turn_pages.next(succeeded)
 
     def _turn_pages(self, page_loop: PageLoop) -> tasks.CallAwsService:
+        # In base64, because braces are not allowed in an intrinsic function's strings everywhere.
+        no_input = base64.b64encode(b'{"Input":""}').decode()
         turn_pages = tasks.CallAwsService(
             self,
             "TurnPages",
@@ -83,6 +85,13 @@ class TargetChild(Construct):
             },
             iam_action="states:StartSyncExecution",
             iam_resources=[page_loop.state_machine.state_machine_arn],
+            # The response repeats the input, which would then be in the state twice. It is emptied, because what is to
+            # be kept cannot be named: Output, or Error and Cause, are not always there.
+            result_selector={
+                "ended": sfn.JsonPath.json_merge(
+                    sfn.JsonPath.object_at("$"), sfn.JsonPath.string_to_json(sfn.JsonPath.base64_decode(no_input))
+                )
+            },
             result_path="$.page_loop",
             # The Express execution times out by itself after five minutes.
             task_timeout=sfn.Timeout.duration(Duration.minutes(6)),

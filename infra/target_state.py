@@ -1,7 +1,7 @@
 """The state of a target's child execution, as its states pass it on.
 
-`run`, `crawl`, `target`, `place` and `sweep` are those of `pageturner.page_state`. `hand_overs` counts the PageLoops.
-`patience` says how long the next BackOff waits, and how many times in a row PageLoop was interrupted.
+`run`, `crawl`, `target`, `place`, `patience` and `sweep` are those of `pageturner.page_state`. `hand_overs` counts the
+PageLoops.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Any
 
 from aws_cdk import aws_stepfunctions as sfn
 
-from infra.back_off import FIRST_WAIT_SECONDS
-from pageturner.page_state import FROM_CHECKPOINT, Sweep
+from pageturner.page_state import FIRST_WAIT_SECONDS, FROM_CHECKPOINT, Sweep
 
 
 def at_first() -> dict[str, Any]:
@@ -24,19 +23,25 @@ def at_first() -> dict[str, Any]:
         "target": sfn.JsonPath.object_at("$$.Map.Item.Value"),
         # A redriven child continues where it was.
         "place": FROM_CHECKPOINT,
-        "patience": new_patience(),
+        # PlanRun puts it into the targets file, because it outlasts the execution.
+        "patience": sfn.JsonPath.object_at("$$.Map.Item.Value.patience"),
         "hand_overs": 0,
         "sweep": asdict(Sweep()),
     }
 
 
-def after_a_loop(place: Any, patience: Mapping[str, Any]) -> dict[str, Any]:
-    """The state after a PageLoop: a new place and patience, and one more hand-over."""
+def after_a_loop(place: Any, left: Mapping[str, Any]) -> dict[str, Any]:
+    """The state after a PageLoop: a new place, the patience that is left, and one more hand-over."""
     unchanged = {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "sweep")}
     hand_overs = sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.hand_overs"), 1)
-    return {**unchanged, "hand_overs": hand_overs, "place": place, "patience": patience}
+    return {**unchanged, "hand_overs": hand_overs, "place": place, "patience": left}
 
 
-def new_patience() -> dict[str, int]:
-    """The initial patience, and the patience after every PageLoop that succeeded."""
-    return {"wait_seconds": FIRST_WAIT_SECONDS, "interruptions": 0}
+def patience(interruptions: Any, last_page: Any) -> dict[str, Any]:
+    """The patience after so many interrupted PageLoops since this page; a BackOff begins with its first wait."""
+    return {"wait_seconds": FIRST_WAIT_SECONDS, "interruptions": interruptions, "last_page": last_page}
+
+
+def after_success() -> dict[str, Any]:
+    """The patience after a PageLoop that succeeded. If it turned pages, the next interruption counts from anew."""
+    return patience(sfn.JsonPath.number_at("$.patience.interruptions"), sfn.JsonPath.string_at("$.patience.last_page"))

@@ -30,10 +30,18 @@ class VerdictStates(Construct):
             table=runs,
             item={
                 "pk": _text(sfn.JsonPath.format(keys.RUN, sfn.JsonPath.string_at("$.run.run_id"))),
-                "sk": _text(sfn.JsonPath.format(keys.VERDICT, sfn.JsonPath.string_at("$.target.target_id"))),
+                "sk": _text(
+                    sfn.JsonPath.format(
+                        keys.VERDICT,
+                        sfn.JsonPath.string_at("$.run.generation"),
+                        sfn.JsonPath.string_at("$.target.target_id"),
+                    )
+                ),
                 "verdict": _text(sfn.JsonPath.string_at("$.verdict")),
                 "error": _text(sfn.JsonPath.string_at("$.error")),
                 "cause": _text(sfn.JsonPath.string_at("$.cause")),
+                # An execution in which the run continues goes on with it.
+                "patience": _text(sfn.JsonPath.json_to_string(sfn.JsonPath.object_at("$.patience"))),
                 "expires_at": tasks.DynamoAttributeValue.number_from_string(
                     sfn.JsonPath.format("{}", sfn.JsonPath.string_at("$.run.expires_at"))
                 ),
@@ -57,13 +65,13 @@ class VerdictStates(Construct):
             self,
             name,
             parameters={
-                **{part: sfn.JsonPath.object_at(f"$.{part}") for part in ("run", "crawl", "target")},
+                **{part: sfn.JsonPath.object_at(f"$.{part}") for part in ("run", "crawl", "target", "patience")},
                 # The failed loop's own place may be older.
                 "place": FROM_CHECKPOINT,
                 "sweep": asdict(sweep),
                 "verdict": verdict,
-                "error": error or sfn.JsonPath.string_at("$.page_loop.Error"),
-                "cause": cause or sfn.JsonPath.string_at("$.page_loop.Cause"),
+                "error": error or sfn.JsonPath.string_at("$.page_loop.ended.Error"),
+                "cause": cause or sfn.JsonPath.string_at("$.page_loop.ended.Cause"),
             },
         ).next(self.record_verdict)
 

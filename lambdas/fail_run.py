@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
+from pageturner.errors import as_sink_error
 from pageturner.stores import Stores
 
 if TYPE_CHECKING:
@@ -24,15 +25,19 @@ _LONGEST_CAUSE = 32_768
 def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     """Fail the task of `event["token"]` with `event["message"]`, for the run `event["run_id"]`.
 
-    If `event["execution"]` has failed this run before, it has been redriven since. The task then succeeds, and returns
-    the input of PlanRun that resumes the run.
+    If `event["execution"]` has failed this run before it was redriven for the `event["redrives"]`th time, the task
+    succeeds, and returns the input of PlanRun that resumes the run. A retry fails the task again.
     """
     run_id, token = event["run_id"], event["token"]
     telemetry.logger.set_correlation_id(run_id)
     stepfunctions = clients.client("stepfunctions")
-    if Stores.of_environment().runs.record_failure(run_id, event["execution"]):
+    # The machine of an earlier version passes neither. The emulator, which cannot redrive, does not count.
+    generation, redrives = event.get("generation", 1), event.get("redrives") or 0
+    if Stores.of_environment().runs.record_failure(run_id, generation, event["execution"], redrives):
         telemetry.logger.warning("run failed", extra={"reason": event["message"]})
-        stepfunctions.send_task_failure(taskToken=token, error=ERROR, cause=event["message"][:_LONGEST_CAUSE])
+        with as_sink_error(f"could not fail the execution of run {run_id}"):
+            stepfunctions.send_task_failure(taskToken=token, error=ERROR, cause=event["message"][:_LONGEST_CAUSE])
     else:
         telemetry.logger.info("redriven")
-        stepfunctions.send_task_success(taskToken=token, output=json.dumps({"resume": run_id}))
+        with as_sink_error(f"could not resume run {run_id} in its redriven execution"):
+            stepfunctions.send_task_success(taskToken=token, output=json.dumps({"resume": run_id}))

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Finish the run `event["run_id"]` in the execution `event["execution"]`. Returns its summary."""
+    """Finish a generation of the run `event["run_id"]`, in the execution `event["execution"]`. Returns its summary."""
     telemetry.logger.set_correlation_id(event["run_id"])
     finisher = Finisher(Stores.of_environment(), console.Console(os.environ["AWS_REGION"]))
-    summary = finisher.finish(event["run_id"], event["execution"], datetime.now(UTC))
+    # The machine of an earlier version passes no generation.
+    summary = finisher.finish(event["run_id"], event["execution"], datetime.now(UTC), event.get("generation"))
     telemetry.logger.info("run finished", extra={"summary": summary})
     return summary

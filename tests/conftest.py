@@ -169,10 +169,11 @@ class Machines:
     def finish(self, planned: Mapping[str, Any]) -> dict[str, Any]:
         import finish_run
 
-        event = {"run_id": planned["run"]["run_id"], "execution": planned["execution"]}
+        run = planned["run"]
+        event = {"run_id": run["run_id"], "generation": run["generation"], "execution": planned["execution"]}
         return _through_json(finish_run.handler(event, self.context))
 
-    def fail(self, summary: Mapping[str, Any], execution: str = "execution-1") -> dict[str, Any]:
+    def fail(self, summary: Mapping[str, Any], execution: str = "execution-1", redrives: int = 0) -> dict[str, Any]:
         """Return what FailRun reports to Step Functions about its task: `error` and `cause`, or `output`."""
         import fail_run
         from pageturner import clients
@@ -181,8 +182,9 @@ class Machines:
         with pytest.MonkeyPatch.context() as patch:
             for name in ("send_task_failure", "send_task_success"):
                 patch.setattr(clients.client("stepfunctions"), name, lambda **arguments: told.append(arguments))
-            event = {"run_id": summary["run_id"], "message": summary["message"], "execution": execution, "token": "t"}
-            fail_run.handler(_through_json(event), self.context)
+            event = {name: summary[name] for name in ("run_id", "generation", "message")}
+            event["execution"] = execution
+            fail_run.handler(_through_json({**event, "redrives": redrives, "token": "t"}), self.context)
         (only,) = told
         assert only.pop("taskToken") == "t"
         return only

@@ -75,7 +75,7 @@ def verdict_of(aws: Aws, planned: Mapping[str, Any], verdict: str, error: str, c
     target = target_of(aws, planned)
     record = {
         "pk": f"run#{planned['run']['run_id']}",
-        "sk": f"verdict#{target['target_id']}",
+        "sk": f"verdict#{planned['run']['generation']}#{target['target_id']}",
         "verdict": verdict,
         "error": error,
         "cause": json.dumps({"errorMessage": cause}),

@@ -46,7 +46,8 @@ def estimate(crawl: Crawl, volume: Volume) -> dict[str, Any]:
     pages, seconds, gigabytes = volume.pages, volume.seconds, FETCH_PAGE_MEMORY_MB / 1024
     hand_overs = volume.targets + int(seconds / _LOOP_SECONDS)
     transitions = _TRANSITIONS_OF_RUN + _TRANSITIONS_OF_TARGET * volume.targets + _TRANSITIONS_OF_HAND_OVER * hand_overs
-    writes = pages + (volume.items if "dynamodb" in crawl.sinks else 0)
+    # Items are written in transactions, which cost twice as much, and check a fence.
+    writes = pages + (2 * (volume.items + pages) if "dynamodb" in crawl.sinks else 0)
     lines = {
         f"Lambda invocations: {pages:,} x $0.20/million + {seconds:,.1f} s x {gigabytes:g} GB x $0.0000133334": (
             pages * _LAMBDA_REQUEST + seconds * gigabytes * _LAMBDA_GB_SECOND

@@ -155,7 +155,7 @@ def from_botocore_error(error: Exception) -> PageturnerError:
 
 @contextmanager
 def as_sink_error(what: str) -> Iterator[None]:
-    """Raise `SinkError` if a request to Pageturner's bucket or tables fails; `what` says what could not be done."""
+    """Raise `SinkError` if a request to Pageturner's own resources fails; `what` says what could not be done."""
     try:
         yield
     except SERVICE_ERRORS as error:

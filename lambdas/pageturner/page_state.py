@@ -15,6 +15,8 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.paging.split import Part
 
 Next = Literal["page", "pause", "begin_pass", "hand_over", "end"]
+# PageLoop has already retried for most of a minute when Crawl begins to wait.
+FIRST_WAIT_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Run:
 
     `date` is the UTC day on which it began. `started_at` and `deadline` are ISO 8601 in UTC. `expires_at`, in seconds
     since 1970, is when DynamoDB may delete its records. Its pages in S3 stay. `execution` is the ARN of the Crawl
-    execution that drives it; a resumed run has another one.
+    execution that drives it; a resumed run has another one. `generation` counts its plans: 1, and one more with each
+    resumption or redrive.
     """
 
     run_id: str
@@ -32,6 +35,7 @@ class Run:
     deadline: str
     expires_at: int
     execution: str = ""
+    generation: int = 1
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,9 @@ class Target:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Target:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`, also for an element of the targets file, which has the target's patience too."""
         part = document.get("part")
-        return cls(**{**document, "part": Part(**part) if part else None})
+        return cls(**{**known(cls, document), "part": Part(**part) if part else None})
 
 
 def known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +154,19 @@ class Place:
 FROM_CHECKPOINT: Mapping[str, Any] = {"from_checkpoint": True, "throttled": False}
 # The same after a BackOff, so that the target slows down.
 AFTER_THROTTLING: Mapping[str, Any] = {"from_checkpoint": True, "throttled": True}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long Crawl still waits for a target that makes no progress. It is the run's, whatever execution drives it.
+
+    The next BackOff lasts `wait_seconds`. `interruptions` PageLoops in a row turned no page: the last page record was
+    `last_page` (its sort key; empty if there was none, or nobody has looked).
+    """
+
+    wait_seconds: int = FIRST_WAIT_SECONDS
+    interruptions: int = 0
+    last_page: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,18 +70,22 @@ _JUDGED = ("end", "end_error", "pass_number", "pages_missing", "resume_token", "
 class Ends:
     """What is known of a run's targets when it ends: `counts` and records, by target id.
 
-    `sweeps` are by listing id; why a listing is `mistrusted`, by that and its last pass.
+    `sweeps`, and why a listing is `mistrusted`, are by listing id and the last pass of the listing.
     """
 
     counted: Mapping[str, Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, str]]
-    sweeps: Mapping[str, SweepRecord]
+    sweeps: Mapping[tuple[str, int], SweepRecord]
     mistrusted: Mapping[tuple[str, int], str] = field(default_factory=dict)
     throttles: Mapping[str, Throttles] = field(default_factory=dict)
 
     def last_pass(self, target: Target) -> int:
         """Return the last pass of the target's listing: of all its parts."""
         return max(self.counted[part]["pass_number"] if part in self.counted else 0 for part in target.listing_targets)
+
+    def sweep(self, target: Target) -> SweepRecord | None:
+        """Return the record of the sweep of a target's listing in its last pass."""
+        return self.sweeps.get((target.listing_id, self.last_pass(target)))
 
 
 def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
@@ -98,10 +102,9 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
     )
     for target in targets:
         listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
-        sweep = ends.sweeps.get(listing_id, SweepRecord())
+        sweep = ends.sweep(target)
         # A sweep is recorded only of a listing that is trusted, or was trusted in a resumption.
-        has_record = listing_id in ends.sweeps
-        mistrusted = "" if has_record else ends.mistrusted.get((listing_id, ends.last_pass(target)), "")
+        mistrusted = "" if sweep else ends.mistrusted.get((listing_id, ends.last_pass(target)), "")
         throttles = ends.throttles.get(target.target_id, Throttles())
         whole = target.part is None or ended_parts[listing_id] == target.part.count
         is_first = target.part is None or target.part.number == 1
@@ -111,17 +114,17 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
                 crawl,
                 counted,
                 ends.verdicts.get(target.target_id, {}),
-                swept=has_record or not whole,
+                swept=sweep is not None or not whole,
                 mistrusted=mistrusted,
             ),
             **{name: value for name, value in counted.items() if name not in _JUDGED},
             "throttles": throttles.count,
             "last_throttle": throttles.last,
             # The parts of a listing are swept together.
-            "stale_items": sweep.stale if is_first else 0,
-            "merged_items": sweep.merged if is_first else 0,
-            "shared_keys": sweep.shared if is_first else 0,
-            "stale_items_kept_because": sweep.kept_because,
+            "stale_items": sweep.stale if sweep and is_first else 0,
+            "merged_items": sweep.merged if sweep and is_first else 0,
+            "shared_keys": sweep.shared if sweep and is_first else 0,
+            "stale_items_kept_because": sweep.kept_because if sweep else "",
         }
 
 

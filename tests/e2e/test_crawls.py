@@ -54,7 +54,7 @@ def test_throttling_delays_a_crawl_and_loses_nothing(deployed: Deployed, source:
 
 
 def test_tables_that_are_throttled_delay_a_crawl_and_lose_nothing(deployed: Deployed, source: list[str]) -> None:
-    for target in ("BatchWriteItem", "PutItem"):
+    for target in ("TransactWriteItems", "PutItem"):
         deployed.proxy.add(
             answering(
                 lambda request, name=target: request.target.endswith(f".{name}"),  # type: ignore[misc]
@@ -122,7 +122,7 @@ def test_a_wrong_input_fails_at_plan_run_in_words_and_nothing_else_happens(
         "",
         "GetItem",
         "PutItem",
-        "BatchWriteItem",
+        "TransactWriteItems",
     }
 
 

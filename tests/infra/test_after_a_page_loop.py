@@ -14,7 +14,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from infra.settings import MOST_HAND_OVERS
 from pageturner.errors import PageturnerError
+from pageturner.stores import keys
 
 GIVES_UP = {"AccessDeniedError": "denied", "NotFoundError": "failed", "InvalidRequestError": "failed"}
 GIVES_UP |= {"RepeatedTokenError": "failed", "TooManyRestartsError": "failed", "DeadlinePassedError": "unfinished"}
@@ -22,20 +24,54 @@ GIVES_UP |= {"InvalidCrawlError": "failed", "NoEndpointError": "absent"}
 GIVES_UP |= {"PageErrorsError": "failed", "TruncatedListingError": "failed"}
 
 
-def after(child: dict[str, Any], page_loop: dict[str, Any], interruptions: int = 0) -> dict[str, Any]:
-    """Return the Task state that the child execution reaches after this result of PageLoop, and its input."""
+def page(number: int, pass_number: int = 1) -> str:
+    """The sort key of a page's record."""
+    return keys.PAGE.format("t", pass_number, number)
+
+
+def after(
+    child: dict[str, Any],
+    page_loop: dict[str, Any],
+    interruptions: int = 0,
+    *,
+    last_page: str = "",
+    known_page: str = "",
+    hand_overs: int = 3,
+) -> dict[str, Any]:
+    """Return the Task state that the child execution reaches after this result of PageLoop, and its input.
+
+    `last_page` is the last record of a page in the runs table, and `known_page` the one at the last interruption.
+    """
     states: dict[str, Any] = {}
     for name, state in child["States"].items():
-        if state["Type"] == "Task":
+        if name == "LastPage":
+            items = [{"sk": {"S": last_page}}] if last_page else []
+            found = {"Count": len(items), "Items": items, "ScannedCount": len(items)}
+            states[name] = {"Type": "Pass", "Result": found, "ResultPath": state["ResultPath"], "Next": state["Next"]}
+        elif state["Type"] == "Task":
             states[name] = {"Type": "Pass", "Parameters": {"came_to": name, "with.$": "$"}, "End": True}
         elif state["Type"] == "Wait":
             states[name] = {"Type": "Pass", "Next": state["Next"]}
         else:
             states[name] = state
-    definition = {"StartAt": "PageLoopSucceeded?", "States": states}
+    # The response of startSyncExecution, from which TurnPages selects.
+    turn_pages = child["States"]["TurnPages"]
+    states["Response"] = {
+        "Type": "Pass",
+        "InputPath": "$.response",
+        "Parameters": turn_pages["ResultSelector"],
+        "ResultPath": turn_pages["ResultPath"],
+        "Next": turn_pages["Next"],
+    }
     place = {"from_checkpoint": True, "throttled": False}
-    given = {"run": {}, "crawl": {}, "target": {}, "sweep": {}, "place": place, "hand_overs": 3, "page_loop": page_loop}
-    given["patience"] = {"wait_seconds": 60, "interruptions": interruptions}
+    given: dict[str, Any] = {"run": {}, "crawl": {}, "target": {}, "sweep": {}, "place": place}
+    given |= {"hand_overs": hand_overs, "response": {"Input": json.dumps(given), "Name": "n", **page_loop}}
+    given["patience"] = {"wait_seconds": 60, "interruptions": interruptions, "last_page": known_page}
+    return run({"StartAt": "Response", "States": states}, given)
+
+
+def run(definition: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return the output of an execution."""
     with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
         stepfunctions = boto3.client("stepfunctions")
         machine = stepfunctions.create_state_machine(
@@ -47,7 +83,7 @@ def after(child: dict[str, Any], page_loop: dict[str, Any], interruptions: int =
             if ended["status"] != "RUNNING":
                 break
             time.sleep(0.05)
-    assert ended["status"] == "SUCCEEDED", ended
+    assert ended["status"] == "SUCCEEDED", (ended.get("error"), ended.get("cause"))
     output: dict[str, Any] = json.loads(ended["output"])
     return output
 
@@ -57,7 +93,7 @@ def test_a_loop_that_was_ended_is_gone_on_with_from_the_checkpoint(child: dict[s
     found = after(child, {"Status": status}, interruptions=1)
     assert found["came_to"] == "TurnPages"
     assert found["with"]["place"] == {"from_checkpoint": True, "throttled": False}
-    assert found["with"]["patience"] == {"wait_seconds": 15, "interruptions": 2}
+    assert found["with"]["patience"] == {"wait_seconds": 15, "interruptions": 2, "last_page": ""}
     assert found["with"]["hand_overs"] == 4
 
 
@@ -82,7 +118,12 @@ def test_every_error_of_a_loop_is_waited_out_gone_on_after_or_a_verdict(child: d
         assert found["came_to"] == "TurnPages"
         assert found["with"]["place"] == {"from_checkpoint": True, "throttled": throttled}
         wait_seconds = 120 if throttled else 15
-        assert found["with"]["patience"] == {"wait_seconds": wait_seconds, "interruptions": 0 if throttled else 1}
+        interruptions = 0 if throttled else 1
+        assert found["with"]["patience"] == {
+            "wait_seconds": wait_seconds,
+            "interruptions": interruptions,
+            "last_page": "",
+        }
 
 
 @pytest.mark.parametrize(
@@ -91,7 +132,81 @@ def test_every_error_of_a_loop_is_waited_out_gone_on_after_or_a_verdict(child: d
 )
 def test_a_place_that_was_handed_over_is_taken(child: dict[str, Any], next_: str, came_to: str) -> None:
     place = {"pass_number": 2, "page": 7, "token": "t", "next": next_}
-    found = after(child, {"Status": "SUCCEEDED", "Output": json.dumps(place)}, interruptions=3)
+    found = after(child, {"Status": "SUCCEEDED", "Output": json.dumps(place)}, interruptions=3, known_page=page(6))
     assert found["came_to"] == came_to
     assert found["with"]["place"] == place
-    assert found["with"]["patience"] == {"wait_seconds": 15, "interruptions": 0}
+    # The next interruption looks whether it turned a page.
+    assert found["with"]["patience"] == {"wait_seconds": 15, "interruptions": 3, "last_page": page(6)}
+
+
+def test_a_loop_that_turned_pages_before_it_was_ended_is_the_first_to_be_interrupted_there(
+    child: dict[str, Any],
+) -> None:
+    """A loop that times out has no output, so only the runs table knows that it turned pages."""
+    patience: dict[str, Any] = {"interruptions": 0, "last_page": ""}
+    for number in (55, 110, 165, 220, 275, 330, 330, 330, 330):
+        found = after(
+            child,
+            {"Status": "TIMED_OUT"},
+            patience["interruptions"],
+            known_page=patience["last_page"],
+            last_page=page(number),
+        )
+        assert found["came_to"] == "TurnPages"
+        patience = found["with"]["patience"]
+        assert patience["last_page"] == page(number)
+    assert patience == {"wait_seconds": 15, "interruptions": 4, "last_page": page(330)}
+    found = after(child, {"Status": "TIMED_OUT"}, 4, known_page=page(330), last_page=page(330))
+    assert (found["came_to"], found["with"]["error"]) == ("RecordVerdict", "Interrupted")
+    found = after(child, {"Status": "TIMED_OUT"}, 4, known_page=page(330), last_page=page(0, pass_number=2))
+    assert found["came_to"] == "TurnPages"
+
+
+def test_a_bucket_that_refuses_pages_is_given_up_however_many_executions_the_run_takes(child: dict[str, Any]) -> None:
+    broken = {"Status": "FAILED", "Error": "SinkError", "Cause": "the bucket is gone"}
+    patience: dict[str, Any] = {"interruptions": 0, "last_page": ""}
+    errors = []
+    for _ in range(5):
+        # Each execution ends after its first loop; PlanRun hands the recorded patience to the next one.
+        found = after(
+            child,
+            broken,
+            patience["interruptions"],
+            known_page=patience["last_page"],
+            last_page=page(3),
+            hand_overs=MOST_HAND_OVERS,
+        )
+        assert found["came_to"] == "RecordVerdict"
+        errors.append(found["with"]["error"])
+        patience = found["with"]["patience"]
+    assert errors == ["ContinuesInAnotherExecution"] * 4 + ["SinkError"]
+
+
+def test_throttling_waits_as_long_in_the_next_execution(child: dict[str, Any]) -> None:
+    throttled = {"Status": "FAILED", "Error": "ThrottledError", "Cause": "slow down"}
+    found = after(child, throttled, hand_overs=MOST_HAND_OVERS)
+    assert (found["came_to"], found["with"]["error"]) == ("RecordVerdict", "ContinuesInAnotherExecution")
+    assert found["with"]["patience"]["wait_seconds"] == 120
+
+
+def test_a_pass_begins_even_at_the_last_hand_over(child: dict[str, Any]) -> None:
+    """The next execution would begin at the checkpoint, with the token that was just rejected, and end likewise."""
+    place = {"pass_number": 2, "page": 1, "next": "begin_pass"}
+    ended = {"Status": "SUCCEEDED", "Output": json.dumps(place)}
+    found = after(child, ended, hand_overs=MOST_HAND_OVERS)
+    assert (found["came_to"], found["with"]["place"]) == ("TurnPages", place)
+    found = after(child, {**ended, "Output": json.dumps({**place, "next": "hand_over"})}, hand_overs=MOST_HAND_OVERS)
+    assert (found["came_to"], found["with"]["error"]) == ("RecordVerdict", "ContinuesInAnotherExecution")
+
+
+def test_the_response_of_a_loop_comes_back_without_its_input(child: dict[str, Any]) -> None:
+    """Twice in the state, a target of 150 KB would be more than Step Functions' 256 KiB, which moto enforces."""
+    place = json.dumps({"page": 2, "next": "hand_over"})
+    large = json.dumps({"target": {"parameters": {"Ids": [f"id-{number:016}" for number in range(6_000)]}}})
+    assert len(large) > 120_000
+    given = {"Status": "SUCCEEDED", "Output": place, "Input": large}
+    turn_pages = child["States"]["TurnPages"]
+    whole: dict[str, Any] = {"Type": "Pass", "InputPath": "$.response", "ResultPath": turn_pages["ResultPath"]}
+    whole |= {"Parameters": turn_pages["ResultSelector"], "End": True}
+    found = run({"StartAt": "s", "States": {"s": whole}}, {"state": 1, "response": given})
+    assert found["page_loop"]["ended"] == {"Status": "SUCCEEDED", "Output": place, "Input": ""}

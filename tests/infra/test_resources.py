@@ -38,7 +38,8 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     assert target_apis <= allowed
     tables = {action for action in allowed if action.startswith("dynamodb:")}
     assert tables == {
-        *("dynamodb:BatchWriteItem", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem")
+        *("dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        "dynamodb:ConditionCheckItem",
     }
     assert not [action for action in allowed if "Delete" in action or action.endswith(":*")]
     (apis,) = [
@@ -53,7 +54,8 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
 
 def test_sweep_items_may_look_at_other_runs(resources: dict[str, Any]) -> None:
     (runs,) = [each for each in statements(resources, "FunctionsSweepItems") if "RunTable" in str(each["Resource"])]
-    assert set(actions_of(runs)) == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"}
+    names = ("GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem")
+    assert set(actions_of(runs)) == {f"dynamodb:{name}" for name in names}
 
 
 def test_only_the_sweeps_may_remove_items(resources: dict[str, Any]) -> None:
@@ -85,6 +87,12 @@ def test_the_standard_machine_may_start_only_the_page_loop(resources: dict[str, 
         each for each in statements(resources, "CrawlStateMachine") if "states:StartSyncExecution" in each["Action"]
     ]
     assert statement["Resource"]["Ref"].startswith("PageLoopStateMachine")
+
+
+def test_the_standard_machine_may_look_at_the_runs_table_only(resources: dict[str, Any]) -> None:
+    tables = [each for each in statements(resources, "CrawlStateMachine") if "dynamodb:" in str(each["Action"])]
+    assert {action for each in tables for action in actions_of(each)} == {"dynamodb:PutItem", "dynamodb:Query"}
+    assert all("RunTable" in str(each["Resource"]) for each in tables)
 
 
 def test_the_crawl_machine_has_the_name_by_which_functions_may_know_it(resources: dict[str, Any]) -> None:
@@ -157,6 +165,16 @@ def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
     assert len(groups) == 8
     assert {group["RetentionInDays"] for group in groups} == {30}
+
+
+def test_the_log_groups_of_state_machines_need_no_room_in_the_resource_policy(resources: dict[str, Any]) -> None:
+    """Step Functions Developer Guide, "Avoiding Amazon CloudWatch Logs resource policy size restrictions"."""
+    machines = [each for each in resources.values() if each["Type"] == "AWS::StepFunctions::StateMachine"]
+    for machine in machines:
+        (destination,) = machine["Properties"]["LoggingConfiguration"]["Destinations"]
+        group = resources[destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]]
+        name = machine["Properties"]["StateMachineName"]
+        assert group["Properties"]["LogGroupName"] == f"/aws/vendedlogs/states/{name}"
 
 
 def test_page_loop_logs_errors_only(template: Template) -> None:
@@ -234,7 +252,7 @@ def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
         ({"stack_name": "my stack"}, 'stack_name is "my stack"; it must be a letter'),
         ({"loop_seconds": "200"}, "loop_seconds is 200; it must be from 0 to 120"),
         ({"loop_seconds": "soon"}, 'loop_seconds is "soon"; it must be a number'),
-        ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1400"),
+        ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1000"),
         ({"hand_overs": "1.5"}, 'hand_overs is "1.5"; it must be a whole number'),
         ({"retain_data": "yes"}, 'retain_data is "yes"; it must be true or false'),
         ({"log_retention_days": "31"}, "log_retention_days is 31; it can be 3, 7, 14, 30, 90, 365"),

@@ -4,17 +4,17 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.retries import FUNCTION_TIMEOUT, LAMBDA_ERRORS
+from infra.retries import EXECUTION_EXISTS, LAMBDA_ERRORS, TIMEOUTS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
-from pageturner.stores.executions import LOOK_SECONDS, OUTLIVED_SECONDS
 from pageturner.turn.page_step import LONGEST_INTERVAL
+from tests.infra.conftest import PROJECT
 
 # History events per state of a Standard execution: entered and exited; for a Task also scheduled, started, succeeded.
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
 # The time for an error response and the state transition.
 SECONDS_OF_A_FAILURE = 2
-AWS_ERRORS = {*LAMBDA_ERRORS, FUNCTION_TIMEOUT, "States.ALL"}
+AWS_ERRORS = {*LAMBDA_ERRORS, *TIMEOUTS, EXECUTION_EXISTS, "States.ALL"}
 OUR_ERRORS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.PageturnerError)
 }
@@ -129,6 +129,7 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
         if state["Type"] == "Task"
     ]
     names = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "TurnPages", "RecordVerdict", "SweepItems", "ContinueRun"}
+    names |= {"LastPage"}
     assert {name for name, _ in tasks} == names
     assert all(0 < state["TimeoutSeconds"] <= 960 for _, state in tasks)
     assert all(state["Retry"] for _, state in tasks)
@@ -157,13 +158,13 @@ def test_an_execution_goes_on_in_another_one_before_its_history_is_full(child: d
         for way in (
             {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOff"},
             {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOffLongest"},
-            {"WhatFailed?": "InterruptedTooOften?", "InterruptedTooOften?": "OutliveAbandoned"},
-            {"PageLoopSucceeded?": "TakePlace", "WhatNext?": "OutlivePass"},
+            {"WhatFailed?": "LastPage", "MovedOn?": "InterruptedFurtherOn"},
+            {"WhatFailed?": "LastPage", "MovedOn?": "InterruptedTooOften?", "InterruptedTooOften?": "Interrupted"},
         )
     )
     # A retry of TurnPages adds three events, but is rare.
     assert most * MOST_HAND_OVERS < 25_000 * 0.99
-    nearly_full = child["States"]["WhatNext?"]["Choices"][1]
+    nearly_full = child["States"]["WhatNext?"]["Choices"][2]
     assert nearly_full == {
         "Variable": "$.hand_overs",
         "NumericGreaterThanEquals": MOST_HAND_OVERS,
@@ -188,15 +189,51 @@ def test_the_place_survives_a_hand_over(child: dict[str, Any]) -> None:
         "target.$": "$.target",
         "sweep.$": "$.sweep",
         "hand_overs.$": "States.MathAdd($.hand_overs, 1)",
-        "place.$": "States.StringToJson($.page_loop.Output)",
-        "patience": {"wait_seconds": 15, "interruptions": 0},
+        "place.$": "States.StringToJson($.page_loop.ended.Output)",
+        "patience": {
+            "wait_seconds": 15,
+            "interruptions.$": "$.patience.interruptions",
+            "last_page.$": "$.patience.last_page",
+        },
     }
-    throttled = {"BackedOff": True, "BackedOffLongest": True, "Interrupted": False}
+    throttled = {"BackedOff": True, "BackedOffLongest": True, "Interrupted": False, "InterruptedFurtherOn": False}
     for name, after_throttling in throttled.items():
         parameters = child["States"][name]["Parameters"]
         assert parameters["place"] == {"from_checkpoint": True, "throttled": after_throttling}
-        assert child["States"][name]["Next"] == "WhatNext?"
+        assert child["States"][name]["Next"] == ("WhatNext?" if after_throttling else "LetRecover")
         assert {"run.$", "crawl.$", "target.$"} <= parameters.keys()
+    assert child["States"]["LetRecover"]["Next"] == "WhatNext?"
+
+
+def test_after_an_interruption_the_last_page_is_looked_up(child: dict[str, Any]) -> None:
+    last_page = child["States"]["LastPage"]
+    assert last_page["Resource"].endswith(":states:::aws-sdk:dynamodb:query")
+    query = dict(last_page["Parameters"])
+    assert query.pop("TableName").startswith("StoreRunTable")
+    assert query == {
+        "KeyConditionExpression": "pk = :run AND begins_with(sk, :pages)",
+        "ExpressionAttributeValues": {
+            ":run": {"S.$": "States.Format('run#{}', $.run.run_id)"},
+            ":pages": {"S.$": "States.Format('page#{}#', $.target.target_id)"},
+        },
+        "ProjectionExpression": "sk",
+        "ScanIndexForward": False,
+        "Limit": 1,
+        "ConsistentRead": True,
+    }
+    # If nobody can say whether there is a new page, there is none.
+    (catch,) = last_page["Catch"]
+    assert catch == {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "InterruptedTooOften?"}
+
+
+def test_the_patience_of_a_target_outlasts_its_execution(crawl_machine: dict[str, Any], child: dict[str, Any]) -> None:
+    selector = crawl_machine["States"]["EachTarget"]["ItemSelector"]
+    assert selector["patience.$"] == "$$.Map.Item.Value.patience"
+    item = child["States"]["RecordVerdict"]["Parameters"]["Item"]
+    assert item["patience"] == {"S.$": "States.JsonToString($.patience)"}
+    for name, state in child["States"].items():
+        if state.get("Next") == "RecordVerdict":
+            assert state["Parameters"]["patience.$"] == "$.patience", name
 
 
 def test_a_choice_is_a_question(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
@@ -227,22 +264,26 @@ def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine:
     assert each_target["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.map_error", "Next": "FinishRun"}]
 
 
-def test_a_run_outlives_a_stopped_one_before_it_turns_pages(crawl_machine: dict[str, Any], page_loop: Any) -> None:
+def test_nothing_waits_for_what_was_given_up(crawl_machine: dict[str, Any]) -> None:
+    """It is fenced off instead: whoever may write late does so under another name, or on a condition."""
     assert crawl_machine["States"]["AnythingToDo?"]["Choices"] == [
-        {"Variable": "$.wait_seconds", "IsPresent": True, "Next": "OutliveStopped"},
         {"Variable": "$.targets", "IsPresent": True, "Next": "EachTarget"},
     ]
-    outlive = crawl_machine["States"]["OutliveStopped"]
-    assert outlive == {"Type": "Wait", "SecondsPath": "$.wait_seconds", "Next": "EachTarget"}
-    # An invocation that looked just before the stop.
-    timeout = page_loop["States"]["FetchPage"]["TimeoutSeconds"] - 5
-    assert LOOK_SECONDS + timeout + 5 <= OUTLIVED_SECONDS
+    waits = {name for name, state in states(crawl_machine) if state["Type"] == "Wait"}
+    assert waits == {"BackOff", "LetRecover"}
+
+
+def test_what_the_machines_write_belongs_to_a_generation(crawl_machine: dict[str, Any], child: dict[str, Any]) -> None:
+    finish = crawl_machine["States"]["FinishRun"]["Parameters"]
+    assert finish["generation.$"] == "$.run.generation"
+    (name,) = child["States"]["RecordVerdict"]["Parameters"]["Item"]["sk"].values()
+    assert name == "States.Format('verdict#{}#{}', $.run.generation, $.target.target_id)"
 
 
 def test_a_wrong_crawl_ends_at_plan_run_with_its_sentence(crawl_machine: dict[str, Any]) -> None:
     (catch,) = crawl_machine["States"]["PlanRun"]["Catch"]
     assert catch == {
-        "ErrorEquals": ["InvalidCrawlError", "OverlapError", "RunWouldFailError"],
+        "ErrorEquals": ["InvalidCrawlError", "OverlapError", "RunStoppedError", "RunWouldFailError"],
         "Next": "ReadRefusal",
     }
     refused = crawl_machine["States"][crawl_machine["States"]["ReadRefusal"]["Next"]]
@@ -265,8 +306,10 @@ def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[
     assert fail_run["Resource"].endswith(":states:::lambda:invoke.waitForTaskToken")
     assert fail_run["Parameters"]["Payload"] == {
         "run_id.$": "$.run_id",
+        "generation.$": "$.generation",
         "message.$": "$.message",
         "execution.$": "$$.Execution.Id",
+        "redrives.$": "$$.Execution.RedriveCount",
         "token.$": "$$.Task.Token",
     }
     # On a redrive, a Fail state would fail again; FailRun returns an input that resumes the run.
@@ -281,10 +324,39 @@ def test_an_execution_that_goes_on_elsewhere_still_has_its_summary_for_output(cr
     assert continue_run["Next"] == "RunContinues"
 
 
-def test_a_pass_begins_when_all_of_the_one_before_has_ended(child: dict[str, Any], page_loop: dict[str, Any]) -> None:
-    begins = child["States"]["WhatNext?"]["Choices"][2]
+def test_a_run_continues_only_once_even_if_the_response_to_that_is_lost(crawl_machine: dict[str, Any]) -> None:
+    """Step Functions accepts the same name and input again while the execution runs, and then says that it exists."""
+    continue_run = crawl_machine["States"]["ContinueRun"]
+    assert continue_run["Parameters"] == {
+        "StateMachineArn.$": "$$.StateMachine.Id",
+        "Input.$": "$.continuation",
+        "Name.$": "States.Hash($$.Execution.Id, 'SHA-256')",
+    }
+    exists = "StepFunctions.ExecutionAlreadyExistsException"
+    assert continue_run["Retry"][0] == {"ErrorEquals": [exists], "MaxAttempts": 0}
+    assert continue_run["Retry"][1]["ErrorEquals"] == ["States.ALL"]
+    assert continue_run["Catch"] == [{"ErrorEquals": [exists], "ResultPath": None, "Next": "RunContinues"}]
+
+
+def test_the_documents_name_every_error_of_lambda_that_is_retried() -> None:
+    text = (PROJECT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert not [name for name in (*LAMBDA_ERRORS, *TIMEOUTS) if f"`{name}`" not in text]
+
+
+def test_a_function_that_dies_is_tried_again(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
+    functions = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "SweepItems"}
+    both = itertools.chain(states(page_loop), states(crawl_machine))
+    invoked = {name: state for name, state in both if name in functions}
+    assert invoked.keys() == functions
+    for state in invoked.values():
+        for error in ("Runtime.ExitError", "Runtime.OutOfMemory", "Lambda.Unknown"):
+            assert retrier(state, error)["MaxAttempts"] >= 4
+    # PageLoop has no time for a second timeout.
+    for error in ("Sandbox.Timedout", "States.Timeout"):
+        assert {name for name, state in invoked.items() if error in str(state["Retry"])} == functions - {"FetchPage"}
+
+
+def test_a_pass_begins_at_once_and_before_the_run_continues_elsewhere(child: dict[str, Any]) -> None:
+    begins = child["States"]["WhatNext?"]["Choices"][1]
     assert begins["And"][1] == {"Variable": "$.place.next", "StringEquals": "begin_pass"}
-    outlive = child["States"][begins["Next"]]
-    assert outlive["Seconds"] >= page_loop["States"]["FetchPage"]["TimeoutSeconds"] - 5
-    # The Wait state passes the place on unchanged, so that FetchPage begins the pass.
-    assert (outlive["Type"], outlive["Next"]) == ("Wait", "TurnPages")
+    assert begins["Next"] == "TurnPages"

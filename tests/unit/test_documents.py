@@ -18,6 +18,7 @@ FOLDERS = [
     "lambdas/pageturner/",
     "tests/e2e/",
     "tests/functional/finish/",
+    "tests/functional/plan/",
     "tests/functional/turn/",
     "tests/infra/",
 ]

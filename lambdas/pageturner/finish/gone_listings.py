@@ -125,7 +125,7 @@ class GoneListings:
         left: int | None = None
         for number, target in self._gone_targets(run, listed.done, own):
             if time.monotonic() >= ends:
-                self.stores.listed_runs.go_on_at(run, self.crawl.name, number if left is None else left)
+                self.stores.listed_runs.go_on_at(self.crawl.name, listed, number if left is None else left)
                 return False
             if reason:
                 if self.stores.items.has_any(self.crawl.name, target):
@@ -149,6 +149,9 @@ class GoneListings:
 
     def _sweep_listing(self, target: Target) -> int:
         """Sweep a gone listing, and return how many items were seen since this run began."""
+        # A later run lists it again, if it has put up the fence.
+        if not self.stores.fences.put_up(self.run, self.crawl.name, target, 0):
+            return 0
         start_key: Mapping[str, Any] | None = None
         swept, left = 0, 0
         while True:
@@ -161,7 +164,7 @@ class GoneListings:
         return left
 
     def _has_targets(self, run: Run) -> bool:
-        return self.stores.pages.exists(targets_key(run))
+        return self.stores.pages.version(targets_key(run)) is not None
 
     def _targets(self, run: Run) -> Iterator[Target]:
         return map(Target.from_dict, self.stores.pages.json_array(targets_key(run)))

@@ -1,4 +1,8 @@
-"""The manifest of a run: how it ended, every file of its listings, and every target with its verdict."""
+"""The manifest of a run: how it ended, every file of its listings, and every target with its verdict.
+
+It is the commit of the end of a run. The first one of a generation stays, and whoever else finishes that generation
+takes what it says.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,11 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import IO, Any
 
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.summary import SUMMED, Tally
+from pageturner.finish.summary import Tally
 from pageturner.finish.witness import Witnessed
 from pageturner.page_state import Run, Target
 from pageturner.stores import Stores
@@ -19,6 +24,9 @@ from pageturner.stores.checkpoints import Listing, by_target
 from pageturner.stores.keys import targets_key
 from pageturner.stores.page_store import array_text
 from pageturner.verdicts import Ends, counts, entries, target_of
+
+# What the list of files begins with, behind the summary.
+_FILES = '"files": '
 
 
 @dataclass(frozen=True)
@@ -32,23 +40,32 @@ class Body:
 
     def text(self, run: Run, summary: Mapping[str, Any]) -> Iterator[str]:
         """Yield the text of the manifest in chunks; `summary` is that of the run."""
+        first = ("run_id", "verdict", "outcome", "message")
         head = {
-            **{name: summary[name] for name in ("run_id", "verdict", "outcome", "message")},
+            **{name: summary[name] for name in first},
             "verdicts": summary["targets"],
-            **{name: summary[name] for name in SUMMED if name in summary},
+            **{name: value for name, value in summary.items() if name not in (*first, "targets", "crawl")},
             "started_at": run.started_at,
-            "ended_at": summary["ended_at"],
             "crawl": self.crawl.as_dict(),
         }
         yield "{"
         for name, value in head.items():
             yield f"{json.dumps(name)}: {json.dumps(value)},\n"
-        yield '"files": '
+        yield _FILES
         # Whoever reads nothing but the files sees which of them are not a whole listing.
         yield from array_text({**file, "verdict": self._verdicts[file["target_id"]]} for file in _read(self._files))
         yield ',\n"targets": '
         yield from array_text(_read(self._targets))
         yield "}\n"
+
+
+def summary_in(lines: Iterator[str]) -> dict[str, Any]:
+    """Return the summary of a run, as `Body.text` took it, from the lines of its manifest."""
+    head = "".join(takewhile(lambda line: not line.startswith(_FILES), lines))
+    found: dict[str, Any] = json.loads(f"{head.rstrip().rstrip(',')}}}")
+    del found["started_at"]
+    verdicts = found.pop("verdicts")
+    return {**found, "targets": verdicts, "crawl": found["crawl"]["name"]}
 
 
 @contextmanager

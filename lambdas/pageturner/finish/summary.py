@@ -116,6 +116,7 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
         verdict = "limited" if verdicts <= set(ENDED) else "incomplete"
     return {
         "run_id": run.run_id,
+        "generation": run.generation,
         "crawl": tally.crawl.name,
         # The input of the execution in which the run continues.
         "continuation": {"resume": run.run_id},

@@ -8,6 +8,9 @@ Only a target whose listing is complete may sweep: items that an interrupted lis
 listing that is empty, when there were items before, may only if the crawl sets `allow_empty`, and one whose answers had
 errors that the crawl ignores may not, nor one that it mistrusts (`pageturner.finish.trust`). Without a sweep, nothing
 counts the rows, so that the items of any listing with keys that may be shared are told apart.
+
+Before it removes anything, it puts up the fence of the listing, behind which older runs and passes write no items. If a
+run that began later has put it up, DynamoDB has the items of that one, and stays as it is.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from pageturner.verdicts import is_swept
 
 # After this time, the next invocation continues the sweep.
 _SECONDS = 20
+_SUPERSEDED = "a later run has listed it completely, and DynamoDB has the items of that one"
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,15 @@ class Sweeper:
         if not all(end.next == "end" for end in parts.values()):
             # The part of the listing that ends last sweeps for all parts.
             return replace(sweep, next="end")
-        if state.target.part is not None and not self.stores.targets.claim_sweep(state.run, state.target):
+        last_pass = max(_passes(parts).values())
+        if state.target.part is not None and not self.stores.targets.claim_sweep(state.run, state.target, last_pass):
             # Two parts ended at the same time, and the other one sweeps.
             return replace(sweep, next="end")
         trust = Trust(self.stores, state, parts)
         if sweep.step != "remove" and not trust.is_trusted():
             may_tell_apart = has_rows and state.target.part is None
             return self._tell_apart_what_there_is(state, sweep, place) if may_tell_apart else replace(sweep, next="end")
-        after = self._sweep(state, sweep, parts) if has_rows else self._end(state, sweep, SweepRecord())
+        after = self._sweep(state, sweep, parts) if has_rows else self._end(state, sweep, parts, SweepRecord())
         if after.next == "end":
             trust.record_last()
         return after
@@ -64,13 +69,19 @@ class Sweeper:
         listed = sum(end.items for end in parts.values())
         if swept and listed == 0 and not state.crawl.allow_empty and self._has_any(state):
             reason = "the listing is empty, but DynamoDB still has items of it; to remove them, set allow_empty: true"
-            return self._end(state, sweep, SweepRecord(kept_because=reason))
+            return self._end(state, sweep, parts, SweepRecord(kept_because=reason))
+        # What answers with errors could not list may still exist, and an older run may have listed it.
+        is_fenced = swept and not any(end.ignored_errors for end in parts.values())
+        if is_fenced and not self.stores.fences.put_up(
+            state.run, state.crawl.name, state.target, max(_passes(parts).values())
+        ):
+            return self._end(state, sweep, parts, SweepRecord(kept_because=_SUPERSEDED))
         began = time.monotonic()
         while sweep.next != "end" and time.monotonic() - began < _SECONDS:
             if sweep.step == "tell_apart" or not swept:
-                sweep = self._tell_apart(state, sweep, parts, swept=swept)
+                sweep = self._tell_apart(state, sweep, parts, swept=swept, is_fenced=is_fenced)
             else:
-                sweep = self._look(state, sweep, parts, listed)
+                sweep = self._look(state, sweep, parts, listed, is_fenced=is_fenced)
         return sweep
 
     def _tell_apart_what_there_is(self, state: PageState, sweep: Sweep, place: Place) -> Sweep:
@@ -81,23 +92,23 @@ class Sweeper:
         began = time.monotonic()
         may_succeed = bool(state.crawl.tolerate or state.crawl.ignore_errors)
         while may_succeed and sweep.pages < place.pages and time.monotonic() - began < _SECONDS:
-            told = self._tell_page_apart(state, sweep, {state.target.target_id: place})
-            if told is None:  # no items can share a key
+            told = self._tell_page_apart(state, sweep, {state.target.target_id: place}, is_fenced=False)
+            if told is None or told.next == "end":  # no items can share a key, or a later run has listed it
                 return replace(sweep, next="end")
             sweep = told
         return sweep if may_succeed and sweep.pages < place.pages else replace(sweep, next="end")
 
-    def _look(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], listed: int) -> Sweep:
+    def _look(
+        self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], listed: int, *, is_fenced: bool
+    ) -> Sweep:
         """Count the next rows, and in the step `remove` also sweep them."""
-        # What the answers could not list may still exist.
-        ignored = any(end.ignored_errors for end in parts.values())
         seen = self.stores.items.sweep(
             state.crawl.name,
             state.target,
             state.run,
             _passes(parts),
             sweep.start_key,
-            state.crawl.stale_items if sweep.step == "remove" and not ignored else "keep",
+            state.crawl.stale_items if sweep.step == "remove" and is_fenced else "keep",
         )
         sweep = replace(
             sweep,
@@ -112,23 +123,32 @@ class Sweeper:
         if sweep.step == "count" and (sweep.apart or sweep.own < listed):
             # Items that are already told apart are of a run that was cut off: some may not be.
             return Sweep(step="tell_apart")
-        if sweep.step == "count" and sweep.stale and not ignored:
+        if sweep.step == "count" and sweep.stale and is_fenced:
             return Sweep(step="remove")
         record = SweepRecord(sweep.stale, max(0, listed - sweep.others), sweep.apart)
-        if ignored and sweep.stale:
+        if not is_fenced and sweep.stale:
             reason = "some answers had errors beside their items, which the crawl ignores"
             record = replace(record, kept_because=reason)
-        return self._end(state, sweep, record)
+        return self._end(state, sweep, parts, record)
 
-    def _tell_apart(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], *, swept: bool) -> Sweep:
+    def _tell_apart(
+        self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], *, swept: bool, is_fenced: bool
+    ) -> Sweep:
         """Tell the items of the next page apart, and go on with what comes when there is none."""
-        told = self._tell_page_apart(state, sweep, parts)
+        told = self._tell_page_apart(state, sweep, parts, is_fenced=is_fenced)
+        if told is not None and told.next == "end":
+            return self._end(state, sweep, parts, SweepRecord(kept_because=_SUPERSEDED))
         if told is not None:
             return told
-        return Sweep(step="remove") if swept else self._end(state, sweep, SweepRecord())
+        return Sweep(step="remove") if swept else self._end(state, sweep, parts, SweepRecord())
 
-    def _tell_page_apart(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place]) -> Sweep | None:
-        """Tell the items of the next page apart. Returns None if there is no page, or no item can share its key."""
+    def _tell_page_apart(
+        self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], *, is_fenced: bool
+    ) -> Sweep | None:
+        """Tell the items of the next page apart. Returns None if there is no page, or no item can share its key.
+
+        The sweep ends if a later run has listed the listing meanwhile.
+        """
         crawl = state.crawl
         keys = keys_of(crawl.service, crawl.operation, crawl.paginator.definition, crawl.key, crawl.search)
         may_share = any(identity is not None and identity.unique for identity in keys.values())
@@ -141,8 +161,13 @@ class Sweeper:
         def is_left(run_id: str) -> bool:
             return self._is_left(run_id, state.target.listing_id)
 
-        self.stores.items.tell_apart(committed, state.target, crawl.result_keys, state.run, _passes(parts), is_left)
-        return replace(sweep, step="tell_apart", pages=sweep.pages + 1)
+        passes = _passes(parts)
+        last_pass = max(passes.values())
+        check = self.stores.fences.check(state.run, crawl.name, state.target, last_pass, behind=is_fenced)
+        told = self.stores.items.tell_apart(
+            committed, state.target, crawl.result_keys, state.run, passes, is_left, check
+        )
+        return replace(sweep, step="tell_apart", pages=sweep.pages + 1) if told else replace(sweep, next="end")
 
     def _is_left(self, run_id: str, listing_id: str) -> bool:
         """Return whether a run has not told the items of a listing apart, and does not go on: it was stopped."""
@@ -166,8 +191,9 @@ class Sweeper:
                     break
         return ends
 
-    def _end(self, state: PageState, sweep: Sweep, record: SweepRecord) -> Sweep:
-        self.stores.targets.record_sweep(state.run, state.target.listing_id, record)
+    def _end(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place], record: SweepRecord) -> Sweep:
+        last_pass = max(_passes(parts).values())
+        self.stores.targets.record_sweep(state.run, state.target.listing_id, last_pass, record)
         return replace(sweep, next="end", start_key=None)
 
 

@@ -34,15 +34,17 @@ class Expansion:
     def targets(self, crawl: Crawl, source_run: str | None) -> Iterator[Target]:
         """Yield the targets of `crawl` as they are found; `source_run` is that of `source_run`.
 
-        Raises `InvalidCrawlError` if their source is missing, or gives parameters that the operation does not take.
+        Raises `InvalidCrawlError` if their source is missing or gives parameters that the operation does not take, or
+        if a target is too large for Step Functions.
         """
         places = () if crawl.source else Places(self.client, self.account, self.region).of(crawl)
 
         def keys_after(listing: Target, key: str, most: int) -> tuple[list[str], bool]:
             return self._keys_after(crawl, listing, key, most)
 
-        for listing in targets.listings(crawl, places, self._bindings(crawl, source_run)):
-            yield from targets.parts(crawl, listing, keys_after)
+        listings = targets.listings(crawl, places, self._bindings(crawl, source_run))
+        parts = (part for listing in listings for part in targets.parts(crawl, listing, keys_after))
+        yield from targets.small_enough(crawl, parts)
 
     def source_run(self, crawl: Crawl) -> str | None:
         """Return the run whose items become the targets of `crawl`; None if it has no source."""

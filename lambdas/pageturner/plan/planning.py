@@ -17,10 +17,12 @@ from pageturner.errors import (
     OverlapError,
     PageErrorsError,
     RepeatedTokenError,
+    RunStoppedError,
+    SinkError,
     TooManyRestartsError,
     TruncatedListingError,
 )
-from pageturner.page_state import Place, Run, Target
+from pageturner.page_state import Patience, Place, Run, Target
 from pageturner.paging.identity import Identity, keys_of
 from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
@@ -57,6 +59,19 @@ class Execution:
     started_at: str
     entered_at: str
 
+    @property
+    def plan(self) -> str:
+        """The name of the plan, the same whenever Crawl retries PlanRun."""
+        return f"{self.id}#{self.entered_at}"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The targets that were put: how many they are, and the run whose items they come from."""
+
+    count: int
+    source: str | None
+
 
 @dataclass(frozen=True)
 class Planner:
@@ -66,19 +81,37 @@ class Planner:
     is_running: Callable[[str], bool]
 
     def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion) -> dict[str, Any]:
-        """Begin a run. Raises `OverlapError` if a run of this crawl is running and the crawl does not allow two."""
+        """Begin a run. Raises `OverlapError` if a run of this crawl is running and the crawl does not allow two.
+
+        A plan can be made twice, because Crawl retries PlanRun. The first one that puts its targets counts.
+        """
         run = targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at)
-        self._lock(crawl, run, execution)
+        self._lock(crawl, run)
         try:
             source = expansion.source_run(crawl)
-            count = self._put_targets(targets_key(run), expansion.targets(crawl, source))
+            planned = self._put_targets(targets_key(run), expansion.targets(crawl, source), source)
         except InvalidCrawlError:
-            self.stores.runs.unlock(crawl.name, execution.id)
+            self.stores.runs.unlock(crawl.name, run)
             raise
         as_catalogued = expansion.as_catalogued(crawl)
-        self.stores.runs.begin(run, crawl.as_dict(), count, as_catalogued=as_catalogued, source=source)
+        if not self.stores.runs.begin(
+            run,
+            crawl.as_dict(),
+            planned.count,
+            execution.plan,
+            as_catalogued=as_catalogued,
+            source=planned.source,
+        ):
+            found = self.stores.runs.find(run.run_id)
+            if found is None or found.generation > 1 or found.summary is not None:
+                self.stores.runs.unlock(crawl.name, run)
+                raise RunStoppedError(f"{run.run_id} was planned before, and has ended or was resumed since")
+            if found.planned_by != execution.plan:
+                # This execution was redriven, so that the run needs a new deadline.
+                return self.resume(Resume(run.run_id, {}), execution)
         self._drive(run, crawl, as_catalogued=as_catalogued)
-        return {**self._state(run, crawl, targets_key(run), count), **({"for_each_item_of": source} if source else {})}
+        state = self._state(run, crawl, targets_key(run), planned.count)
+        return {**state, **({"for_each_item_of": planned.source} if planned.source else {})}
 
     def resume(self, resume: Resume, execution: Execution) -> dict[str, Any]:
         """Resume, in the same run, its targets that are neither complete nor limited.
@@ -98,6 +131,8 @@ class Planner:
                 f"{run_id} has already succeeded, and nothing is left to resume. It was {found.summary['message']}"
             )
             return {"nothing_to_do": {**found.summary, "message": message}}
+        if found.summary and found.planned_by == execution.plan:
+            raise RunStoppedError(f"{run_id} was resumed by this plan before, and has ended since")
         if found.execution not in ("", execution.id):
             if self.is_running(found.execution):
                 raise OverlapError(
@@ -107,16 +142,23 @@ class Planner:
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
         if reason := refusal(crawl.service, crawl.operation):
             raise InvalidCrawlError(f"input.resume: {reason}")
-        deadline = targets.deadline(crawl, execution.entered_at)
-        run = replace(Run(**found.run), deadline=deadline, execution=execution.id)
-        self._lock(crawl, run, execution)
-        key = resumed_targets_key(run, execution.id)
-        count = self._put_targets(key, self._unfinished(run, crawl))
-        # An earlier verdict does not apply to the resumption.
-        self.stores.targets.forget_verdicts(run, (target["target_id"] for target in self.stores.pages.json_array(key)))
-        self.stores.runs.resume(run, crawl.as_dict(), execution.id)
+        before = run = Run(**found.run)
+        if found.planned_by != execution.plan:  # else Crawl retries PlanRun
+            run = replace(before, execution=execution.id, generation=before.generation + 1)
+            # A run that continues by itself has the time and the patience that are left.
+            if not found.continues or "deadline_hours" in resume.changes:
+                run = replace(run, deadline=targets.deadline(crawl, execution.entered_at))
+        self._lock(crawl, run)
+        key = resumed_targets_key(run, execution.plan)
+        left = self.stores.targets.patience(before) if found.continues else {}
+        planned = self._put_targets(key, self._unfinished(before, crawl), found.source, left)
+        if run != before and not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
+            now = self.stores.runs.find(run_id)
+            if now is None or now.planned_by != execution.plan:
+                self.stores.runs.unlock(crawl.name, run)
+                raise OverlapError(f"{run_id} was resumed just now, by another execution; wait for it to end")
         self._drive(run, crawl, as_catalogued=found.as_catalogued)
-        return self._state(run, crawl, key, count)
+        return self._state(run, crawl, key, planned.count)
 
     def _drive(self, run: Run, crawl: Crawl, *, as_catalogued: bool) -> None:
         self.stores.executions.begin(run, crawl.name)
@@ -124,6 +166,7 @@ class Planner:
             self.stores.listed_runs.register(run, crawl.name)
 
     def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
+        """Yield the targets that have not ended; `run` is that of the generation before."""
         counted = {listing.target_id: counts(listing) for listing in by_target(self.stores.checkpoints.pages(run))}
         recorded = self.stores.targets
         mistrusted = self.stores.witnesses.mistrusted(run)
@@ -133,39 +176,55 @@ class Planner:
                 target = target_of(entry)
                 # A pass without a page was begun anew by an earlier attempt to plan this.
                 if entry.get("error") in _BEGINS_ANEW and entry["pages"]:
-                    self._begin_anew(run, target, counted[target.target_id]["pass_number"] + 1)
+                    self._begin_anew(run, target, ends.last_pass(target) + 1)
                 yield target
 
     def _begin_anew(self, run: Run, target: Target, pass_number: int) -> None:
-        """Begin a pass, with all its restarts left.
+        """Begin a pass, with all its restarts left, that is later than those of the other parts of its listing.
 
-        What an abandoned invocation still writes is of an earlier pass, which then no longer counts.
+        What an abandoned invocation still writes, or sweeps, is of an earlier pass, which then no longer counts.
         """
-        self.stores.targets.forget_sweep(run, target.listing_id)
         self.stores.checkpoints.begin_pass(run, target, Place(pass_number=pass_number, first_pass=pass_number))
 
-    def _put_targets(self, key: str, planned: Iterable[Target]) -> int:
+    def _put_targets(
+        self,
+        key: str,
+        planned: Iterable[Target],
+        source: str | None,
+        left: Mapping[str, Patience] | None = None,
+    ) -> Planned:
+        """Put the targets, each with the patience that is left with it, unless this plan has put them before.
+
+        Returns those that are there then.
+        """
         count = 0
 
         def documents() -> Iterator[dict[str, Any]]:
             nonlocal count
             for target in planned:
                 count += 1
-                yield target.as_dict()
+                patience = (left or {}).get(target.target_id, Patience())
+                yield {**target.as_dict(), "patience": asdict(patience)}
 
-        self.stores.pages.put_text(key, array_text(documents()))
-        return count
+        if self.stores.pages.put_text(
+            key, array_text(documents()), lambda: {"count": str(count), "source": source or ""}
+        ):
+            return Planned(count, source)
+        found = self.stores.pages.version(key)
+        if found is None:
+            raise SinkError(f"s3://{self.stores.pages.bucket}/{key} was there, and is not any more")
+        return Planned(int(found.metadata["count"]), found.metadata["source"] or None)
 
-    def _lock(self, crawl: Crawl, run: Run, execution: Execution) -> None:
+    def _lock(self, crawl: Crawl, run: Run) -> None:
         if crawl.overlap == "allow":
             return
-        owner = self.stores.runs.lock(crawl.name, run, execution.id)
+        owner = self.stores.runs.lock(crawl.name, run)
         if owner is None:
             return
         # A stopped execution leaves its lock behind, and PageLoops that go on.
-        if not self.is_running(owner.execution):
+        if not owner.is_continuing and not self.is_running(owner.execution):
             self.stores.executions.stop(owner.execution)
-            if self.stores.runs.lock(crawl.name, run, execution.id, instead_of=owner) is None:
+            if self.stores.runs.lock(crawl.name, run, instead_of=owner) is None:
                 return
         raise OverlapError(
             f"{owner.run_id} of the crawl {crawl.name} is still running, in {owner.execution}; "
@@ -173,10 +232,7 @@ class Planner:
         )
 
     def _state(self, run: Run, crawl: Crawl, key: str, count: int) -> dict[str, Any]:
-        # Invocations of a stopped execution could still write items over those of this run.
-        wait = self.stores.executions.seconds_to_outlive(crawl.name) if "dynamodb" in crawl.sinks else 0
         return {
-            **({"wait_seconds": wait} if wait else {}),
             "run": asdict(run),
             "crawl": self._for_pages(run, crawl),
             "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},

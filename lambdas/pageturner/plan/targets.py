@@ -22,6 +22,10 @@ from pageturner.paging import split
 # How long people may still ask about a run.
 _KEPT = timedelta(days=400)
 _WRONG_SHOWN = 5
+# Step Functions' limit for what goes into a state and comes out of it, in bytes…
+_LARGEST_PAYLOAD = 256 * 1024
+# … and the part of it for what else is in there: the run, the place before and after, the cause of an error, ARNs.
+_FOR_THE_REST = 32 * 1024
 
 
 def plan_run(crawl: Crawl, execution_id: str, started_at: str, entered_at: str) -> Run:
@@ -81,6 +85,27 @@ def parts(
     probe = partial(keys_after, listing)
     for parameters, part in split.parts(way, listing.parameters, crawl.split, probe):
         yield replace(listing, target_id=part_id(listing.target_id, part.number), parameters=parameters, part=part)
+
+
+def small_enough(crawl: Crawl, planned: Iterable[Target]) -> Iterator[Target]:
+    """Yield targets that Step Functions can pass on, each with its crawl.
+
+    Raises `InvalidCrawlError` for a target that is too large.
+    """
+    most = _LARGEST_PAYLOAD - _FOR_THE_REST - _size(crawl.for_pages())
+    for target in planned:
+        if (size := _size(target.as_dict())) > most:
+            raise InvalidCrawlError(
+                f"parameters: too large for Step Functions in {target.target_id}, {shown(target.parameters)}: "
+                f"as text, the target takes {size:,} bytes, and can take {most:,}; list less with each target"
+            )
+        yield target
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    """Return the bytes of a document in the input of startSyncExecution, which is JSON text inside JSON."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
 def _check(crawl: Crawl, parameters: Mapping[str, Any]) -> None:

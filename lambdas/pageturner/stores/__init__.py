@@ -13,6 +13,7 @@ from pageturner.stores.executions import ExecutionStore
 from pageturner.stores.item_table import ItemTable
 from pageturner.stores.last_listings import LastListings
 from pageturner.stores.listed_runs import ListedRuns
+from pageturner.stores.listing_fences import ListingFences
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.run_table import RunTable
 from pageturner.stores.runs_and_locks import RunStore
@@ -58,6 +59,11 @@ class Stores:
     def listed_runs(self) -> ListedRuns:
         """The runs whose targets may have items that no later run looks at."""
         return ListedRuns(self._run_table)
+
+    @cached_property
+    def fences(self) -> ListingFences:
+        """The fences of listings."""
+        return ListingFences(self._run_table)
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:

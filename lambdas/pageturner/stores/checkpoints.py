@@ -7,9 +7,10 @@ page's own record, so it cannot move the checkpoint back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import Any
 
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores import keys
@@ -89,9 +90,13 @@ class CheckpointStore:
             errors=record.errors if len(record.errors or "") <= _LONGEST_ERRORS else _TOO_LONG,
         )
 
-    def begin_pass(self, run: Run, target: Target, place: Place) -> None:
-        """Move the checkpoint of a target to `place`, the first page of a pass. A late repeat cannot move it back."""
-        self._table.put(run, keys.PAGE.format(target.target_id, place.pass_number, 0), place=place.as_dict())
+    def begin_pass(self, run: Run, target: Target, place: Place, check: Mapping[str, Any] | None = None) -> bool:
+        """Move the checkpoint of a target to `place`, the first page of a pass. A late repeat cannot move it back.
+
+        Returns False if the `check` of a fence does not hold.
+        """
+        record = keys.PAGE.format(target.target_id, place.pass_number, 0)
+        return self._table.put_unless_fenced(run, record, check, place=place.as_dict())
 
     def checkpoint(self, run: Run, target_id: str) -> Place | None:
         """Return the place after the last written page of a target, or None if there is none yet."""

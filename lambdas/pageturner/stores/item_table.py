@@ -1,31 +1,41 @@
-"""The items in DynamoDB: a projection of the page objects, keyed by item, so that a repeat is harmless."""
+"""The items in DynamoDB: a projection of the page objects, keyed by item, so that a repeat is harmless.
+
+Every write is conditional. A row goes only from an older run or pass to a newer one, and none is written behind the
+fence of its listing (`pageturner.stores.listing_fences`), whenever a writer that was given up wakes up.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import ClientError
 
 from pageturner.errors import SinkError, as_sink_error
 from pageturner.page_state import Run, Target
 from pageturner.stores.conditional_write import conditional_write
-from pageturner.stores.keys import item_hash, partition_key, sort_key
+from pageturner.stores.item_rows import apart, identity, is_listed, is_stale, rows_of
+from pageturner.stores.keys import partition_key
 from pageturner.stores.page_store import CommittedPage
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import WriteRequestTypeDef
 
-# DynamoDB Developer Guide, "Quotas": items in a BatchWriteItem and a BatchGetItem request, size of an item.
-_BATCH = 25
+# DynamoDB Developer Guide, "Quotas": actions and bytes of a TransactWriteItems request; keys of a BatchGetItem.
+_TRANSACTION = 100
+_TRANSACTION_BYTES = 4 * 1024 * 1024
 _BATCH_READ = 100
-_LARGEST_ITEM = 400 * 1024
-# Room for the other attributes of an item: two keys of up to 1 KiB, each twice, and names.
-_ROOM = 16 * 1024
+# How large the attributes of a row can be besides its item, and the request around it.
+_ROW_BYTES = 8 * 1024
+# The parts of a split listing check the same fence. Transactions that meet there are tried again after 20 ms, doubling.
+_MOST_CONFLICTS = 6
+_CONFLICT_SECONDS = 0.02
 # What says whose a row is, in a query.
 _WITHOUT_ITEMS: dict[str, Any] = {
-    "ProjectionExpression": "pk, sk, run_id, target, #pass, fetched_at, apart",
-    "ExpressionAttributeNames": {"#pass": "pass"},
+    "ProjectionExpression": "pk, sk, run_id, target, #pass, #version, fetched_at, apart",
+    "ExpressionAttributeNames": {"#pass": "pass", "#version": "version"},
 }
 
 
@@ -52,9 +62,20 @@ class ItemTable:
         self._dynamodb = dynamodb
         self.name = table
 
-    def project(self, page: CommittedPage, target: Target, result_keys: Sequence[str]) -> None:
-        """Put every item of a page of `target`; the first of `result_keys` is the primary one. Raises `SinkError`."""
-        self._put(_rows(page, target, result_keys))
+    def project(
+        self, page: CommittedPage, target: Target, result_keys: Sequence[str], run: Run, check: Mapping[str, Any]
+    ) -> bool:
+        """Put every item of a page of `target`; the first of `result_keys` is the primary one. Raises `SinkError`.
+
+        `check` is that of the listing's fence. Returns False if the page is behind it: a newer run or pass has listed
+        all of the listing.
+        """
+        rows = list(rows_of(page, target, result_keys, run))
+        if page.is_repeat:
+            # Whoever put the page has written some of them. So a page that is too much for one invocation gets written.
+            found = self._rows(rows)
+            rows = [row for row in rows if found.get(row["sk"]["S"]) != row]
+        return self._put(rows, check)
 
     def tell_apart(
         self,
@@ -64,7 +85,8 @@ class ItemTable:
         run: Run,
         passes: Mapping[str, int],
         is_left: Callable[[str], bool],
-    ) -> None:
+        check: Mapping[str, Any],
+    ) -> bool:
         """Give each item of a page that shares its key with a different item of the listing a row of its own.
 
         All pages of the listing (of `passes`, as in `sweep`) must be projected before; the row of a key then has one of
@@ -73,11 +95,11 @@ class ItemTable:
         told apart, that the key is shared. So nothing depends on the order of pages, and a page can be repeated.
 
         What another run has written since then is that run's to tell apart. Only where `is_left` says that it will not
-        does an item that differs from its row get one of its own. Raises `SinkError`.
+        does an item that differs from its row get one of its own. Returns False as `project` does. Raises `SinkError`.
         """
-        rows = list(_rows(page, target, result_keys))
+        rows = list(rows_of(page, target, result_keys, run))
         found = self._rows(rows)
-        apart: list[dict[str, Any]] = []
+        moved: list[dict[str, Any]] = []
         shared: dict[str, Mapping[str, Any]] = {}
         told: dict[str, bool] = {}
         for row in rows:
@@ -88,18 +110,20 @@ class ItemTable:
                 if key not in told:
                     told[key] = self._has_told_apart(row, run, passes)
                 if told[key]:
-                    apart.append(_apart(row))
-            elif _identity(listed) == _identity(row):
+                    moved.append(apart(row))
+            elif identity(listed) == identity(row):
                 continue
-            elif _is_listed(listed, run, passes):
+            elif is_listed(listed, run, passes):
                 shared[key] = listed
             elif (other := listed["run_id"]["S"]) != run.run_id and is_left(other):
-                apart.append(_apart(row))
-        apart += [_apart(row) for row in rows if row["sk"]["S"] in shared]
-        apart += [_apart(dict(listed)) for listed in shared.values()]
-        self._put(apart)
+                moved.append(apart(row))
+        moved += [apart(row) for row in rows if row["sk"]["S"] in shared]
+        moved += [apart(listed) for listed in shared.values()]
+        if not self._put(moved, check):
+            return False
         for listed in shared.values():
             self._retire(listed, run, mark=False)
+        return True
 
     def has_any(self, crawl_name: str, target: Target) -> bool:
         """Return whether a target's listing has any items."""
@@ -121,8 +145,8 @@ class ItemTable:
         """
         more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
         answer = self._query(partition_key(crawl_name, target), **_WITHOUT_ITEMS, **more)
-        stale = [item for item in answer["Items"] if _is_stale(item, run, passes)]
-        own = [item for item in answer["Items"] if _is_listed(item, run, passes)]
+        stale = [item for item in answer["Items"] if is_stale(item, run, passes)]
+        own = [item for item in answer["Items"] if is_listed(item, run, passes)]
         if stale_items != "keep":
             for item in stale:
                 self._retire(item, run, mark=stale_items == "mark")
@@ -134,23 +158,53 @@ class ItemTable:
             apart=sum("apart" in item for item in own),
         )
 
-    def _put(self, rows: Sequence[Mapping[str, Any]] | Iterator[Mapping[str, Any]]) -> None:
-        # DynamoDB rejects a batch that has the same key twice.
-        puts: dict[str, WriteRequestTypeDef] = {row["sk"]["S"]: {"PutRequest": {"Item": row}} for row in rows}
-        requests = list(puts.values())
-        for start in range(0, len(requests), _BATCH):
-            self._write(requests[start : start + _BATCH])
+    def _put(self, rows: Iterable[Mapping[str, Any]], check: Mapping[str, Any]) -> bool:
+        # DynamoDB rejects a transaction that has the same key twice.
+        puts = {row["sk"]["S"]: row for row in rows}
+        return all(self._write(batch, check) for batch in _transactions(list(puts.values())))
 
-    def _write(self, batch: Sequence[WriteRequestTypeDef]) -> None:
-        unprocessed = batch
-        while unprocessed:
-            with as_sink_error(f"could not write a batch of items to table {self.name}"):
-                answer = self._dynamodb.batch_write_item(RequestItems={self.name: unprocessed})
-            left = cast("list[WriteRequestTypeDef]", answer.get("UnprocessedItems", {}).get(self.name, []))
-            if len(left) >= len(unprocessed):
+    def _write(self, rows: Sequence[Mapping[str, Any]], check: Mapping[str, Any]) -> bool:
+        """Put rows in one transaction, but for those that a newer run or pass has put. Returns as `project` does."""
+        left, conflicts = list(rows), 0
+        while left:
+            reasons = self._transact([check, *map(self._put_if_newer, left)])
+            if not reasons:
+                return True
+            failed = [reason["Code"] == "ConditionalCheckFailed" for reason in reasons]
+            if failed[0]:
+                return False
+            others = [reason for reason in reasons if reason["Code"] not in ("None", "ConditionalCheckFailed")]
+            if any(reason["Code"] != "TransactionConflict" for reason in others) or conflicts == _MOST_CONFLICTS:
                 # The state machine waits, because a Lambda function is billed while it waits.
-                raise SinkError(f"table {self.name} is throttled: it accepted none of a batch of {len(left)} items")
-            unprocessed = left
+                codes = ", ".join(sorted({f"{reason['Code']}: {reason.get('Message', '')}" for reason in others}))
+                raise SinkError(f"table {self.name} accepted none of a batch of {len(left)} items: {codes}")
+            if others:
+                time.sleep(_CONFLICT_SECONDS * 2**conflicts)
+                conflicts += 1
+            left = [row for row, is_newer in zip(left, failed[1:], strict=True) if not is_newer]
+        return True
+
+    def _transact(self, actions: Sequence[Any]) -> list[Any]:
+        """Return the reasons why a transaction was cancelled, one for each action, or nothing if it was not."""
+        with as_sink_error(f"could not write a batch of items to table {self.name}"):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=actions)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "TransactionCanceledException":
+                    raise
+                return cast("list[Any]", error.response.get("CancellationReasons"))
+        return []
+
+    def _put_if_newer(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self.name,
+                "Item": row,
+                "ConditionExpression": "attribute_not_exists(#version) OR #version <= :mine",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": {":mine": row["version"]},
+            }
+        }
 
     def _rows(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
         """Return the rows that the table has under the keys of `rows`, by sort key."""
@@ -176,14 +230,14 @@ class ItemTable:
         """
         key = row["sk"]["S"]
         prefix = f"{key}#"
-        if not _apart(row)["sk"]["S"].startswith(prefix):
+        if not apart(row)["sk"]["S"].startswith(prefix):
             return True
         start: dict[str, Any] = {}
         while True:
             answer = self._query(row["pk"]["S"], prefix, **_WITHOUT_ITEMS, **start)
             for other in answer["Items"]:
                 # Another key may begin with this one.
-                if "apart" in other and other["sk"]["S"].rpartition("#")[0] == key and _is_listed(other, run, passes):
+                if "apart" in other and other["sk"]["S"].rpartition("#")[0] == key and is_listed(other, run, passes):
                     return True
             if "LastEvaluatedKey" not in answer:
                 return False
@@ -210,6 +264,10 @@ class ItemTable:
             "ConditionExpression": "fetched_at = :seen",
             "ExpressionAttributeValues": {":seen": item["fetched_at"]},
         }
+        if "version" in item:
+            request["ConditionExpression"] += " AND #version = :version"
+            request["ExpressionAttributeNames"] = {"#version": "version"}
+            request["ExpressionAttributeValues"][":version"] = item["version"]
         retire: Any = self._dynamodb.delete_item
         if mark:
             retire = self._dynamodb.update_item
@@ -218,63 +276,16 @@ class ItemTable:
         conditional_write(f"could not remove or mark a row of table {self.name}", retire, **request)
 
 
-def _is_stale(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
-    if item["run_id"]["S"] == run.run_id:
-        return not _is_listed(item, run, passes)
-    return str(item["fetched_at"]["S"]) < run.started_at
-
-
-def _is_listed(item: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
-    """Whether this run listed the item, in the last pass of its target."""
-    return item["run_id"]["S"] == run.run_id and int(item["pass"]["N"]) == passes.get(item["target"]["S"])
-
-
-def _identity(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What two rows of the same item have in common."""
-    return row["result_key"]["S"], row["item_hash"]["S"] if "item_hash" in row else item_hash(row["item"]["S"])
-
-
-def _apart(row: dict[str, Any]) -> dict[str, Any]:
-    _, hashed = _identity(row)
-    return {**row, "sk": {"S": sort_key(f"{row['sk']['S']}#{hashed}")}, "apart": {"BOOL": True}}
-
-
-def _rows(page: CommittedPage, target: Target, result_keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for line, record in enumerate(page.records, start=1):
-        yield _row(record, target, result_keys, page.key, line)
-
-
-def _row(
-    record: Mapping[str, Any], target: Target, result_keys: Sequence[str], page_object: str, line: int
-) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "pk": {"S": partition_key(record["crawl"], target)},
-        "sk": {"S": _name(record, result_keys)},
-        # A string item is its own key, and can be as large as a page.
-        "key": {"S": sort_key(record["key"])},
-        "pass": {"N": str(record["pass"])},
-        "page_object": {"S": page_object},
-        "line": {"N": str(line)},
-    }
-    for name in ("crawl", "run_id", "account", "region", "target", "result_key", "fetched_at"):
-        item[name] = {"S": record[name]}
-    if is_large(record):
-        item["item_hash"] = {"S": item_hash(record["item"])}
-    else:
-        item["item"] = {"S": record["item"]}
-    return item
-
-
-def _name(record: Mapping[str, Any], result_keys: Sequence[str]) -> str:
-    """The sort key of an item. A folder and a file may have the same name, so the result key comes before it.
-
-    A primary item does without, unless its own key looks as if it had one.
-    """
-    key, of = record["key"], record["result_key"]
-    is_plain = of == result_keys[0] and not key.startswith(tuple(f"{name}#" for name in result_keys))
-    return sort_key(key if is_plain else f"{of}#{key}")
-
-
-def is_large(record: Mapping[str, Any]) -> bool:
-    """Return whether an item's text, which is ASCII, is too large for DynamoDB; its page object still has it."""
-    return len(record["item"]) > _LARGEST_ITEM - _ROOM
+def _transactions(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Yield the rows in batches that, with the check of the fence, are no larger than a transaction."""
+    batch: list[Mapping[str, Any]] = []
+    size = _ROW_BYTES
+    for row in rows:
+        needed = _ROW_BYTES + len(row.get("item", {}).get("S", ""))
+        if batch and (len(batch) == _TRANSACTION - 1 or size + needed > _TRANSACTION_BYTES):
+            yield batch
+            batch, size = [], _ROW_BYTES
+        batch.append(row)
+        size += needed
+    if batch:
+        yield batch

@@ -11,21 +11,25 @@ from typing import Any
 from pageturner.page_state import Place, Run, Target
 
 # Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock,
-# latest complete runs and listed runs of a crawl, by name; the last complete listing, by crawl and listing id.
+# latest complete runs and listed runs of a crawl, by name; the fence of a listing, by the partition of its items; the
+# last complete listing, by crawl and listing id.
 RUN = "run#{}"
 EXECUTION = "execution#{}"
 LOCK = "lock#{}"
 LATEST = "latest#{}"
 LISTED = "listed#{}"
 LAST_LISTING = "last#{}#{}"
+FENCE = "fence#{}"
 # The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (sweeps, comparisons).
-# Passes and pages are padded to sort as numbers; page 0 is the beginning of a pass.
+# Passes and pages are padded to sort as numbers; page 0 is the beginning of a pass. A verdict has the generation of the
+# run, and a sweep the last pass of the listing, so that those who are late write under a name that nobody reads any
+# more.
 THE_RUN = "run"
 PAGE = "page#{}#{:04d}#{:08d}"
-VERDICT = "verdict#{}"
+VERDICT = "verdict#{}#{}"
 THROTTLES = "throttles#{}"
-SWEEPER = "sweeper#{}"
-SWEEP = "sweep#{}"
+SWEEPER = "sweeper#{}#{:04d}"
+SWEEP = "sweep#{}#{:04d}"
 WITNESS = "witness#{}#{:04d}"
 COMPARISON = "comparison#{}#{:04d}"
 # DynamoDB Developer Guide, "Quotas".
@@ -40,6 +44,11 @@ def row(partition: str, record: str) -> dict[str, Any]:
 def run_row(run_id: str, record: str) -> dict[str, Any]:
     """The primary key of a record of a run."""
     return row(RUN.format(run_id), record)
+
+
+def failed_in(execution_id: str) -> str:
+    """The attribute of a run's record that says at which of its redrives an execution failed the run."""
+    return f"failed_in_{_hash(execution_id)[:16]}"
 
 
 def prefix(template: str) -> str:
@@ -67,9 +76,9 @@ def targets_key(run: Run) -> str:
     return f"runs/{run.run_id}/targets.json"
 
 
-def resumed_targets_key(run: Run, execution_id: str) -> str:
-    """The key of the file with the targets that an execution resumes."""
-    return f"runs/{run.run_id}/targets-{_hash(execution_id)[:8]}.json"
+def resumed_targets_key(run: Run, planned_by: str) -> str:
+    """The key of the file with the targets that are resumed."""
+    return f"runs/{run.run_id}/targets-{run.generation}-{_hash(planned_by)[:8]}.json"
 
 
 def token_key(run: Run, token: str) -> str:

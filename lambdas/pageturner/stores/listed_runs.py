@@ -12,16 +12,20 @@ from typing import Any
 
 from pageturner.page_state import Run
 from pageturner.stores import keys
-from pageturner.stores.run_table import RunTable, expires_at
+from pageturner.stores.run_table import RunTable, at_generation, expires_at
 
 
 @dataclass(frozen=True)
 class ListedRun:
-    """A run, and how many of the targets in its targets file have been dealt with."""
+    """A run, and how many of the targets in its targets file have been dealt with.
+
+    `generation` is that of the run when it was registered: a run that is resumed may write items again.
+    """
 
     run_id: str
     started_at: str
     done: int
+    generation: int
 
 
 class ListedRuns:
@@ -32,29 +36,36 @@ class ListedRuns:
 
     def register(self, run: Run, crawl_name: str) -> None:
         """Record that the targets of a run may have items, none of which has been dealt with."""
-        self._put(crawl_name, ListedRun(run.run_id, run.started_at, 0), expires_at(run))
+        listed = ListedRun(run.run_id, run.started_at, 0, run.generation)
+        values = {
+            "run_id": {"S": run.run_id},
+            "started_at": {"S": run.started_at},
+            "done": {"N": "0"},
+            "generation": {"N": str(run.generation)},
+            "expires_at": expires_at(run),
+        }
+        self._table.put_row(_row(crawl_name, listed), f"listed run {run.run_id}", values)
 
     def runs(self, crawl_name: str) -> Iterator[ListedRun]:
         """Yield the registered runs of a crawl in the order in which they began."""
         for row in self._table.rows(keys.LISTED.format(crawl_name), f"the listed runs of crawl {crawl_name}"):
-            yield ListedRun(row["run_id"]["S"], row["started_at"]["S"], int(row["done"]["N"]))
+            generation = int(row["generation"]["N"]) if "generation" in row else 1
+            yield ListedRun(row["run_id"]["S"], row["started_at"]["S"], int(row["done"]["N"]), generation)
 
-    def go_on_at(self, run: Run, crawl_name: str, done: int) -> None:
-        """Record how many of a run's targets have been dealt with."""
-        self._put(crawl_name, ListedRun(run.run_id, run.started_at, done), expires_at(run))
+    def go_on_at(self, crawl_name: str, listed: ListedRun, done: int) -> None:
+        """Record how many of a run's targets have been dealt with, unless it was resumed since."""
+        self._table.write_if(
+            f"could not write listed run {listed.run_id} to the runs table",
+            "update_item",
+            Key=_row(crawl_name, listed),
+            UpdateExpression="SET done = :done",
+            ConditionExpression=at_generation(listed.generation),
+            ExpressionAttributeValues={":done": {"N": str(done)}, ":generation": {"N": str(listed.generation)}},
+        )
 
     def forget(self, crawl_name: str, listed: ListedRun) -> None:
-        """Record that nothing is left to do for a run."""
-        self._table.delete_row(_row(crawl_name, listed), f"listed run {listed.run_id}")
-
-    def _put(self, crawl_name: str, listed: ListedRun, expires: dict[str, str]) -> None:
-        values = {
-            "run_id": {"S": listed.run_id},
-            "started_at": {"S": listed.started_at},
-            "done": {"N": str(listed.done)},
-            "expires_at": expires,
-        }
-        self._table.put_row(_row(crawl_name, listed), f"listed run {listed.run_id}", values)
+        """Record that nothing is left to do for a run, unless it was resumed since."""
+        self._table.delete_at(_row(crawl_name, listed), f"listed run {listed.run_id}", listed.generation)
 
 
 def _row(crawl_name: str, listed: ListedRun) -> dict[str, Any]:

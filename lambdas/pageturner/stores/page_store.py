@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -60,12 +60,21 @@ class Facts:
 
 @dataclass(frozen=True)
 class CommittedPage:
-    """A page as stored under `key`; `bytes` is the size of its object."""
+    """A page as stored under `key`; `bytes` is the size of its object, `is_repeat` that it was there already."""
 
     records: list[dict[str, Any]]
     facts: Facts
     bytes: int
     key: str
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of an object, and its metadata."""
+
+    etag: str
+    metadata: Mapping[str, str]
 
 
 class PageStore:
@@ -109,7 +118,7 @@ class PageStore:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "PreconditionFailed":
                     raise
-                return self.read(key)
+                return replace(self.read(key), is_repeat=True)
         return CommittedPage(records, kept, len(body), key)
 
     def read(self, key: str) -> CommittedPage:
@@ -146,32 +155,61 @@ class PageStore:
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
-    def put_text(self, key: str, chunks: Iterable[str]) -> None:
-        """Put a text in chunks; it may be larger than memory. Raises `SinkError`."""
+    def put_text(
+        self,
+        key: str,
+        chunks: Iterable[str],
+        metadata: Callable[[], Mapping[str, str]],
+        instead_of: Version | None = None,
+    ) -> bool:
+        """Put a text in chunks; it may be larger than memory. Raises `SinkError`.
+
+        `metadata` is asked for when all chunks are read. Returns False if there is an object already, or if it is not
+        the version `instead_of` any more.
+        """
+        condition: Any = {"IfNoneMatch": "*"} if instead_of is None else {"IfMatch": instead_of.etag}
         with tempfile.TemporaryFile() as file:
             for chunk in chunks:
                 file.write(chunk.encode())
             file.seek(0)
             with as_sink_error(f"could not write s3://{self.bucket}/{key}"):
-                self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, ContentType="application/json")
+                try:
+                    self._s3.put_object(
+                        Bucket=self.bucket,
+                        Key=key,
+                        Body=file,
+                        ContentType="application/json",
+                        Metadata=dict(metadata()),
+                        **condition,
+                    )
+                except ClientError as error:
+                    if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
+                        raise
+                    return False
+        return True
 
-    def exists(self, key: str) -> bool:
-        """Return whether there is an object under `key`. Raises `SinkError`."""
+    def version(self, key: str) -> Version | None:
+        """Return the version of the object under `key` that there is now, or None. Raises `SinkError`."""
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             try:
-                self._s3.head_object(Bucket=self.bucket, Key=key)
+                found = self._s3.head_object(Bucket=self.bucket, Key=key)
             except ClientError as error:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                     raise
-                return False
-        return True
+                return None
+        return Version(found["ETag"], found["Metadata"])
 
     def json_array(self, key: str) -> Iterator[Any]:
         """Yield the elements of a JSON array that `array_text` wrote. Raises `SinkError`."""
+        for line in self.lines(key):
+            if line not in ("[", "]"):
+                yield json.loads(line.removesuffix(","))
+
+    def lines(self, key: str) -> Iterator[str]:
+        """Yield the lines of a text, which is ASCII. Raises `SinkError`."""
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             for line in self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_lines(chunk_size=_CHUNK):
-                if line not in (b"[", b"]"):
-                    yield json.loads(line.removesuffix(b","))
+                yield line.decode("ascii")
 
 
 def array_text(elements: Iterable[Any]) -> Iterator[str]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from botocore.exceptions import ClientError
 
 from pageturner.errors import as_sink_error
 from pageturner.page_state import Run
@@ -23,51 +25,73 @@ class RunTable:
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
-        self._table = table
+        self.name = table
 
     def put(self, run: Run, record: str, /, **values: Any) -> None:
         """Put a record of a run: numbers as numbers, strings as strings, all else as JSON; None is left out."""
-        item = {**keys.run_row(run.run_id, record), "expires_at": expires_at(run)}
-        for name, value in values.items():
-            if value is None:
-                continue
-            if isinstance(value, int):
-                item[name] = {"N": str(value)}
-            else:
-                item[name] = {"S": value if isinstance(value, str) else json.dumps(value)}
         with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
-            self._dynamodb.put_item(TableName=self._table, Item=item)
+            self._dynamodb.put_item(TableName=self.name, Item=_record(run, record, values))
+
+    def put_unless_fenced(self, run: Run, record: str, check: Mapping[str, Any] | None, /, **values: Any) -> bool:
+        """Put a record of a run, as `put` does, if the `check` of a listing's fence holds; return whether it did."""
+        if check is None:
+            self.put(run, record, **values)
+            return True
+        put: Any = {"Put": {"TableName": self.name, "Item": _record(run, record, values)}}
+        with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
+            try:
+                self._dynamodb.transact_write_items(TransactItems=[cast("Any", check), put])
+            except ClientError as error:
+                reasons: Any = error.response.get("CancellationReasons", [{}])
+                if reasons[0].get("Code") != "ConditionalCheckFailed":
+                    raise
+                return False
+        return True
+
+    def put_first(self, run: Run, record: str, /, **values: Any) -> bool:
+        """Put a record of a run, as `put` does, if there is none yet; return whether it did."""
+        return self.write_if(
+            f'could not write record "{record}" of run {run.run_id} to the runs table',
+            "put_item",
+            Item=_record(run, record, values),
+            ConditionExpression="attribute_not_exists(pk)",
+        )
 
     def update(self, run: Run, record: str, expression: str, values: Mapping[str, Any]) -> None:
         """Update a record of a run."""
         with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
             self._dynamodb.update_item(
-                TableName=self._table,
+                TableName=self.name,
                 Key=keys.run_row(run.run_id, record),
                 UpdateExpression=expression,
                 ExpressionAttributeValues=values,
             )
 
-    def delete(self, run: Run, record: str) -> None:
-        """Delete a record of a run, if it exists."""
-        with as_sink_error(f'could not delete record "{record}" of run {run.run_id} from the runs table'):
-            self._dynamodb.delete_item(TableName=self._table, Key=keys.run_row(run.run_id, record))
-
     def get(self, row: Mapping[str, Any], what: str, *, consistent: bool = True) -> Mapping[str, Any] | None:
         """Return a row, or None if there is none; `what` names it in an error message."""
         with as_sink_error(f"could not read {what} from the runs table"):
-            answer = self._dynamodb.get_item(TableName=self._table, Key=row, ConsistentRead=consistent)
+            answer = self._dynamodb.get_item(TableName=self.name, Key=row, ConsistentRead=consistent)
         return answer.get("Item")
 
     def put_row(self, row: Mapping[str, Any], what: str, values: Mapping[str, Any]) -> None:
         """Put a row that is no record of a run."""
         with as_sink_error(f"could not write {what} to the runs table"):
-            self._dynamodb.put_item(TableName=self._table, Item={**row, **values})
+            self._dynamodb.put_item(TableName=self.name, Item={**row, **values})
 
     def delete_row(self, row: Mapping[str, Any], what: str) -> None:
         """Delete a row that is no record of a run, if it exists."""
         with as_sink_error(f"could not delete {what} from the runs table"):
-            self._dynamodb.delete_item(TableName=self._table, Key=row)
+            self._dynamodb.delete_item(TableName=self.name, Key=row)
+
+    def delete_at(self, row: Mapping[str, Any], what: str, generation: int) -> bool:
+        """Delete a row that a run of this generation has put; return whether it was there."""
+        return self.write_if(
+            f"could not delete {what} from the runs table",
+            "delete_item",
+            Key=row,
+            ConditionExpression=at_generation(generation),
+            ExpressionAttributeValues={":generation": {"N": str(generation)}},
+        )
 
     def records(self, run: Run, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield the records of a run whose sort keys begin with `prefix`, in order, each with its sort key."""
@@ -80,7 +104,7 @@ class RunTable:
     def rows(self, partition: str, what: str) -> Iterator[Mapping[str, Any]]:
         """Yield the rows of a partition in order; `what` names them in an error message."""
         answers = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
+            TableName=self.name,
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": partition}},
             ConsistentRead=True,
@@ -102,11 +126,11 @@ class RunTable:
 
         The message of a `SinkError` begins with `not_done`.
         """
-        return conditional_write(not_done, getattr(self._dynamodb, operation), TableName=self._table, **request)
+        return conditional_write(not_done, getattr(self._dynamodb, operation), TableName=self.name, **request)
 
     def _beginning_with(self, run: Run, prefix: str) -> dict[str, Any]:
         return {
-            "TableName": self._table,
+            "TableName": self.name,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
             "ExpressionAttributeValues": {":pk": {"S": keys.RUN.format(run.run_id)}, ":sk": {"S": prefix}},
             "ConsistentRead": True,
@@ -116,3 +140,22 @@ class RunTable:
 def expires_at(run: Run) -> dict[str, str]:
     """When DynamoDB may delete the rows of a run, in seconds since 1970."""
     return {"N": str(run.expires_at)}
+
+
+def at_generation(generation: int) -> str:
+    """The condition that a row is of this generation of its run, the value of `:generation`."""
+    is_at = "generation = :generation"
+    # Rows of an earlier version of Pageturner have none.
+    return f"attribute_exists(pk) AND (attribute_not_exists(generation) OR {is_at})" if generation == 1 else is_at
+
+
+def _record(run: Run, record: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    item: dict[str, Any] = {**keys.run_row(run.run_id, record), "expires_at": expires_at(run)}
+    for name, value in values.items():
+        if value is None:
+            continue
+        if isinstance(value, int):
+            item[name] = {"N": str(value)}
+        else:
+            item[name] = {"S": value if isinstance(value, str) else json.dumps(value)}
+    return item

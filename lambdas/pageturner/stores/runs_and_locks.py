@@ -12,31 +12,46 @@ from typing import Any
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Run
 from pageturner.stores import keys
-from pageturner.stores.run_table import RunTable, expires_at
+from pageturner.stores.run_table import RunTable, at_generation, expires_at
+
+# Seconds in which the next execution of a run has begun to plan, and has the lock itself. PlanRun may be retried.
+_LONGEST_HAND_OVER = 900
 
 
 @dataclass(frozen=True)
 class RunRecord:
     """The record of a run: its `execution` while it is running, and its `summary` once it has ended.
 
-    `as_catalogued` says that it lists what the catalogue's crawl of its name listed when it began; `source` is the run
-    whose items its targets come from.
+    `planned_by` names its last plan. `as_catalogued` says that it lists what the catalogue's crawl of its name listed
+    when it began; `source` is the run whose items its targets come from.
     """
 
     run: Mapping[str, Any]
     crawl: Mapping[str, Any]
     execution: str
     summary: Mapping[str, Any] | None
+    planned_by: str = ""
     as_catalogued: bool = False
     source: str | None = None
+
+    @property
+    def generation(self) -> int:
+        """The generation of the run."""
+        return int(self.run.get("generation", 1))
+
+    @property
+    def continues(self) -> bool:
+        """Whether its execution has ended, so that it continues in another one."""
+        return self.summary is not None and self.summary["outcome"] == "continues"
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The owner of a lock."""
+    """The owner of a lock. `is_continuing` says that its execution has ended, and another one is about to begin."""
 
     run_id: str
     execution: str
+    is_continuing: bool = False
 
 
 class RunStore:
@@ -46,12 +61,21 @@ class RunStore:
         self._table = table
 
     def begin(
-        self, run: Run, crawl: Mapping[str, Any], targets: int, *, as_catalogued: bool, source: str | None
-    ) -> None:
-        """Record that a run has begun."""
+        self,
+        run: Run,
+        crawl: Mapping[str, Any],
+        targets: int,
+        planned_by: str,
+        *,
+        as_catalogued: bool,
+        source: str | None,
+    ) -> bool:
+        """Record that a run has begun. Returns False if it had begun before."""
         about = {"run": asdict(run), "crawl": crawl, "execution": run.execution, "targets": targets}
-        origin = {"as_catalogued": int(as_catalogued), "source": source}
-        self._table.put(run, keys.THE_RUN, started_at=run.started_at, **about, **origin)
+        origin = {"planned_by": planned_by, "as_catalogued": int(as_catalogued), "source": source}
+        return self._table.put_first(
+            run, keys.THE_RUN, started_at=run.started_at, generation=run.generation, **about, **origin
+        )
 
     def find(self, run_id: str) -> RunRecord | None:
         """Return the record of a run, or None if there is none."""
@@ -63,52 +87,99 @@ class RunStore:
             crawl=json.loads(item["crawl"]["S"]),
             execution=item["execution"]["S"],
             summary=json.loads(item["summary"]["S"]) if "summary" in item else None,
+            planned_by=item["planned_by"]["S"] if "planned_by" in item else "",
             as_catalogued=item.get("as_catalogued") == {"N": "1"},
             source=item["source"]["S"] if "source" in item else None,
         )
 
-    def resume(self, run: Run, crawl: Mapping[str, Any], execution_id: str) -> None:
-        """Record that a run continues, in another execution or in a redriven one, and what its crawl is now."""
-        expression = "SET execution = :execution, crawl = :crawl REMOVE summary DELETE failed_in :executions"
-        values = {
-            ":execution": {"S": execution_id},
-            ":executions": {"SS": [execution_id]},
-            ":crawl": {"S": json.dumps(crawl)},
-        }
-        self._table.update(run, keys.THE_RUN, expression, values)
+    def resume(self, run: Run, crawl: Mapping[str, Any], planned_by: str) -> bool:
+        """Record that a run continues, in its next generation, and what its crawl is now.
 
-    def finish(self, run: Run, summary: Mapping[str, Any]) -> None:
-        """Record the summary of a run that has ended, and clear its execution."""
-        values = {":summary": {"S": json.dumps(summary)}, ":none": {"S": ""}}
-        self._table.update(run, keys.THE_RUN, "SET summary = :summary, execution = :none", values)
-
-    def record_failure(self, run_id: str, execution_id: str) -> bool:
-        """Record that an execution fails its run. Returns False if it already has and has not resumed it since."""
+        Returns False if another plan has resumed it before.
+        """
         return self._table.write_if(
+            f"could not write the resumption of run {run.run_id} to the runs table",
+            "update_item",
+            Key=_run(run.run_id),
+            UpdateExpression=(
+                "SET #run = :run, crawl = :crawl, execution = :execution, generation = :next, planned_by = :planned_by "
+                f"REMOVE summary, {keys.failed_in(run.execution)}"
+            ),
+            ConditionExpression=at_generation(run.generation - 1),
+            ExpressionAttributeNames={"#run": "run"},
+            ExpressionAttributeValues={
+                ":run": {"S": json.dumps(asdict(run))},
+                ":crawl": {"S": json.dumps(crawl)},
+                ":execution": {"S": run.execution},
+                ":next": {"N": str(run.generation)},
+                ":planned_by": {"S": planned_by},
+                ":generation": {"N": str(run.generation - 1)},
+            },
+        )
+
+    def finish(self, run: Run, summary: Mapping[str, Any]) -> bool:
+        """Record the summary of a run that has ended. Returns False if it was resumed since."""
+        return self._table.write_if(
+            f"could not write the summary of run {run.run_id} to the runs table",
+            "update_item",
+            Key=_run(run.run_id),
+            UpdateExpression="SET summary = :summary, execution = :none",
+            ConditionExpression=at_generation(run.generation),
+            ExpressionAttributeValues={
+                ":summary": {"S": json.dumps(summary)},
+                ":none": {"S": ""},
+                ":generation": {"N": str(run.generation)},
+            },
+        )
+
+    def record_failure(self, run_id: str, generation: int, execution_id: str, redrives: int) -> bool:
+        """Record that an execution, redriven so often, fails a generation of its run. Repeating this is harmless.
+
+        Returns False if it has failed the run before it was redriven, and has not resumed it since.
+        """
+        failed_in = keys.failed_in(execution_id)
+        if self._table.write_if(
             f"could not write the failure of run {run_id} to the runs table",
             "update_item",
             Key=_run(run_id),
-            UpdateExpression="ADD failed_in :executions",
-            ConditionExpression="NOT contains(failed_in, :execution)",
-            ExpressionAttributeValues={":execution": {"S": execution_id}, ":executions": {"SS": [execution_id]}},
-        )
+            UpdateExpression=f"SET {failed_in} = :redrives",
+            ConditionExpression=(
+                f"({at_generation(generation)}) AND (attribute_not_exists({failed_in}) OR {failed_in} = :redrives)"
+            ),
+            ExpressionAttributeValues={
+                ":redrives": {"N": str(redrives)},
+                ":generation": {"N": str(generation)},
+            },
+        ):
+            return True
+        found = self._table.get(_run(run_id), run_id)
+        return found is None or found.get(failed_in, {}).get("N") in (None, str(redrives))
 
-    def lock(self, crawl_name: str, run: Run, execution_id: str, instead_of: Owner | None = None) -> Owner | None:
-        """Take the lock of a crawl for a run. Returns its owner if another execution has it.
+    def lock(self, crawl_name: str, run: Run, instead_of: Owner | None = None) -> Owner | None:
+        """Take the lock of a crawl for a generation of a run. Returns its owner if another run or execution has it.
 
         Step Functions' own lists of executions are eventually consistent, and a schedule can deliver twice. The lock of
         `instead_of`, whose execution is dead, is taken over. A lock expires an hour after the run's deadline.
         """
         until = datetime.fromisoformat(run.deadline) + timedelta(hours=1)
-        values = {":mine": {"S": execution_id}, ":now": {"N": str(int(time.time()))}}
-        condition = "attribute_not_exists(pk) OR execution = :mine OR expires_at < :now"
+        generation = {"N": str(run.generation)}
+        values = {
+            ":run": {"S": run.run_id},
+            ":mine": {"S": run.execution},
+            ":generation": generation,
+            ":now": {"N": str(int(time.time()))},
+        }
+        # The plan of a run may be made twice, and whoever resumes a run has the lock of its earlier generations.
+        same = "(run_id = :run AND (generation < :generation OR (generation = :generation AND execution = :mine)))"
+        condition = f"attribute_not_exists(pk) OR {same} OR expires_at < :now"
         if instead_of is not None:
             condition += " OR execution = :dead"
             values[":dead"] = {"S": instead_of.execution}
         lock = {
             **_lock(crawl_name),
             "run_id": {"S": run.run_id},
-            "execution": {"S": execution_id},
+            "execution": {"S": run.execution},
+            "generation": generation,
             "expires_at": {"N": str(int(until.timestamp()))},
         }
         if self._table.write_if(
@@ -121,17 +192,36 @@ class RunStore:
             return None
         held = self._table.get(_lock(crawl_name), f"the lock of crawl {crawl_name}")
         if held is None:  # released just now
-            return self.lock(crawl_name, run, execution_id, instead_of)
-        return Owner(held["run_id"]["S"], held["execution"]["S"])
+            return self.lock(crawl_name, run, instead_of)
+        is_continuing = int(held.get("continues_until", {"N": "0"})["N"]) > time.time()
+        return Owner(held["run_id"]["S"], held["execution"]["S"], is_continuing)
 
-    def unlock(self, crawl_name: str, execution_id: str) -> None:
-        """Release the lock of a crawl, if this execution has it."""
+    def hand_lock_over(self, crawl_name: str, run: Run) -> None:
+        """Keep the lock of a crawl, if this generation of a run has it, until another execution continues the run."""
+        self._table.write_if(
+            f"could not write the lock of crawl {crawl_name} to the runs table",
+            "update_item",
+            Key=_lock(crawl_name),
+            UpdateExpression="SET continues_until = :until",
+            ConditionExpression=f"run_id = :run AND {at_generation(run.generation)}",
+            ExpressionAttributeValues={
+                ":run": {"S": run.run_id},
+                ":generation": {"N": str(run.generation)},
+                ":until": {"N": str(int(time.time()) + _LONGEST_HAND_OVER)},
+            },
+        )
+
+    def unlock(self, crawl_name: str, run: Run) -> None:
+        """Release the lock of a crawl, if this generation of a run has it."""
         self._table.write_if(
             f"could not delete the lock of crawl {crawl_name} from the runs table",
             "delete_item",
             Key=_lock(crawl_name),
-            ConditionExpression="execution = :mine",
-            ExpressionAttributeValues={":mine": {"S": execution_id}},
+            ConditionExpression=f"run_id = :run AND {at_generation(run.generation)}",
+            ExpressionAttributeValues={
+                ":run": {"S": run.run_id},
+                ":generation": {"N": str(run.generation)},
+            },
         )
 
     def record_latest(self, run: Run, crawl: Crawl) -> None:

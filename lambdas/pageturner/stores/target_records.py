@@ -6,11 +6,12 @@ precedence over it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pageturner.page_state import Run, Target
+from pageturner.page_state import Patience, Run, Target, known
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
 
@@ -46,16 +47,22 @@ class TargetRecords:
         self._table = table
 
     def verdicts(self, run: Run) -> dict[str, dict[str, str]]:
-        """Return the verdict records of a run by target: `verdict`, and `error` and `cause` if there are any."""
+        """Return the verdict records of a run by target: `verdict`, and `error` and `cause` if there are any.
+
+        Those of its earlier generations do not apply to this one.
+        """
         return {
             of: {name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")}
-            for of, item in self._records(run, keys.VERDICT)
+            for of, item in self._records(run, keys.VERDICT.format(run.generation, ""))
         }
 
-    def forget_verdicts(self, run: Run, target_ids: Iterable[str]) -> None:
-        """Delete the verdict records of targets that are paged again."""
-        for target_id in target_ids:
-            self._table.delete(run, keys.VERDICT.format(target_id))
+    def patience(self, run: Run) -> dict[str, Patience]:
+        """Return the patience that was left with each target when it got its verdict."""
+        return {
+            of: Patience(**known(Patience, json.loads(item["patience"]["S"])))
+            for of, item in self._records(run, keys.VERDICT.format(run.generation, ""))
+            if "patience" in item
+        }
 
     def count_throttle(self, run: Run, target: Target, message: str) -> None:
         """Count one throttled request of a target, and keep the beginning of what the service said."""
@@ -67,12 +74,15 @@ class TargetRecords:
         """Return the throttled requests of each target that has any."""
         return {
             of: Throttles(int(item["throttles"]["N"]), item.get("last_throttle", {}).get("S", ""))
-            for of, item in self._records(run, keys.THROTTLES)
+            for of, item in self._records(run, keys.prefix(keys.THROTTLES))
         }
 
-    def claim_sweep(self, run: Run, target: Target) -> bool:
-        """Return whether this target sweeps the items of its listing: only the first target that asks does."""
-        row = keys.run_row(run.run_id, keys.SWEEPER.format(target.listing_id))
+    def claim_sweep(self, run: Run, target: Target, pass_number: int) -> bool:
+        """Return whether this target sweeps the items of its listing: only the first target that asks does.
+
+        `pass_number` is the last pass of all targets of the listing, here and below.
+        """
+        row = keys.run_row(run.run_id, keys.SWEEPER.format(target.listing_id, pass_number))
         return self._table.write_if(
             f"could not write the sweeper of {target.listing_id} to the runs table",
             "put_item",
@@ -81,34 +91,29 @@ class TargetRecords:
             ExpressionAttributeValues={":mine": {"S": target.target_id}},
         )
 
-    def record_sweep(self, run: Run, listing_id: str, record: SweepRecord) -> None:
-        """Record that the items of a listing have been swept."""
-        self._table.put(run, keys.SWEEP.format(listing_id), **asdict(record))
-
-    def forget_sweep(self, run: Run, listing_id: str) -> None:
-        """Delete the records of a listing's sweep, because the listing is paged again."""
-        for record in (keys.SWEEP, keys.SWEEPER):
-            self._table.delete(run, record.format(listing_id))
+    def record_sweep(self, run: Run, listing_id: str, pass_number: int, record: SweepRecord) -> None:
+        """Record that the items of a listing have been swept. The first record stays: it counted what was there."""
+        self._table.put_first(run, keys.SWEEP.format(listing_id, pass_number), **asdict(record))
 
     def is_swept(self, run: Run, listing_id: str) -> bool:
-        """Return whether the items of a listing have been swept."""
-        row = keys.run_row(run.run_id, keys.SWEEP.format(listing_id))
-        return self._table.get(row, f"the sweep of {listing_id}") is not None
+        """Return whether the items of any pass of a listing have been swept."""
+        return self._table.last(run, f"{keys.prefix(keys.SWEEP)}{listing_id}#") is not None
 
-    def sweeps(self, run: Run) -> dict[str, SweepRecord]:
-        """Return the sweep record of each listing that was swept."""
+    def sweeps(self, run: Run) -> dict[tuple[str, int], SweepRecord]:
+        """Return the sweep record of each listing, and pass of it, that was swept."""
         return {
-            of: SweepRecord(
+            (listing_id, int(pass_number)): SweepRecord(
                 stale=int(item["stale"]["N"]),
                 merged=int(item["merged"]["N"]),
                 shared=int(item["shared"]["N"]),
                 kept_because=item["kept_because"]["S"],
             )
-            for of, item in self._records(run, keys.SWEEP)
+            for of, item in self._records(run, keys.prefix(keys.SWEEP))
+            for listing_id, _, pass_number in [of.partition("#")]
+            if pass_number  # an earlier version of Pageturner did not name it
         }
 
-    def _records(self, run: Run, template: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the records of a template, each with the id of its target or listing."""
-        prefix = keys.prefix(template)
+    def _records(self, run: Run, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the records whose names begin with `prefix`, each with the rest of its name."""
         for record, item in self._table.records(run, prefix):
             yield record.removeprefix(prefix), item

@@ -24,7 +24,7 @@ from pageturner.paging import api, pagination, split, token_parameters
 from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import PageRecord
-from pageturner.stores.item_table import is_large
+from pageturner.stores.item_rows import is_large
 from pageturner.stores.page_store import CommittedPage, Facts
 from pageturner.turn import page_end, page_fetch
 from pageturner.turn.records import item_json, records
@@ -72,7 +72,9 @@ class PageStep:
             raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}; it is now {now}")
         if place.next == "begin_pass":
             place = replace(place, next="page")
-            self.stores.checkpoints.begin_pass(state.run, state.target, place)
+            check = self.stores.fences.check(state.run, crawl.name, state.target, place.first_pass)
+            if not self.stores.checkpoints.begin_pass(state.run, state.target, place, check):
+                raise errors.RunStoppedError("the listing has ended in an earlier pass: this invocation is late")
         began = time.monotonic()
         try:
             token = self.stores.pages.token(place.token)
@@ -87,7 +89,9 @@ class PageStep:
         inside, ignored = page_end.errors_inside(crawl, page)
         committed = self._commit(state, place, page, len(inside), ignored)
         if "dynamodb" in state.crawl.sinks:
-            self.stores.items.project(committed, state.target, state.crawl.result_keys)
+            check = self.stores.fences.check(state.run, crawl.name, state.target, place.pass_number)
+            # Behind the fence, DynamoDB has the items of a newer listing. The pages are the record of this one.
+            self.stores.items.project(committed, state.target, crawl.result_keys, state.run, check)
         after = _place_after(place, committed, state)
         written = time.monotonic()
         if after.verdict == "complete":

@@ -42,7 +42,7 @@ class StopCheck:
             raise RunStoppedError(f"{run.execution} no longer drives {run.run_id}, which has ended or was resumed")
         if not self.is_running(run.execution):
             raise RunStoppedError(f"{run.execution} was stopped; it turns no more pages of {run.run_id}")
-        if crawl.overlap == "refuse" and (owner := self.stores.runs.lock(crawl.name, run, run.execution)):
+        if crawl.overlap == "refuse" and (owner := self.stores.runs.lock(crawl.name, run)):
             raise RunStoppedError(
                 f"{run.execution} was stopped and redriven, but {owner.run_id} of the crawl {crawl.name} is running "
                 f"since, in {owner.execution}; redrive again when it has ended"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from moto import mock_aws
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores.checkpoints import CheckpointStore, PageRecord
 from pageturner.stores.item_table import ItemTable, Seen
+from pageturner.stores.listing_fences import ListingFences
 from pageturner.stores.page_store import Facts, PageStore
 from pageturner.stores.run_table import RunTable
 from tests.conftest import Aws
@@ -47,12 +50,16 @@ def record(
     return {**about, "result_key": "Contents", "key": key, "fetched_at": fetched_at, "item": f'"{key}"'}
 
 
+def open_fence(dynamodb: Any) -> Any:
+    return ListingFences(RunTable(dynamodb, "runs")).check(RUN, "c", TARGET, 2)
+
+
 def test_the_first_page_wins(clients: tuple[Any, Any]) -> None:
     store = PageStore(clients[0], "items-bucket")
     first = store.commit(RUN, "c", TARGET, Place(), [record("a")], FACTS)
     second = store.commit(RUN, "c", TARGET, Place(), [record("b")], Facts("other", None, 1, {}))
-    assert second == first
-    assert second == store.read(first.key)
+    assert second == replace(first, is_repeat=True)
+    assert first == store.read(first.key)
 
 
 def test_checkpoints(clients: tuple[Any, Any]) -> None:
@@ -67,48 +74,290 @@ def test_checkpoints(clients: tuple[Any, Any]) -> None:
     assert checkpoints.checkpoint(RUN, "t2") is None
 
 
-def test_sweeps(clients: tuple[Any, Any]) -> None:
+OLDER = replace(RUN, run_id="run-1", started_at="2025-12-31T00:00:00.000Z")
+NEWER = replace(RUN, run_id="run-3", started_at="2026-01-01T01:00:00.000Z")
+
+
+def test_sweeps_and_fences(clients: tuple[Any, Any]) -> None:
     store, items = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items")
-    rows = [
-        record("abandoned"),
-        record("seen", pass_number=2),
-        record("stale", run_id="run-1", fetched_at="2025-12-31T23"),
-        record("newer", run_id="run-3", fetched_at="2026-01-01T02"),
-    ]
-    items.project(store.commit(RUN, "c", TARGET, Place(), rows, FACTS), TARGET, ["Contents"])
+    fences = ListingFences(RunTable(clients[1], "runs"))
+
+    def put(run: Run, pass_number: int, *names: str) -> bool:
+        lines = [record(name, run.run_id, pass_number) for name in names]
+        page = store.commit(run, "c", TARGET, Place(pass_number=pass_number), lines, FACTS)
+        return items.project(page, TARGET, ["Contents"], run, fences.check(run, "c", TARGET, pass_number))
+
+    def left() -> dict[str, str]:
+        answer = clients[1].query(
+            TableName="items",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "c#t"}},
+        )
+        return {row["sk"]["S"]: row["run_id"]["S"] for row in answer["Items"]}
+
+    assert put(NEWER, 1, "both", "newer")
+    assert put(RUN, 2, "both", "seen")
+    assert put(RUN, 1, "seen", "abandoned")
+    assert put(OLDER, 9, "both", "seen", "stale")
+    everyone = {"both": "run-3", "newer": "run-3", "seen": "run-2", "abandoned": "run-2", "stale": "run-1"}
+    assert left() == everyone, "a row goes only to a newer run or pass"
     assert items.has_any("c", TARGET)
+    assert fences.put_up(RUN, "c", TARGET, 2)
     passes = {TARGET.target_id: 2}
-    assert items.sweep("c", TARGET, RUN, passes, None, "keep") == Seen(None, stale=2, others=2, own=1, apart=0)
-    assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=2, others=2, own=1, apart=0)
-    left = clients[1].query(
-        TableName="items",
-        KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": "c#t"}},
-    )["Items"]
-    assert [row["sk"]["S"] for row in left] == ["newer", "seen"]
+    assert items.sweep("c", TARGET, RUN, passes, None, "keep") == Seen(None, stale=2, others=3, own=1, apart=0)
+    assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=2, others=3, own=1, apart=0)
+    # Whoever is behind the fence is late.
+    late = [put(OLDER, 10, "stale"), put(RUN, 1, "abandoned"), put(RUN, 2, "seen")]
+    assert late == [False, False, False]
+    assert left() == {"both": "run-3", "newer": "run-3", "seen": "run-2"}
+    assert not fences.put_up(OLDER, "c", TARGET, 1)
+    assert put(RUN, 3, "later pass")
+    assert put(NEWER, 2, "both")
+    assert fences.put_up(RUN, "c", TARGET, 2), "as often as one likes"
 
 
 def test_items_that_share_a_key_are_told_apart(clients: tuple[Any, Any]) -> None:
-    store, items = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items")
+    store, items, check = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items"), open_fence(clients[1])
     lines = [{**record("k"), "item": f'"{n}"'} for n in range(3)] + [record("alone")]
     pages = [
         store.commit(RUN, "c", TARGET, Place(page=number), [line], FACTS) for number, line in enumerate(lines, start=1)
     ]
     for page in pages:
-        items.project(page, TARGET, ["Contents"])
+        assert items.project(page, TARGET, ["Contents"], RUN, check)
     passes = {TARGET.target_id: 1}
     # Twice: a page can be repeated.
     for page in [*pages, *pages]:
-        items.tell_apart(page, TARGET, ["Contents"], RUN, passes, lambda _: False)
+        assert items.tell_apart(page, TARGET, ["Contents"], RUN, passes, lambda _: False, check)
     assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=0, others=4, own=4, apart=3)
 
 
-def test_a_condition_that_does_not_hold(clients: tuple[Any, Any]) -> None:
-    clients[1].put_item(TableName="items", Item={"pk": {"S": "p"}, "sk": {"S": "s"}, "fetched_at": {"S": "1"}})
-    with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
-        clients[1].delete_item(
-            TableName="items",
-            Key={"pk": {"S": "p"}, "sk": {"S": "s"}},
-            ConditionExpression="fetched_at = :seen",
-            ExpressionAttributeValues={":seen": {"S": "2"}},
+ROW: dict[str, Any] = {
+    "pk": {"S": "p"},
+    "sk": {"S": "s"},
+    "started_at": {"S": "2026-01-02"},
+    "generation": {"N": "10"},
+    "pass": {"N": "2"},
+    "done_in": {"SS": ["one", "two"]},
+}
+VALUES: dict[str, Any] = {
+    ":early": {"S": "2026-01-01"},
+    ":same": {"S": "2026-01-02"},
+    ":nine": {"N": "9"},
+    ":ten": {"N": "10"},
+    ":one": {"S": "one"},
+    ":three": {"S": "three"},
+    ":set": {"SS": ["two", "three"]},
+    ":both": {"SS": ["one", "two"]},
+}
+NAMES = {"#pass": "pass"}
+CONDITIONS = [
+    "attribute_exists(pk)",
+    "attribute_not_exists(pk)",
+    "attribute_not_exists(pk) OR started_at < :early",
+    "attribute_not_exists(pk) OR started_at = :same OR generation < :nine",
+    "started_at <> :early",
+    "started_at > :early AND generation >= :ten",
+    "started_at <= :early AND generation >= :ten OR #pass < :nine",
+    "started_at <= :early AND (generation >= :ten OR #pass < :nine)",
+    "NOT contains(done_in, :one)",
+    "NOT contains(done_in, :three)",
+    "NOT (generation = :ten AND started_at = :same)",
+    "contains(started_at, :same) AND begins_with(started_at, :same)",
+    "begins_with(started_at, :one)",
+    "generation > :nine",
+    "generation IN (:nine, :ten)",
+    "started_at IN (:one, :three)",
+    "absent = :one",
+    "absent <> :one",
+    "absent < :one",
+    "generation = :one",
+]
+UPDATES = [
+    "SET started_at = :early, absent = :ten REMOVE generation",
+    "SET started_at = if_not_exists(started_at, :early), absent = if_not_exists(absent, :early)",
+    "SET generation = generation + :nine",
+    "SET generation = if_not_exists(absent, :nine) + :ten",
+    "ADD generation :nine, absent :ten",
+    "ADD done_in :set, absent :set SET started_at = :same",
+    "DELETE done_in :set",
+    "DELETE done_in :both REMOVE #pass",
+]
+
+
+def used(*expressions: str) -> dict[str, Any]:
+    words = set(re.findall(r"[:#]\w+", " ".join(expressions)))
+    found: dict[str, Any] = {"ExpressionAttributeValues": {name: VALUES[name] for name in words if name in VALUES}}
+    if names := {name: NAMES[name] for name in words if name in NAMES}:
+        found["ExpressionAttributeNames"] = names
+    return {name: value for name, value in found.items() if value}
+
+
+@pytest.fixture
+def both(_no_account: None) -> Iterator[tuple[Aws, FakeS3, FakeDynamoDB]]:
+    with mock_aws():
+        yield Aws(), FakeS3(), FakeDynamoDB()
+
+
+def outcome(client: Any, operation: str, request: Mapping[str, Any]) -> Any:
+    """What a request raises, or that it succeeded."""
+    try:
+        getattr(client, operation)(**request)
+    except ClientError as error:
+        reasons = [reason["Code"] for reason in error.response.get("CancellationReasons", [])]
+        return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"], reasons
+    return "done"
+
+
+KEY = {"pk": {"S": "p"}, "sk": {"S": "s"}}
+
+
+def conditional(condition: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every request that can have this condition."""
+    on = {"TableName": "items", "ConditionExpression": condition, **used(condition)}
+    yield "put_item", {"Item": {**KEY, "k": {"S": ""}}, **on}
+    yield "update_item", {"Key": KEY, "UpdateExpression": "REMOVE k", **on}
+    yield "delete_item", {"Key": KEY, **on}
+    put = {"Put": {"TableName": "items", "Item": {**KEY, "sk": {"S": "other"}}}}
+    yield "transact_write_items", {"TransactItems": [put, {"ConditionCheck": {"Key": KEY, **on}}]}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_conditions(both: tuple[Aws, FakeS3, FakeDynamoDB], there: bool) -> None:
+    aws, _, fake = both
+    seen = set()
+    for condition in CONDITIONS:
+        for operation, request in conditional(condition):
+            for client in (aws.dynamodb, fake):
+                if there:
+                    client.put_item(TableName="items", Item=ROW)
+                else:
+                    client.delete_item(TableName="items", Key=KEY)
+            found = [outcome(client, operation, request) for client in (aws.dynamodb, fake)]
+            assert found[0] == found[1], (condition, operation)
+            assert rows(aws.dynamodb) == rows(fake), (condition, operation)
+            seen.add((operation, str(found[0])))
+    assert len(seen) == 8, "each kind of request succeeded, and was refused"
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("update", UPDATES)
+def test_updates(both: tuple[Aws, FakeS3, FakeDynamoDB], update: str, there: bool) -> None:
+    aws, _, fake = both
+    found = []
+    for client in (aws.dynamodb, fake):
+        if there:
+            client.put_item(TableName="items", Item=ROW)
+        request = {"TableName": "items", "Key": KEY, "UpdateExpression": update, **used(update)}
+        found.append(outcome(client, "update_item", request))
+    assert found[0] == found[1]
+    assert rows(aws.dynamodb) == rows(fake)
+
+
+def rows(client: Any) -> list[dict[str, Any]]:
+    found = client.query(
+        TableName="items",
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "p"}},
+        ConsistentRead=True,
+    )["Items"]
+    return [
+        {
+            name: {kind: sorted(plain) if kind == "SS" else plain for kind, plain in value.items()}
+            for name, value in row.items()
+        }
+        for row in found
+    ]
+
+
+def test_a_transaction_writes_all_or_nothing(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
+    aws, _, fake = both
+    row = {"pk": {"S": "p"}, "sk": {"S": "a"}}
+
+    def writes(*keys: str) -> dict[str, Any]:
+        puts = [{"TableName": "items", "Item": {**row, "sk": {"S": key}}} for key in keys]
+        return {"TransactItems": [{"Put": {**put, "ConditionExpression": "attribute_not_exists(pk)"}} for put in puts]}
+
+    for keys in (["a", "b"], ["c", "a"], ["d", "d"]):
+        found = [outcome(client, "transact_write_items", writes(*keys)) for client in (aws.dynamodb, fake)]
+        assert found[0] == found[1]
+        assert rows(aws.dynamodb) == rows(fake)
+    assert [each["sk"]["S"] for each in rows(fake)] == ["a", "b"]
+    for client in (aws.dynamodb, fake):
+        change = {"UpdateExpression": "SET x = :x", "ExpressionAttributeValues": {":x": {"N": "1"}}}
+        client.transact_write_items(
+            TransactItems=[
+                {"Update": {"TableName": "items", "Key": {**row, "sk": {"S": "e"}}, **change}},
+                {"Delete": {"TableName": "items", "Key": row}},
+            ]
         )
+    assert rows(aws.dynamodb) == rows(fake)
+
+
+def test_reads(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
+    aws, _, fake = both
+    for client in (aws.dynamodb, fake):
+        for sk in ("a#1", "a#2", "a#3", "b#1"):
+            client.put_item(TableName="runs", Item={"pk": {"S": "p"}, "sk": {"S": sk}, "pass": {"N": "1"}})
+        client.put_item(TableName="runs", Item={"pk": {"S": "q"}, "sk": {"S": "a#9"}})
+    in_a = {
+        "KeyConditionExpression": "pk = :pk AND begins_with(sk, :sk)",
+        "ExpressionAttributeValues": {":pk": {"S": "p"}, ":sk": {"S": "a#"}},
+    }
+    behind = {
+        "KeyConditionExpression": "pk = :pk AND sk > :sk",
+        "ExpressionAttributeValues": {":pk": {"S": "p"}, ":sk": {"S": "a#2"}},
+    }
+    few = {"ProjectionExpression": "sk, #pass", "ExpressionAttributeNames": {"#pass": "pass"}}
+    for request in (
+        in_a,
+        {**in_a, "ScanIndexForward": False, "Limit": 1},
+        {**in_a, "Limit": 2},
+        {**in_a, "Limit": 2, "ExclusiveStartKey": {"pk": {"S": "p"}, "sk": {"S": "a#2"}}},
+        {**in_a, **few},
+        {**behind, "Limit": 5},
+    ):
+        theirs, own = (client.query(TableName="runs", **request) for client in (aws.dynamodb, fake))
+        for name in ("Items", "LastEvaluatedKey"):
+            assert own.get(name) == theirs.get(name), request
+    for sk in ("a#1", "absent"):
+        key = {"pk": {"S": "p"}, "sk": {"S": sk}}
+        theirs, own = (client.get_item(TableName="runs", Key=key) for client in (aws.dynamodb, fake))
+        assert own.get("Item") == theirs.get("Item")
+    keys = [{"pk": {"S": "p"}, "sk": {"S": sk}} for sk in ("b#1", "absent")]
+    theirs, own = (client.batch_get_item(RequestItems={"runs": {"Keys": keys}}) for client in (aws.dynamodb, fake))
+    assert own["Responses"] == theirs["Responses"]
+
+
+def test_objects(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
+    aws, fake, _ = both
+    etag = aws.s3.put_object(Bucket=aws.bucket, Key="other", Body=b"a")["ETag"]
+    for operation, more in (
+        ("head_object", {}),
+        ("get_object", {}),
+        ("put_object", {"Body": b"a", "IfMatch": etag}),
+        ("put_object", {"Body": b"a", "IfNoneMatch": "*"}),
+        ("put_object", {"Body": b"b", "IfNoneMatch": "*"}),
+        ("put_object", {"Body": b"b", "Metadata": {"m": "1"}, "IfMatch": etag}),
+        ("put_object", {"Body": b"c", "IfMatch": etag}),
+        ("head_object", {}),
+        ("put_object", {"Body": b"[\n1,\n2\n]", "Metadata": {"n": "2"}}),
+    ):
+        request = {"Bucket": aws.bucket, "Key": "k", **more}
+        found = [outcome(client, operation, request) for client in (aws.s3, fake)]
+        assert found[0] == found[1], request
+    theirs, own = (client.get_object(Bucket=aws.bucket, Key="k") for client in (aws.s3, fake))
+    assert [own[name] for name in ("ETag", "Metadata")] == [theirs[name] for name in ("ETag", "Metadata")]
+    assert list(own["Body"].iter_lines()) == list(theirs["Body"].iter_lines())
+
+
+def test_the_fake_refuses_what_it_does_not_know(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
+    aws, s3, dynamodb = both
+    with pytest.raises(TypeError):
+        s3.put_object(Bucket=aws.bucket, Key="k", Body=b"", StorageClass="x")  # type: ignore[call-arg]
+    for more in (
+        {"ConditionExpression": "size(pk) > :one", "ExpressionAttributeValues": {":one": {"N": "1"}}},
+        {"ConditionExpression": "pk = :one", "ExpressionAttributeValues": {":one": {"N": "1"}, ":two": {"N": "2"}}},
+        {"ReturnValues": "ALL_OLD"},
+    ):
+        with pytest.raises(AssertionError):
+            dynamodb.put_item(TableName="items", Item=ROW, **more)

@@ -16,9 +16,11 @@ from tests.conftest import Aws, Machines
 CAUSE = "sqs has no endpoint in the region: there is no name"
 
 
-def ends(aws: Aws, machines: Machines, crawl: dict[str, Any], absent: str) -> dict[str, Any]:
+def ends(
+    aws: Aws, machines: Machines, crawl: dict[str, Any], absent: str, execution: str = "execution-1"
+) -> dict[str, Any]:
     """Return the summary of a run of two regions, of which `absent` has no endpoint."""
-    planned = machines.plan(crawl)
+    planned = machines.plan(crawl, execution)
     listed = aws.json(planned["targets"]["key"])
     (gone,) = [target for target in listed if target["region"] == absent]
     for target in listed:
@@ -26,7 +28,7 @@ def ends(aws: Aws, machines: Machines, crawl: dict[str, Any], absent: str) -> di
             machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
     record = {
         "pk": f"run#{planned['run']['run_id']}",
-        "sk": f"verdict#{gone['target_id']}",
+        "sk": f"verdict#1#{gone['target_id']}",
         "verdict": "absent",
         "error": "NoEndpointError",
         "cause": json.dumps({"errorMessage": CAUSE}),
@@ -107,5 +109,5 @@ def test_a_region_where_the_service_is_known_fails_the_run(
 def test_a_region_that_was_listed_fails_the_run_unless_tolerated(aws: Aws, machines: Machines) -> None:
     listed = {**ALL, "regions": ["eu-north-1", "us-east-1"]}
     assert ends(aws, machines, listed, "eu-north-1")["outcome"] == "failed"
-    tolerated = ends(aws, machines, {**listed, "tolerate": ["absent"]}, "eu-north-1")
+    tolerated = ends(aws, machines, {**listed, "tolerate": ["absent"]}, "eu-north-1", "execution-2")
     assert (tolerated["outcome"], tolerated["verdict"]) == ("succeeded", "incomplete")

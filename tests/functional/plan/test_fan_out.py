@@ -851,3 +851,36 @@ def test_a_run_tells_what_it_cost_and_where_to_look(aws: Aws, machines: Machines
     )
     assert links["items"].startswith(f"{home}/s3/buckets/{aws.bucket}?region=us-east-1&prefix=items%2Fcrawl%3Dadhoc")
     assert links["items_table"].startswith(f"{home}/dynamodbv2/home?region=us-east-1#item-explorer?table=")
+
+
+def vpcs_by_id(count: int) -> dict[str, Any]:
+    """A crawl of one target with so many ids of 19 characters: quotation marks and commas make them 22 bytes each."""
+    ids = [f"vpc-{number:015}" for number in range(count)]
+    return {**VPCS, "parameters": {"Filters": [{"Name": "vpc-id", "Values": ids}]}}
+
+
+def test_parameters_can_be_as_large_as_step_functions_can_pass_on(aws: Aws, machines: Machines) -> None:
+    """The response of startSyncExecution has the state as text. The place and the cause of an error are there too."""
+    machines.catalogue = {"large": vpcs_by_id(9_500)}
+    planned = machines.plan({"crawl": "large"})
+    (target,) = targets(aws, planned)
+    assert len(json.dumps(target["parameters"], separators=(",", ":"))) > 200_000
+    place = {"token": "t" * 1500, "last_key": "k" * 1024}
+    state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
+    answer = {"Input": json.dumps(state, separators=(",", ":")), "Output": json.dumps(place), "Cause": "c" * 16_000}
+    assert len(json.dumps(answer)) < 256 * 1024
+
+
+def test_parameters_that_step_functions_cannot_pass_on_are_refused(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"large": vpcs_by_id(10_000)}
+    said = (
+        r"^parameters: too large for Step Functions in \d+-us-east-1-[0-9a-f]+, \{\"Filters\".*…: as text, the target "
+        r"takes 240,\d+ bytes, and can take 229,\d+; list less"
+    )
+    for execution_input in ({"crawl": "large"}, {"crawl": "large", "dry_run": True}):
+        with pytest.raises(InvalidCrawlError, match=said):
+            machines.plan(execution_input)
+    # The next run does not wait for this one.
+    machines.running = {"execution-1"}
+    machines.catalogue = {"large": vpcs_by_id(1)}
+    machines.plan({"crawl": "large"}, "execution-2")

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+import fail_run
+from pageturner import clients
 from pageturner.crawls.catalogue import Resume, parse_resume
 from pageturner.crawls.checks import KEYS as KEYS_OF_A_CRAWL
 from pageturner.errors import (
     InvalidCrawlError,
     OverlapError,
+    SinkError,
 )
 from pageturner.page_state import FROM_CHECKPOINT
+from pageturner.verdicts import CONTINUES
 from tests.conftest import Aws, Machines
 from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, keys_by_manifest, keys_in_dynamodb, target_of, verdict_of
 
@@ -47,20 +54,113 @@ def test_a_failed_execution_that_is_redriven_resumes_its_run(aws: Aws, machines:
 
     # The execution is redriven long afterwards, and the run gets a new deadline.
     machines.entered_at = LATER
-    resumes = json.loads(machines.fail(summary)["output"])
+    resumes = json.loads(machines.fail(summary, redrives=1)["output"])
     assert resumes == {"resume": summary["run_id"]}
     resumed = machines.plan(resumes)
     assert resumed["run"]["deadline"] == "2127-01-02T00:00:00.000Z"
     # If the run fails again, the execution fails again too, instead of resuming forever.
     summary = machines.finish(resumed)
-    assert machines.fail(summary) == {"error": "RunIncomplete", "cause": summary["message"]}
+    assert machines.fail(summary, redrives=1) == {"error": "RunIncomplete", "cause": summary["message"]}
 
     whole = machines.run(aws, resumes, "execution-2")
     assert (whole["run_id"], whole["outcome"]) == (summary["run_id"], "succeeded")
     assert keys_by_manifest(aws, whole) == keys_in_dynamodb(aws) == KEYS
     # Another execution has completed the run in the meantime.
-    assert json.loads(machines.fail(summary)["output"]) == resumes
+    assert json.loads(machines.fail(summary, redrives=2)["output"]) == resumes
     assert "nothing is left to resume" in machines.run(aws, resumes)["message"]
+
+
+@pytest.mark.usefixtures("source")
+def test_a_failure_that_is_told_twice_is_the_same_failure(aws: Aws, machines: Machines) -> None:
+    """FailRun was killed after it had recorded the failure, or Step Functions did not get its answer."""
+    planned = machines.plan({"crawl": "c"})
+    machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+    summary = machines.finish(planned)
+    told = {"error": "RunIncomplete", "cause": summary["message"]}
+    assert [machines.fail(summary) for _ in range(3)] == [told] * 3
+    # A redrive that did not reach FailRun does not count as one that did.
+    resumes = [json.loads(machines.fail(summary, redrives=2)["output"]) for _ in range(2)]
+    assert resumes == [{"resume": summary["run_id"]}] * 2
+    machines.entered_at = LATER
+    summary = machines.finish(machines.plan(resumes[0]))
+    told = {"error": "RunIncomplete", "cause": summary["message"]}
+    assert [machines.fail(summary, redrives=2) for _ in range(2)] == [told] * 2
+    assert "output" in machines.fail(summary, redrives=3)
+
+
+@pytest.mark.usefixtures("source")
+def test_each_execution_of_a_run_fails_by_itself(machines: Machines) -> None:
+    summary = machines.finish(machines.plan({"crawl": "c"}))
+    assert "error" in machines.fail(summary)
+    again = machines.finish(machines.plan({"resume": summary["run_id"]}, "execution-2"))
+    assert "error" in machines.fail(again, "execution-2")
+    assert "output" in machines.fail(summary, redrives=1)
+    assert "output" in machines.fail(again, "execution-2", redrives=1)
+
+
+@pytest.mark.usefixtures("source")
+def test_a_failure_that_cannot_be_told_is_tried_again(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = machines.finish(machines.plan({"crawl": "c"}))
+    answer: Any = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+
+    def send_task_failure(**_: Any) -> None:
+        raise ClientError(answer, "SendTaskFailure")
+
+    monkeypatch.setattr(clients.client("stepfunctions"), "send_task_failure", send_task_failure)
+    event = {"run_id": summary["run_id"], "message": "m", "execution": "execution-1", "redrives": None, "token": "t"}
+    with pytest.raises(SinkError, match=f"could not fail the execution of run {summary['run_id']}: .*Rate exceeded"):
+        fail_run.handler(event, machines.context)
+    assert "error" in machines.fail(summary)
+
+
+def continues(aws: Aws, planned: Mapping[str, Any], patience: Mapping[str, Any]) -> None:
+    """Record that the target of a run continues in another execution, as Crawl does."""
+    target = target_of(aws, planned)
+    run = planned["run"]
+    record = {"pk": f"run#{run['run_id']}", "sk": f"verdict#{run['generation']}#{target['target_id']}"}
+    record |= {"verdict": "unfinished", "error": CONTINUES, "cause": "the target continues in another execution"}
+    record |= {"patience": json.dumps(patience)}
+    aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
+
+
+@pytest.mark.usefixtures("source")
+def test_a_run_that_continues_by_itself_keeps_its_deadline_and_its_patience(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"c": {**CRAWL, "deadline_hours": 0.5}}
+    planned = machines.plan({"crawl": "c"}, "execution-1")
+    assert target_of(aws, planned)["patience"] == {"wait_seconds": 15, "interruptions": 0, "last_page": ""}
+    for number in range(2, 6):
+        left = {"wait_seconds": 240, "interruptions": number, "last_page": "page#t#0001#00000003"}
+        continues(aws, planned, left)
+        summary = machines.finish(planned)
+        assert summary["outcome"] == "continues"
+        machines.entered_at = f"2126-02-03T0{number + 2}:00:00.000Z"
+        execution = f"execution-{number}"
+        again = machines.plan(summary["continuation"], execution)
+        assert again["run"]["deadline"] == planned["run"]["deadline"] == "2126-02-03T04:35:06.789Z"
+        assert target_of(aws, again)["patience"] == left
+        # Step Functions retries PlanRun if it does not get its answer.
+        assert machines.plan(summary["continuation"], execution) == again
+        assert target_of(aws, again)["patience"] == left
+        planned = again
+    # A person gives it more time.
+    machines.stop(planned["execution"])
+    resumed = machines.plan({"resume": summary["run_id"]}, "execution-9")
+    assert resumed["run"]["deadline"] == "2126-02-03T07:30:00.000Z"
+    assert target_of(aws, resumed)["patience"] == {"wait_seconds": 15, "interruptions": 0, "last_page": ""}
+    # An execution in which that continues has the new deadline.
+    continues(aws, resumed, {"wait_seconds": 15, "interruptions": 1, "last_page": ""})
+    machines.entered_at = LATER
+    summary = machines.finish(resumed)
+    assert machines.plan(summary["continuation"], "execution-10")["run"]["deadline"] == resumed["run"]["deadline"]
+
+
+@pytest.mark.usefixtures("source")
+def test_a_run_that_continues_can_still_be_given_more_time(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    continues(aws, planned, {})
+    run_id = machines.finish(planned)["run_id"]
+    machines.entered_at = LATER
+    assert machines.plan({"resume": run_id, "deadline_hours": 1}, "execution-2")["run"]["deadline"] > LATER
 
 
 @pytest.mark.usefixtures("source")
@@ -89,7 +189,7 @@ def test_a_verdict_from_before_is_forgotten_when_a_target_is_paged_again(aws: Aw
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
     verdict = {"verdict": "denied", "error": "AccessDeniedError", "cause": "no"}
-    record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#{target['target_id']}", **verdict}
+    record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#1#{target['target_id']}", **verdict}
     aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
     assert machines.finish(planned)["targets"] == {"denied": 1}
     resumed = machines.plan({"resume": planned["run"]["run_id"]}, "execution-2")

@@ -126,6 +126,7 @@ def test_a_target_whose_pages_are_no_beginning_any_more_begins_anew(
     end = machines.turn_all(again, target_of(aws, again))[-1]
     assert (sent[0], end["pass_number"]) == (None, 2)
     assert machines.finish(again)["targets"] == {"unfinished": 1}, "it is not swept yet"
+    again = machines.plan({"resume": failed["run_id"]}, "execution-3")
     machines.sweep(again, target_of(aws, again), end)
     summary = machines.finish(again)
     assert summary["outcome"] == "succeeded"

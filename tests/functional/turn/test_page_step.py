@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -30,7 +30,7 @@ from pageturner.errors import (
 from pageturner.page_state import FROM_CHECKPOINT
 from pageturner.stores import checkpoints, item_table, page_store
 from tests.conftest import Aws, Machines
-from tests.runs_of_a_bucket import KEYS, UNORDERED, expired_token, target_of
+from tests.runs_of_a_bucket import CRAWL, KEYS, UNORDERED, expired_token, target_of
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_the_same_token_twice_is_an_error_after_its_page_was_kept(
     assert keys_in_s3(aws) == KEYS[:20]
 
 
-@pytest.mark.parametrize("refused", ["put_object", "batch_write_item", "put_item"])
+@pytest.mark.parametrize("refused", ["put_object", "transact_write_items", "put_item"])
 def test_a_sink_that_refuses_is_retried_and_loses_nothing(
     refused: str,
     aws: Aws,
@@ -270,35 +270,69 @@ def test_a_sink_that_refuses_is_retried_and_loses_nothing(
     assert keys_in_s3(aws) == keys_in_dynamodb(aws) == KEYS
 
 
-def _unprocessed(dynamodb: Any, takes: Iterator[int]) -> Any:
-    whole = dynamodb.batch_write_item
-
-    def partly(RequestItems: dict[str, list[Any]]) -> Any:
-        ((table, requests),) = RequestItems.items()
-        number = next(takes)
-        if number:
-            whole(RequestItems={table: requests[:number]})
-        return {"UnprocessedItems": {table: requests[number:]} if requests[number:] else {}}
-
-    return partly
+def _cancelled(*codes: str) -> ClientError:
+    reasons = [{"Code": code, "Message": f"why {code}"} for code in codes]
+    answer: Any = {"Error": {"Code": "TransactionCanceledException", "Message": "no"}, "CancellationReasons": reasons}
+    return ClientError(answer, "TransactWriteItems")
 
 
-def test_unprocessed_items_are_written_again(
+def test_a_transaction_that_meets_another_one_is_tried_again(
     aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = clients.client("dynamodb")
-    monkeypatch.setattr(client, "batch_write_item", _unprocessed(client, iter([3, 1, 99])))
+    whole, left = client.transact_write_items, [3]
+
+    def conflict(**request: Any) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise _cancelled("TransactionConflict", *["None"] * (len(request["TransactItems"]) - 1))
+        return whole(**request)
+
+    monkeypatch.setattr(client, "transact_write_items", conflict)
     machines.fetch(planned, target, FROM_CHECKPOINT)
     assert keys_in_dynamodb(aws) == KEYS[:10]
+    left[0] = 99
+    with pytest.raises(SinkError, match="accepted none of a batch of 10 items: TransactionConflict: why"):
+        machines.fetch(planned, target, {"page": 2})
 
 
 def test_a_table_that_takes_nothing_is_left_to_the_state_machine(
     machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = clients.client("dynamodb")
-    monkeypatch.setattr(client, "batch_write_item", _unprocessed(client, iter([3, 0])))
-    with pytest.raises(SinkError, match="accepted none of a batch of 7 items"):
+    def throttled(**request: Any) -> Any:
+        raise _cancelled("None", "ThrottlingError", *["None"] * (len(request["TransactItems"]) - 2))
+
+    monkeypatch.setattr(clients.client("dynamodb"), "transact_write_items", throttled)
+    with pytest.raises(SinkError, match="accepted none of a batch of 10 items: ThrottlingError: why"):
         machines.fetch(planned, target, FROM_CHECKPOINT)
+
+
+@pytest.mark.usefixtures("source")
+def test_a_page_that_is_too_much_for_one_invocation_goes_on_from_the_line_it_reached(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(35, 250):
+        aws.s3.put_object(Bucket="source", Key=f"key-{number:03}", Body=b"")
+    machines.catalogue = {"c": {**CRAWL, "pagination_config": {"PageSize": 1000}}}
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    client = clients.client("dynamodb")
+    whole, sent = client.transact_write_items, list[int]()
+
+    def one_a_call(**request: Any) -> Any:
+        sent.append(len(request["TransactItems"]) - 1)
+        if len(sent) % 2 == 0:
+            raise _cancelled("None", *["ThrottlingError"] * sent[-1])
+        return whole(**request)
+
+    monkeypatch.setattr(client, "transact_write_items", one_a_call)
+    for _ in range(2):
+        with pytest.raises(SinkError):
+            machines.fetch(planned, target, FROM_CHECKPOINT)
+    machines.fetch(planned, target, FROM_CHECKPOINT)
+    # 99 are written, then 99, then the rest.
+    assert sent == [99, 99, 99, 52, 52]
+    assert len(keys_in_dynamodb(aws)) == 250
 
 
 def test_the_function_hands_over_when_its_loop_has_had_its_time(

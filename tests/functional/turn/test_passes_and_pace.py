@@ -72,6 +72,7 @@ def test_pages_of_an_abandoned_pass_do_not_count(aws: Aws, machines: Machines, m
     expired_token(monkeypatch, 1)
     begins = machines.fetch(planned, target, place)
     assert machines.finish(planned)["items"] == 10, "the new pass has not begun yet"
+    planned = machines.plan({"resume": planned["run"]["run_id"]}, "execution-2")
     monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", denied)
     with pytest.raises(AccessDeniedError):
         machines.fetch(planned, target, begins)

@@ -186,23 +186,11 @@ class Schedules(RuleBasedStateMachine):
         outcome, self.current = self.current.outcome, None
         if isinstance(outcome, Turned):
             self.place = outcome.place
-            if self.place.next == "begin_pass":
-                self._outlive()
         else:
             self._go_on_from_checkpoint()
 
     def _go_on_from_checkpoint(self) -> None:
-        """Crawl always outlives abandoned invocations first; this does so only before a new pass, where it matters."""
-        if self.place is not None and self.place.next == "begin_pass":
-            self._outlive()
         self.place = None
-
-    def _outlive(self) -> None:
-        """End the abandoned invocations: before a pass begins, Crawl waits for as long as an invocation can last."""
-        for invocation in self.abandoned:
-            while not invocation.is_over:
-                invocation.tell("go")
-        self.abandoned.clear()
 
     def teardown(self) -> None:
         """Turn the remaining pages without faults until the target ends, sweep it, and check the result."""
@@ -211,12 +199,15 @@ class Schedules(RuleBasedStateMachine):
                 break
             self._go("go")
         assert self.has_ended
-        self._outlive()
         assert self.place is not None
         sweep = Sweeper(stores_in(self.s3, self.dynamodb)).go_on(
             PageState(RUN, CRAWL, self.target, self.place), Sweep()
         )
         assert sweep.next == "end"
+        # Whoever was given up writes as late as can be.
+        for invocation in self.abandoned:
+            while not invocation.is_over:
+                invocation.tell("go")
         self._check()
 
     def _go(self, what: str) -> None:

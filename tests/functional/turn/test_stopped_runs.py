@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import boto3
@@ -15,7 +14,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.errors import RunStoppedError, TransientError
 from pageturner.page_state import FROM_CHECKPOINT, Run
 from pageturner.stores import Stores
-from pageturner.stores.executions import LOOK_SECONDS, OUTLIVED_SECONDS
+from pageturner.stores.executions import LOOK_SECONDS
 from pageturner.turn.stop_check import StopCheck
 from tests.conftest import Aws, Machines
 from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, keys_by_manifest, keys_in_dynamodb, target_of
@@ -56,36 +55,14 @@ def test_what_is_left_of_a_stopped_run_does_not_write_beside_the_next_one(
 
 
 @pytest.mark.usefixtures("source")
-def test_a_run_that_replaces_a_stopped_one_waits_until_the_last_invocation_of_that_has_ended(
-    machines: Machines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert "wait_seconds" not in machines.plan({"crawl": "c"}, "one")
-    now = [1_800_000_000.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
-    machines.stop("one")
-    now[0] += 20
-    # Taking over an execution whose stop is known does not begin the wait anew, nor does a retry of PlanRun.
-    for _ in range(2):
-        assert machines.plan({"crawl": "c"}, "two")["wait_seconds"] == OUTLIVED_SECONDS - 20
-    # Without DynamoDB there is nothing to write late: the pages of a run are under its own prefix.
-    machines.stop("two")
-    assert "wait_seconds" not in machines.plan({"crawl": "c", "sinks": []}, "three")
-    machines.stop("three")
-    now[0] += OUTLIVED_SECONDS
-    assert "wait_seconds" not in machines.plan({"crawl": "c"}, "four")
-    # Nobody said that this one was stopped, so the wait begins only now.
-    assert machines.plan({"crawl": "c"}, "five")["wait_seconds"] == OUTLIVED_SECONDS
-
-
-@pytest.mark.usefixtures("source")
-def test_a_run_after_one_that_ended_by_itself_does_not_wait(aws: Aws, machines: Machines) -> None:
+def test_a_failed_run_is_resumed_and_its_first_execution_turns_no_more_pages(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({"crawl": "c"}, "one")
     summary = machines.finish(planned)
     assert summary["outcome"] == "failed"
     machines.fail(summary, "one")
     # FailRun fails the execution, and EventBridge says so.
     machines.stop("one", "FAILED")
-    assert "wait_seconds" not in machines.plan({"resume": summary["run_id"]}, "two")
+    machines.plan({"resume": summary["run_id"]}, "two")
     with pytest.raises(RunStoppedError, match="which has ended or was resumed"):
         machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
 
@@ -103,7 +80,6 @@ def test_a_stopped_run_is_resumed_and_its_first_execution_turns_no_more_pages(
     if event:
         machines.stop("one")
     resumed = machines.plan({"resume": planned["run"]["run_id"]}, "two")
-    assert OUTLIVED_SECONDS - 5 <= resumed["wait_seconds"] <= OUTLIVED_SECONDS
     assert resumed["run"]["execution"] == "two"
     look_again()
     with pytest.raises(RunStoppedError, match=r"one no longer drives .*, which has ended or was resumed"):
@@ -163,8 +139,8 @@ def test_a_failed_execution_that_is_redriven_turns_pages_again(aws: Aws, machine
     assert "error" in machines.fail(summary, "one")
     machines.stop("one", "FAILED")
     machines.running = {"one"}
-    resumed = machines.plan(json.loads(machines.fail(summary, "one")["output"]), "one")
-    assert "wait_seconds" not in resumed
+    machines.entered_at = LATER
+    resumed = machines.plan(json.loads(machines.fail(summary, "one", redrives=1)["output"]), "one")
     machines.fetch(resumed, target_of(aws, resumed), FROM_CHECKPOINT)
 
 

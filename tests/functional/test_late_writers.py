@@ -1,0 +1,297 @@
+"""Whoever was given up and writes late changes nothing that a newer plan, pass or run has written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pageturner.errors import OverlapError, RunStoppedError
+from pageturner.page_state import FROM_CHECKPOINT, Target
+from pageturner.plan.expansion import Expansion
+from pageturner.turn.stop_check import StopCheck
+from tests.conftest import Aws, Machines
+from tests.runs_of_a_bucket import (
+    CRAWL,
+    KEYS,
+    LATER,
+    UNORDERED,
+    entry,
+    keys_by_manifest,
+    keys_in_dynamodb,
+    target_of,
+    verdict_of,
+)
+
+pytestmark = pytest.mark.usefixtures("source")
+
+
+@pytest.fixture(autouse=True)
+def _looked_just_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every invocation go on: it looked just before its execution was stopped."""
+    monkeypatch.setattr(StopCheck, "check", lambda *_: None)
+
+
+def rows_of(aws: Aws, run_id: str) -> set[str]:
+    return {row["sk"]["S"] for row in aws.rows(aws.items_table) if row["run_id"]["S"] == run_id}
+
+
+def turned_and_swept(aws: Aws, machines: Machines, planned: dict[str, Any]) -> dict[str, Any]:
+    for target in aws.json(planned["targets"]["key"]):
+        machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    return machines.finish(planned)
+
+
+def test_a_plan_that_was_given_up_does_not_change_the_targets(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Expansion.targets
+    found = [1]
+
+    def another_each_time(self: Expansion, *arguments: Any) -> Iterator[Target]:
+        (target,) = whole(self, *arguments)
+        yield from (replace(target, target_id=f"{target.target_id}{number}") for number in range(found[0]))
+
+    monkeypatch.setattr(Expansion, "targets", another_each_time)
+    found[0] = 3
+    planned = machines.plan({"crawl": "c"})
+    targets = aws.json(planned["targets"]["key"])
+    found[0] = 2
+    late = machines.plan({"crawl": "c"})
+    assert late["targets"] == planned["targets"]
+    assert planned["targets"]["count"] == 3
+    summary = turned_and_swept(aws, machines, planned)
+    assert summary["targets"] == {"complete": 3}
+    # Now the run has ended.
+    with pytest.raises(RunStoppedError, match="was planned before, and has ended"):
+        machines.plan({"crawl": "c"})
+    assert aws.json(planned["targets"]["key"]) == targets
+    machines.started_at = LATER
+    assert "targets" in machines.plan({"crawl": "c"}, "execution-2"), "the lock is free"
+
+
+def test_a_resumption_that_was_given_up_does_not_resume_again(aws: Aws, machines: Machines) -> None:
+    run_id = machines.finish(machines.plan({"crawl": "c"}))["run_id"]
+    again = machines.plan({"resume": run_id}, "execution-2")
+    assert again["run"]["generation"] == 2
+    assert machines.plan({"resume": run_id}, "execution-2") == again
+    failed = machines.finish(again)
+    with pytest.raises(RunStoppedError, match="was resumed by this plan before, and has ended since"):
+        machines.plan({"resume": run_id}, "execution-2")
+    assert machines.plan({"resume": run_id}, "execution-3")["run"]["generation"] == 3
+    assert failed["outcome"] == "failed"
+
+
+def test_only_one_of_two_executions_resumes_a_run(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines.catalogue = {"c": {**CRAWL, "overlap": "allow"}}
+    run_id = machines.finish(machines.plan({"crawl": "c"}))["run_id"]
+    from pageturner.plan.planning import Planner
+
+    whole = Planner._put_targets
+
+    def the_other_one_meanwhile(*arguments: Any) -> Any:
+        monkeypatch.setattr(Planner, "_put_targets", whole)
+        machines.plan({"resume": run_id}, "execution-3")
+        return whole(*arguments)
+
+    monkeypatch.setattr(Planner, "_put_targets", the_other_one_meanwhile)
+    with pytest.raises(OverlapError, match="was resumed just now, by another execution"):
+        machines.plan({"resume": run_id}, "execution-2")
+
+
+def test_a_finish_that_was_given_up_takes_the_manifest_that_is_there(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    summary = turned_and_swept(aws, machines, planned)
+    assert (summary["verdict"], summary["items"]) == ("complete", len(KEYS))
+    # It comes to something else: a record has expired.
+    (last,) = [row for row in aws.rows(aws.runs_table) if row["sk"]["S"].endswith("#0001#00000004")]
+    aws.dynamodb.delete_item(TableName=aws.runs_table, Key={"pk": last["pk"], "sk": last["sk"]})
+    assert machines.finish(planned) == summary
+    assert keys_by_manifest(aws, summary) == KEYS
+
+
+def test_a_finish_that_was_given_up_does_not_finish_a_run_that_was_resumed_since(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = machines.plan({"crawl": "c"})
+    machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+    verdict_of(aws, planned, "denied", "AccessDeniedError", "no")
+    run_id = machines.finish(planned)["run_id"]
+    resumed = machines.plan({"resume": run_id}, "execution-2")
+    with pytest.raises(RunStoppedError, match="was resumed in another execution"):
+        machines.finish(planned)
+    summary = turned_and_swept(aws, machines, resumed)
+    before = aws.json(f"runs/{run_id}/manifest.json")
+    with pytest.raises(RunStoppedError):
+        machines.finish(planned)
+    assert aws.json(f"runs/{run_id}/manifest.json") == before
+    assert (before["verdict"], before["items"], summary["verdict"]) == ("complete", len(KEYS), "complete")
+
+
+def test_a_finish_that_sleeps_before_it_puts_the_manifest(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pageturner.stores.page_store import PageStore
+
+    planned = machines.plan({"crawl": "c"})
+    machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+    whole = PageStore.put_text
+
+    def asleep(meanwhile: Callable[[], object]) -> None:
+        def put_text(self: PageStore, key: str, *arguments: Any, **more: Any) -> bool:
+            if key.endswith("manifest.json"):
+                monkeypatch.setattr(PageStore, "put_text", whole)
+                meanwhile()
+            return whole(self, key, *arguments, **more)
+
+        monkeypatch.setattr(PageStore, "put_text", put_text)
+
+    # A retry of the same FinishRun comes first.
+    said: list[dict[str, Any]] = []
+    asleep(lambda: said.append(machines.finish(planned)))
+    assert machines.finish(planned) == said[0]
+
+    # The run is resumed and completed meanwhile.
+    run_id = planned["run"]["run_id"]
+    second = machines.plan({"resume": run_id}, "execution-2")
+
+    def completed() -> None:
+        third = machines.plan({"resume": run_id}, "execution-3")
+        said.append(turned_and_swept(aws, machines, third))
+
+    asleep(completed)
+    with pytest.raises(RunStoppedError):
+        machines.finish(second)
+    assert aws.json(f"runs/{run_id}/manifest.json")["verdict"] == said[1]["verdict"] == "complete"
+
+
+def test_the_verdict_of_an_earlier_generation_does_not_count(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    verdict_of(aws, planned, "denied", "AccessDeniedError", "no")
+    run_id = machines.finish(planned)["run_id"]
+    resumed = machines.plan({"resume": run_id}, "execution-2")
+    verdict_of(aws, resumed, "unfinished", "DeadlinePassedError", "late")
+    # RecordVerdict of the first execution was given up, and comes now.
+    verdict_of(aws, planned, "denied", "AccessDeniedError", "no")
+    assert entry(aws, machines.finish(resumed))["error"] == "DeadlinePassedError"
+
+
+def test_a_sweep_of_an_earlier_pass_does_not_count(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"c": UNORDERED}
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    first = machines.turn_all(planned, target)[-1]
+    machines.fetch(planned, target, {"pass_number": 2, "page": 1, "next": "begin_pass"})
+    aws.s3.delete_object(Bucket="source", Key=KEYS[0])
+    second = machines.turn_all(planned, target)[-1]
+    assert (first["pass_number"], second["pass_number"]) == (1, 2)
+    # The sweep of the first pass was given up, and comes now.
+    machines.sweep(planned, target, first)
+    assert machines.finish(planned)["targets"] == {"unfinished": 1}
+
+
+def test_a_page_of_an_earlier_pass_brings_nothing_back(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"c": UNORDERED}
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    machines.fetch(planned, target, FROM_CHECKPOINT)
+    aws.s3.delete_object(Bucket="source", Key=KEYS[0])
+    machines.fetch(planned, target, {"pass_number": 2, "page": 1, "next": "begin_pass"})
+    machines.fetch(planned, target, {"page": 1})
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    machines.fetch(planned, target, {"page": 1})
+    summary = machines.finish(planned)
+    assert keys_by_manifest(aws, summary) == keys_in_dynamodb(aws) == KEYS[1:]
+
+
+def test_an_invocation_that_is_late_begins_no_pass_of_a_listing_that_has_ended(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    with pytest.raises(RunStoppedError, match="has ended in an earlier pass"):
+        machines.fetch(planned, target, {"pass_number": 2, "page": 1, "next": "begin_pass"})
+    assert machines.finish(planned)["verdict"] == "complete"
+
+
+def test_an_older_run_does_not_write_over_a_newer_one(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"c": {**CRAWL, "overlap": "allow"}}
+    older = machines.plan({"crawl": "c"}, "older")
+    target = target_of(aws, older)
+    machines.fetch(older, target, FROM_CHECKPOINT)
+    machines.started_at = LATER
+    newer = machines.plan({"crawl": "c"}, "newer")
+    end = machines.turn_all(newer, target)[-1]
+    # Its pages, and a late duplicate of its first one, come before and after the newer run has swept.
+    machines.fetch(older, target, {"page": 1})
+    machines.fetch(older, target, FROM_CHECKPOINT)
+    machines.sweep(newer, target, end)
+    machines.fetch(older, target, {"page": 1})
+    assert machines.finish(newer)["verdict"] == "complete"
+    summary = turned_and_swept(aws, machines, older)
+    assert summary["verdict"] == "complete"
+    assert entry(aws, summary)["stale_items_kept_because"].startswith("a later run has listed it completely")
+    assert rows_of(aws, newer["run"]["run_id"]) == set(KEYS)
+    assert keys_by_manifest(aws, summary) == keys_in_dynamodb(aws) == KEYS
+
+
+def test_an_older_run_that_is_resumed_brings_nothing_back(aws: Aws, machines: Machines) -> None:
+    older = machines.plan({"crawl": "c"}, "older")
+    machines.fetch(older, target_of(aws, older), FROM_CHECKPOINT)
+    machines.stop("older")
+    for key in KEYS[:3]:
+        aws.s3.delete_object(Bucket="source", Key=key)
+    machines.started_at = LATER
+    newer = turned_and_swept(aws, machines, machines.plan({"crawl": "c"}, "newer"))
+    assert newer["verdict"] == "complete"
+    resumed = machines.plan({"resume": older["run"]["run_id"]}, "resumed")
+    # A late duplicate of the first execution, too.
+    machines.fetch(older, target_of(aws, older), {"page": 1})
+    summary = turned_and_swept(aws, machines, resumed)
+    assert (summary["verdict"], keys_by_manifest(aws, summary)) == ("complete", KEYS)
+    assert keys_in_dynamodb(aws) == KEYS[3:]
+
+
+def test_a_run_that_continues_keeps_its_lock(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"}, "one")
+    machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+    verdict_of(aws, planned, "unfinished", "ContinuesInAnotherExecution", "it continues")
+    summary = machines.finish(planned)
+    assert summary["outcome"] == "continues"
+    # A schedule fires before the next execution of the run begins. The first one has ended.
+    machines.started_at = LATER
+    with pytest.raises(OverlapError, match=f"{summary['run_id']} of the crawl c is still running"):
+        machines.plan({"crawl": "c"}, "schedule")
+    again = machines.plan(summary["continuation"], "two")
+    assert turned_and_swept(aws, machines, again)["verdict"] == "complete"
+    assert "targets" in machines.plan({"crawl": "c"}, "schedule-2")
+
+
+def test_a_run_that_is_never_continued_gives_its_lock_up(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    planned = machines.plan({"crawl": "c"}, "one")
+    verdict_of(aws, planned, "unfinished", "ContinuesInAnotherExecution", "it continues")
+    machines.finish(planned)
+    later = time.time() + 901
+    monkeypatch.setattr(time, "time", lambda: later)
+    machines.started_at = LATER
+    assert "targets" in machines.plan({"crawl": "c"}, "two")
+
+
+def test_a_late_event_of_a_stop_does_not_free_the_lock_of_a_redriven_run(aws: Aws, machines: Machines) -> None:
+    summary = machines.finish(machines.plan({"crawl": "c"}, "one"))
+    machines.entered_at = LATER
+    resumed = machines.plan(json.loads(json.dumps({"resume": summary["run_id"]})), "one")
+    machines.running = {"one"}
+    # The FinishRun of the first generation comes late.
+    first = {**resumed, "run": {**resumed["run"], "generation": 1}}
+    with pytest.raises(RunStoppedError):
+        machines.finish(first)
+    machines.started_at = LATER
+    with pytest.raises(OverlapError):
+        machines.plan({"crawl": "c"}, "two")

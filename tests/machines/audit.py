@@ -1,0 +1,227 @@
+"""What must be true, whatever has happened."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pageturner.crawls.crawl import Crawl
+from tests.machines.states import Failed
+from tests.machines.world import Process, Violation, World
+
+# What an execution may fail with (docs/reliability.md).
+_FAILURES = ("RunIncomplete", "InvalidCrawlError", "OverlapError", "ThrottledError")
+# After its deadline, a run may go on for so long: a last page, the longest BackOff, and the retries of its tasks.
+SLACK_SECONDS = 3600
+MOST_IN_A_CHAIN = 20
+
+
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+@dataclass
+class Auditor:
+    """Watches a world, and raises `Violation`."""
+
+    world: World
+    green: dict[str, dict[str, Any]] = field(default_factory=dict)  # summaries, by run
+    planned: dict[str, set[str]] = field(default_factory=dict)  # all targets that a run was to page, by run
+    runs: dict[str, str] = field(default_factory=dict)  # of executions
+    interrupted: set[str] = field(default_factory=set)  # runs of which an execution was stopped, or has failed
+    then: Callable[[Process], None] = lambda _: None
+
+    deadlines: dict[str, float] = field(default_factory=dict)  # of executions
+    chains: dict[str, int] = field(
+        default_factory=dict
+    )  # the executions that a run has continued in, one after another
+
+    def __post_init__(self) -> None:
+        self.world.on_start = self.at_a_start
+        self.world.on_end = self.after_an_execution
+        self.world.on_map = self.at_a_map
+
+    def at_a_start(self, process: Process, after: Process | None) -> None:
+        """A run that continues by itself keeps its deadline, and does not continue for ever."""
+        hours = self.world.catalogue["c"].deadline_hours
+        since = self.world.clock.now if after is None else after.driven_since
+        self.deadlines[process.arn] = since + hours * 3600 if after is None else self.deadlines[after.arn]
+        self.chains[process.arn] = 1 if after is None else self.chains[after.arn] + 1
+        _is(self.chains[process.arn] <= MOST_IN_A_CHAIN, f"a run continues in {MOST_IN_A_CHAIN} executions")
+
+    def at_a_map(self, process: Process, items: Sequence[Any]) -> None:
+        """A run that was green is never paged again, and a failed one only by a resumption or a redrive."""
+        run_id = process.machine.input["run"]["run_id"]
+        self.runs[process.arn] = run_id
+        _is(run_id not in self.green, f"{run_id} is green, and {process.arn} pages it")
+        self.planned.setdefault(run_id, set()).update(target["target_id"] for target in items)
+        plans = process.machine.entered.count("PlanRun")
+        _is(plans <= 1 + process.redrives, f"{process.arn} failed, and resumed {run_id} by itself")
+
+    def after_an_execution(self, process: Process) -> None:
+        """An execution succeeds, or it fails in one of the ways that are documented, and soon after its deadline."""
+        if process.redrives:
+            hours = self.world.catalogue["c"].deadline_hours
+            self.deadlines[process.arn] = max(self.deadlines[process.arn], process.driven_since + hours * 3600)
+        if process.status != "SUCCEEDED" and process.arn in self.runs:
+            self.interrupted.add(self.runs[process.arn])
+        late = self.world.clock.now - self.deadlines[process.arn]
+        _is(late <= SLACK_SECONDS, f"{process.arn} ended {late:.0f} s after the deadline")
+        if process.status == "SUCCEEDED":
+            summary = process.output
+            if summary["outcome"] == "succeeded":
+                self.check_run(summary)
+                self.green.setdefault(summary["run_id"], summary)
+        elif process.status == "FAILED":
+            assert isinstance(process.failure, Failed)
+            _is(process.failure.error in _FAILURES, f"{process.arn} failed with {process.failure}")
+        self.then(process)
+
+    def check_run(self, summary: Mapping[str, Any]) -> None:
+        """The manifest of a green run has what its summary says, and what was there."""
+        run_id = summary["run_id"]
+        manifest = self.json(f"runs/{run_id}/manifest.json")
+        for name in ("verdict", "outcome", "items", "pages"):
+            said = f"the manifest of {run_id} says {name} {manifest[name]}, its summary {summary[name]}"
+            _is(manifest[name] == summary[name], said)
+        verdicts = {target["target_id"]: target["verdict"] for target in manifest["targets"]}
+        missing = self.planned.get(run_id, set()) - set(verdicts)
+        _is(not missing, f"{run_id} is green without its targets {sorted(missing)}")
+        crawl = Crawl.from_dict(manifest["crawl"])
+        listed = self.listings(manifest)
+        wanted = buckets_of(crawl)
+        _is(set(listed) == wanted, f"{run_id} is green with {sorted(listed)} of {sorted(wanted)}")
+        _is(set(verdicts.values()) <= {"complete", *crawl.tolerate}, f"{run_id} is green with {verdicts}")
+        begin, end = seconds(manifest["started_at"]), seconds(manifest["ended_at"])
+        for bucket, (is_complete, keys) in listed.items():
+            there = self.world.service.buckets[bucket]
+            twice = [key for key, times in Counter(keys).items() if times > 1]
+            _is(not twice, f"{run_id} lists {twice} of {bucket} twice")
+            _is(set(keys) <= there.ever(begin, end), f"{run_id} lists of {bucket} what was not there: {keys}")
+            lost = there.throughout(begin, end) - set(keys) if is_complete else set()
+            _is(not lost, f"{run_id} is complete without {sorted(lost)} of {bucket}")
+        _is(manifest["items"] == sum(len(keys) for _, keys in listed.values()), f"{run_id} counts {manifest['items']}")
+
+    def listings(self, manifest: Mapping[str, Any]) -> dict[str, tuple[bool, list[str]]]:
+        """By bucket: whether all parts of its listing are there and complete, and the keys in the files."""
+        parts: dict[str, list[Any]] = {}
+        for target in manifest["targets"]:
+            parts.setdefault(target["parameters"]["Bucket"], []).append(target)
+        found: dict[str, tuple[bool, list[str]]] = {}
+        for bucket, targets in parts.items():
+            part = targets[0].get("part")
+            _is(len(targets) == (part["count"] if part else 1), f"{bucket} has {len(targets)} targets: {part}")
+            keys: list[str] = []
+            for target in targets:
+                own = [file for file in manifest["files"] if file["target_id"] == target["target_id"]]
+                names = [file["key"] for file in own]
+                _is(len(set(names)) == len(names) == target["pages"], f"{target['target_id']} has the files {names}")
+                for file in own:
+                    lines = self.lines(file["key"])
+                    _is(len(lines) == file["items"], f"{file['key']} has {len(lines)} lines, not {file['items']}")
+                    keys += [line["key"] for line in lines]
+            found[bucket] = all(target["verdict"] == "complete" for target in targets), keys
+        return found
+
+    def at_rest(self) -> None:
+        """What must be true when nothing goes on."""
+        for summary in self.green.values():
+            self.check_run(summary)
+        for (pk, sk), row in self.world.dynamodb.tables.get("runs", {}).items():
+            if sk != "run":
+                continue
+            outcome = json.loads(row["summary"]["S"])["outcome"] if "summary" in row else None
+            run_id = pk.removeprefix("run#")
+            # One that was interrupted may have lost its lock to another run, which refuses it.
+            is_left = outcome == "continues" and run_id not in self.interrupted
+            _is(not is_left, f"{run_id} continues in no execution")
+            _is(outcome == "succeeded" or run_id not in self.green, f"{run_id} was green, and its summary is {outcome}")
+        self._check_items()
+
+    def _check_items(self) -> None:
+        """DynamoDB has, of each listing, what the newest complete run lists, and what newer ones have written."""
+        runs = sorted(self._runs(), key=lambda run: str(run["started_at"]))
+        rows = list(self.world.dynamodb.tables.get("items", {}).values())
+        started = {run["run_id"]: run["started_at"] for run in runs}
+        for bucket in self.world.service.buckets:
+            own = {row["sk"]["S"]: row for row in rows if self._bucket_of(row) == bucket}
+            newest: tuple[str, set[str]] | None = None
+            newer: set[str] = set()
+            unsure = False
+            for run in runs:
+                manifest = self._manifest_at_rest(run["run_id"])
+                listed = self.listings(manifest).get(bucket) if manifest else None
+                if listed is not None and listed[0]:
+                    newest, newer, unsure = (run["run_id"], set(listed[1])), set(), False
+                else:
+                    # It was cut short: it has written some pages, and may have ended this listing.
+                    newer |= self._written(run["run_id"], bucket)
+                    unsure = unsure or manifest is None
+            if newest is None:
+                continue
+            run_id, keys = newest
+            gone = keys - set(own)
+            _is(unsure or not gone, f"{sorted(gone)} of {bucket} are not in DynamoDB; {run_id} lists them")
+            more = set(own) - keys - newer
+            _is(not more, f"{sorted(more)} of {bucket} are in DynamoDB; {run_id} does not list them")
+            for key in keys & set(own):
+                of = own[key]["run_id"]["S"]
+                older = f"{key} of {bucket} in DynamoDB is of {of}, which is older than {run_id}"
+                _is(started[of] >= started[run_id], older)
+
+    def _bucket_of(self, row: Mapping[str, Any]) -> str:
+        return str(self.bucket_of_listing[row["pk"]["S"].partition("#")[2]])
+
+    @property
+    def bucket_of_listing(self) -> dict[str, str]:
+        found = {}
+        for key, stored in self.world.s3.objects.items():
+            if "/targets" in key:
+                for target in json.loads(stored.body):
+                    name = target["target_id"].rpartition("-")[0] if target.get("part") else target["target_id"]
+                    found[name] = target["parameters"]["Bucket"]
+        return found
+
+    def _runs(self) -> list[dict[str, Any]]:
+        rows = self.world.dynamodb.tables.get("runs", {})
+        return [json.loads(row["run"]["S"]) for (_, sk), row in rows.items() if sk == "run"]
+
+    def _manifest_at_rest(self, run_id: str) -> Any:
+        key = f"runs/{run_id}/manifest.json"
+        return self.json(key) if key in self.world.s3.objects else None
+
+    def _written(self, run_id: str, bucket: str) -> set[str]:
+        names = self.bucket_of_listing
+        found: set[str] = set()
+        for key in self.world.s3.objects:
+            if f"/run={run_id}/" in key:
+                for line in self.lines(key):
+                    target = line["target"]
+                    if (names.get(target) or names.get(target.rpartition("-")[0])) == bucket:
+                        found.add(line["key"])
+        return found
+
+    def json(self, key: str) -> Any:
+        _is(key in self.world.s3.objects, f"there is no {key}")
+        return json.loads(self.world.s3.objects[key].body)
+
+    def lines(self, key: str) -> list[dict[str, Any]]:
+        _is(key in self.world.s3.objects, f"there is no {key}")
+        return [json.loads(line) for line in gzip.decompress(self.world.s3.objects[key].body).splitlines()]
+
+
+def buckets_of(crawl: Crawl) -> set[str]:
+    """The buckets that a crawl lists."""
+    if crawl.for_each is None:
+        return {crawl.parameters["Bucket"]}
+    return {each["Bucket"] for each in crawl.for_each["list"]}
+
+
+def _is(true: bool, otherwise: str) -> None:
+    if not true:
+        raise Violation(otherwise)

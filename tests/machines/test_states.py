@@ -1,0 +1,342 @@
+"""The interpreter agrees with moto's on hundreds of scripts, and is strict where moto's is not.
+
+A script says how the tasks of a machine end, one after another. moto runs the same machine, with each task replaced by
+states that take the result, or the error, from the input of the execution.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+from pageturner.errors import PageturnerError
+from tests.machines import states
+from tests.machines.states import Call, Execution, Failed, NotInTheLanguage, Wait
+from tests.machines.world import Definitions
+
+SCRIPTS = 100  # of each machine
+ERRORS = sorted(kind.__name__ for kind in PageturnerError.__subclasses__())
+ERRORS += ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"]
+MOST_TASKS = 3
+BEGAN = "2026-01-01T00:00:00.000Z"
+Step = Mapping[str, Any] | Failed
+
+
+class Scripts:
+    """Scripts of a machine: `start` is its input, and each task's name has a method that says how it ends."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+
+    def failed(self) -> Failed:
+        message = json.dumps({"errorType": self.rng.choice(ERRORS), "errorMessage": "why"})
+        return Failed(self.rng.choice(ERRORS), message)
+
+    def some_of(self, share_of_failures: float, *results: Mapping[str, Any]) -> Step:
+        return self.failed() if self.rng.random() < share_of_failures else self.rng.choice(results)
+
+    def step(self, task: str) -> Step:
+        found: Step = getattr(self, task)()
+        return found
+
+    def start(self) -> dict[str, Any]:
+        place = {"from_checkpoint": True, "throttled": False}
+        patience = {"wait_seconds": self.rng.choice((15, 60, 120, 240)), "interruptions": self.rng.randint(0, 5)}
+        state = {
+            "run": RUN,
+            "crawl": {"name": "c"},
+            "target": {"target_id": "t"},
+            "place": place,
+            "sweep": {"next": "sweep"},
+        }
+        return {**state, "patience": patience, "hand_overs": self.rng.randint(0, 4)}
+
+
+RUN = {"run_id": "r", "expires_at": 1, "generation": 1}
+
+
+class PageLoopScripts(Scripts):
+    def start(self) -> dict[str, Any]:
+        return {**super().start(), "began": BEGAN}
+
+    def FetchPage(self) -> Step:  # noqa: N802
+        turned = self.rng.choice(({"turned_in": BEGAN}, {"turned_in": "another"}))
+        pause = {"next": "pause", "not_before": BEGAN}
+        return self.some_of(
+            0.4, *({**place, **turned} for place in ({"next": "page"}, pause, {"next": "end"}, {"next": "begin_pass"}))
+        )
+
+
+class ChildScripts(Scripts):
+    def TurnPages(self) -> Step:  # noqa: N802
+        places = [{"next": name, "page": 2} for name in ("page", "hand_over", "begin_pass", "end")]
+        loops: list[dict[str, Any]] = [{"Status": "SUCCEEDED", "Output": json.dumps(place)} for place in places]
+        failed = self.failed()
+        loops += [{"Status": "FAILED", "Error": failed.error, "Cause": failed.cause}] * 4
+        return self.some_of(0.2, *loops, {"Status": "TIMED_OUT"})
+
+    def SweepItems(self) -> Step:  # noqa: N802
+        return self.some_of(0.3, {"next": "sweep"}, {"next": "end"})
+
+    def RecordVerdict(self) -> Step:  # noqa: N802
+        return self.some_of(0.2, {})
+
+
+class CrawlScripts(Scripts):
+    def start(self) -> dict[str, Any]:
+        return self.rng.choice(({"crawl": "c"}, {"resume": "r"}))
+
+    def PlanRun(self) -> Step:  # noqa: N802
+        planned = {"run": RUN, "crawl": {}, "targets": {"bucket": "b", "key": "k"}, "max_concurrency": 1}
+        return self.some_of(0.3, planned, {**planned, "wait_seconds": 0}, {"nothing_to_do": {"outcome": "succeeded"}})
+
+    def EachTarget(self) -> Step:  # noqa: N802
+        return self.some_of(0.3, {})
+
+    def FinishRun(self) -> Step:  # noqa: N802
+        about = {"run_id": "r", "message": "m", "continuation": {"resume": "r"}}
+        return self.some_of(0.2, *({**about, "outcome": outcome} for outcome in ("succeeded", "continues", "failed")))
+
+    def ContinueRun(self) -> Step:  # noqa: N802
+        return self.some_of(0.3, {"ExecutionArn": "e"})
+
+    def FailRun(self) -> Step:  # noqa: N802
+        return self.some_of(0.5, {"resume": "r"})
+
+
+def without_retries(machine: states.State) -> dict[str, Any]:
+    """moto waits in real time before it retries."""
+    found = {name: {k: v for k, v in state.items() if k != "Retry"} for name, state in machine["States"].items()}
+    return {"StartAt": machine["StartAt"], "States": found}
+
+
+def ours(machine: states.State, scripts: Scripts, most: int) -> tuple[Any, list[Step], Any]:
+    """Return the input of a script, how its tasks ended, and how it ends by our interpreter."""
+    given, steps = scripts.start(), list[Step]()
+    context = {"Execution": {"StartTime": BEGAN, "Id": "e"}, "StateMachine": {"Id": "m"}}
+    execution = Execution(machine, given, context, lambda: BEGAN, lambda most: most)
+    running = execution.run()
+    try:
+        effect = next(running)
+        while True:
+            if isinstance(effect, Wait):
+                effect = running.send(None)
+                continue
+            if len(steps) == most:
+                return given, steps, {"came_to": execution.state, "with": execution.input}
+            steps.append(step := scripts.step(execution.state))
+            effect = running.throw(step) if isinstance(step, Failed) else running.send(step)
+    except StopIteration as ended:
+        return given, steps, ended.value
+    except Failed as failed:
+        return given, steps, {"Error": failed.error, "Cause": failed.cause}
+
+
+def for_moto(machine: states.State) -> dict[str, Any]:
+    """The machine with a copy of each state for each number of tasks that have ended.
+
+    moto compares nothing with the context object, so that the time at which PageLoop began is in its input.
+    """
+    machine = json.loads(json.dumps(machine).replace("$$.Execution.StartTime", "$.began"))
+    made: dict[str, Any] = {"Given": {"Type": "Pass", "InputPath": "$.given", "Next": f"{machine['StartAt']}@0"}}
+    for done in range(MOST_TASKS + 1):
+        for name, state in machine["States"].items():
+            here = f"{name}@{done}"
+            if state["Type"] == "Wait":
+                made[here] = _renamed({"Type": "Pass", "Next": state["Next"]}, done)
+            elif state["Type"] not in ("Task", "Map"):
+                made[here] = _renamed(state, done)
+            else:
+                made |= _task(here, state, done)
+    return {"StartAt": "Given", "States": made}
+
+
+def _task(here: str, state: states.State, done: int) -> dict[str, Any]:
+    stops = {"Type": "Pass", "Parameters": {"came_to": here.partition("@")[0], "with.$": "$"}, "End": True}
+    if done == MOST_TASKS:
+        return {here: stops}
+    step = f"$$.Execution.Input.steps.step{done}"
+    kept = {name: state[name] for name in ("ResultPath", "Next", "End") if name in state}
+    assert not {"ResultSelector", "InputPath", "OutputPath"} & set(state)
+    path = kept.get("ResultPath", "$")
+    fail = {"Type": "Fail", "ErrorPath": f"{step}.error", "CausePath": f"{step}.cause"}
+    fails = {"StartAt": f"F {here}", "States": {f"F {here}": fail}}
+    catch = {"Catch": state["Catch"]} if "Catch" in state else {}
+    choices = [
+        {"Variable": f"{step}.stops", "IsPresent": True, "Next": f"{here} stops"},
+        {"Variable": f"{step}.error", "IsPresent": True, "Next": f"{here} fails"},
+    ]
+    taken = {"Type": "Pass", "InputPath": f"{step}.result", "ResultPath": path}
+    following = {name: value for name, value in kept.items() if name in ("Next", "End")}
+    return {
+        here: {"Type": "Choice", "Choices": choices, "Default": f"{here} returns"},
+        f"{here} stops": stops,
+        f"{here} fails": _renamed({"Type": "Parallel", "Branches": [fails], **kept, **catch}, done + 1),
+        f"{here} returns": {**taken, "Next": f"{here} returned"},
+        f"{here} returned": _renamed({"Type": "Pass", **following}, done + 1),
+    }
+
+
+def _renamed(document: Any, number: int) -> Any:
+    """The state with the names of the copies that follow it."""
+    if isinstance(document, list):
+        return [_renamed(each, number) for each in document]
+    if not isinstance(document, Mapping):
+        return document
+    return {
+        name: f"{value}@{number}"
+        if name in ("Next", "Default")
+        else _renamed(value, number)
+        if name in ("Choices", "Catch")
+        else value
+        for name, value in document.items()
+    }
+
+
+def by_moto(machine: states.State, inputs: list[dict[str, Any]]) -> list[Any]:
+    """How executions of these inputs end, by moto's interpreter: the output, or error and cause."""
+    # It parses a definition again for every execution, which takes most of its time.
+    parse = staticmethod(cache(AmazonStateLanguageParser.parse))
+    execute = mock_aws(config={"stepfunctions": {"execute_state_machine": True}})
+    with pytest.MonkeyPatch.context() as patch, execute:
+        patch.setattr(AmazonStateLanguageParser, "parse", parse)
+        stepfunctions = boto3.client("stepfunctions")
+        arn = stepfunctions.create_state_machine(
+            name="m", definition=json.dumps(machine), roleArn="arn:aws:iam::123456789012:role/r"
+        )["stateMachineArn"]
+        return [_end(stepfunctions, arn, str(number), each) for number, each in enumerate(inputs)]
+
+
+def _end(stepfunctions: Any, machine: str, name: str, given: Mapping[str, Any]) -> Any:
+    started = stepfunctions.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))
+    execution = started["executionArn"]
+    for _ in range(2000):
+        ended = stepfunctions.describe_execution(executionArn=execution)
+        if ended["status"] != "RUNNING":
+            break
+        time.sleep(0.005)
+    if ended["status"] == "SUCCEEDED":
+        return json.loads(ended["output"])
+    return {"Error": ended["error"], "Cause": ended["cause"]}
+
+
+@pytest.mark.parametrize(
+    ("which", "kind"), [("page_loop", PageLoopScripts), ("child", ChildScripts), ("crawl", CrawlScripts)]
+)
+def test_it_agrees_with_moto(definitions: Definitions, which: str, kind: type[Scripts]) -> None:
+    machines = {
+        "page_loop": definitions.page_loop,
+        "child": definitions.crawl["States"]["EachTarget"]["ItemProcessor"],
+        "crawl": definitions.crawl,
+    }
+    machine = without_retries(machines[which])
+    scripts = [ours(machine, kind(seed), 1 + seed % MOST_TASKS) for seed in range(SCRIPTS)]
+    inputs = [{"given": given, "steps": _steps(steps)} for given, steps, _ in scripts]
+    theirs = by_moto(for_moto(machine), inputs)
+    for (_, _, end), other, given in zip(scripts, theirs, inputs, strict=True):
+        assert other == end, given
+    assert len({json.dumps(end) for *_, end in scripts}) > 20
+
+
+def _steps(steps: list[Step]) -> dict[str, Any]:
+    """The steps by name, because moto finds no element of a list in the context object."""
+    found: list[Any] = [
+        {"error": step.error, "cause": step.cause} if isinstance(step, Failed) else {"result": step} for step in steps
+    ]
+    return {f"step{number}": step for number, step in enumerate([*found, {"stops": True}])}
+
+
+def execution(definition: Any, given: Any) -> Any:
+    """Run a machine whose tasks return their parameters, or fail if these are an error."""
+    delays: list[float] = []
+
+    def jitter(most: float) -> float:
+        delays.append(most)
+        return most
+
+    running = Execution(definition, given, {"Execution": {"Id": "e"}}, lambda: BEGAN, jitter).run()
+    try:
+        effect = next(running)
+        while True:
+            if isinstance(effect, Call) and isinstance(effect.parameters, dict) and "fails" in effect.parameters:
+                effect = running.throw(Failed(effect.parameters["fails"], "cause"))
+            else:
+                effect = running.send(effect.parameters if isinstance(effect, Call) else None)
+    except StopIteration as ended:
+        return ended.value, delays
+    except Failed as failed:
+        return failed.error, delays
+
+
+def machine_of(**state: Any) -> Any:
+    return {"StartAt": "S", "States": {"S": state, "N": {"Type": "Pass", "Parameters": {"n.$": "$"}, "End": True}}}
+
+
+def test_retries_wait_twice_as_long_each_time_and_each_retrier_counts_for_itself() -> None:
+    retry = {"IntervalSeconds": 1, "BackoffRate": 2, "MaxDelaySeconds": 3, "MaxAttempts": 3, "JitterStrategy": "FULL"}
+    task = {"Type": "Task", "Resource": "r", "Parameters": {"fails.$": "$.error"}, "End": True}
+    retried = machine_of(**task, Retry=[{"ErrorEquals": ["Known"], **retry}])
+    assert execution(retried, {"error": "Known"}) == ("Known", [1, 2, 3])
+    assert execution(retried, {"error": "Unknown"}) == ("Unknown", [])
+    caught = machine_of(**task, Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": "$.why", "Next": "N"}])
+    why = {"Error": "Unknown", "Cause": "cause"}
+    assert execution(caught, {"error": "Unknown"}) == ({"n": {"error": "Unknown", "why": why}}, [])
+    assert execution(caught, {"error": "States.Runtime"}) == ("States.Runtime", [])
+
+
+def test_the_attempts_are_counted_in_the_context_object() -> None:
+    retry = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 2}
+    counts = {
+        "Type": "Task",
+        "Resource": "r",
+        "Parameters": {"n.$": "$$.State.RetryCount"},
+        "Retry": [retry],
+        "End": True,
+    }
+    running = Execution(machine_of(**counts), {}, {"Execution": {"Id": "e"}}, lambda: BEGAN, lambda most: most).run()
+    seen = [next(running)]
+    for _ in range(2):
+        seen += [running.throw(Failed("Known")), running.send(None)]
+    assert [each.parameters if isinstance(each, Call) else each for each in seen] == [
+        {"n": 0},
+        Wait(1),
+        {"n": 1},
+        Wait(2),
+        {"n": 2},
+    ]
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"Type": "Parallel", "Branches": []},
+        {"Type": "Pass", "Assign": {}, "End": True},
+        {"Type": "Pass", "Parameters": {"a.$": "$.nothing"}, "End": True},
+        {"Type": "Pass", "InputPath": "$.nothing", "End": True},
+        {"Type": "Pass", "InputPath": "$.*", "End": True},
+        {"Type": "Pass", "Parameters": {"a.$": "States.UUID()"}, "End": True},
+        {"Type": "Pass", "Parameters": {"a.$": "States.MathAdd($.text, 1)"}, "End": True},
+        {"Type": "Pass", "Parameters": {"a.$": "States.StringToJson($.text)"}, "End": True},
+        {"Type": "Pass", "Parameters": {"a.$": "States.Format('{}{}', $.text)"}, "End": True},
+        {"Type": "Pass", "Next": "Nowhere"},
+        {"Type": "Choice", "Choices": [{"Variable": "$.text", "StringMatches": "*", "Next": "N"}]},
+        {"Type": "Choice", "Choices": [{"Variable": "$.text", "NumericEquals": 1, "Next": "N"}]},
+        {"Type": "Choice", "Choices": [{"Variable": "$.nothing", "StringEquals": "", "Next": "N"}]},
+        {"Type": "Wait", "SecondsPath": "$.text", "Next": "N"},
+        {"Type": "Fail", "ErrorPath": "$.nothing", "Cause": "c"},
+        {"Type": "Task", "Resource": "r", "Retry": [{"ErrorEquals": [], "Jitter": 1}], "End": True},
+    ],
+    ids=lambda state: json.dumps(state)[:60],
+)
+def test_it_is_strict(state: dict[str, Any]) -> None:
+    with pytest.raises(NotInTheLanguage):
+        execution(machine_of(**state), {"text": "t"})

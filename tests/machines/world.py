@@ -1,0 +1,573 @@
+"""A deployment in virtual time: both state machines, the real handlers, and the services that they call, in memory.
+
+Everything happens in an order that one random number generator decides. `Faults` says what goes wrong.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+import fail_run
+import fetch_page
+import finish_run
+import plan_run
+import stop_run
+import sweep_items
+from pageturner import clients, telemetry
+from pageturner.crawls import checks
+from pageturner.crawls.crawl import Crawl
+from pageturner.errors import PageturnerError
+from tests.conftest import ACCOUNT, REGION, LambdaContext
+from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, client_error
+from tests.machines import states
+from tests.machines.clock import Clock, virtual_time
+from tests.machines.invocations import Killed, Worker
+from tests.machines.service import Service
+from tests.machines.states import Call, Failed, Map, NotInTheLanguage, Wait
+
+HANDLERS: Mapping[str, ModuleType] = {
+    "fail_run": fail_run,
+    "fetch_page": fetch_page,
+    "finish_run": finish_run,
+    "plan_run": plan_run,
+    "stop_run": stop_run,
+    "sweep_items": sweep_items,
+}
+# What the caller of an invocation hears that was given up, and goes on; and of one that was killed.
+GIVEN_UP = (
+    "Lambda.ServiceException",
+    "Lambda.SdkClientException",
+    "Lambda.Unknown",
+    "Lambda.ClientExecutionTimeoutException",
+)
+KILLED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout")
+# A schedule that has not come to rest by then never will.
+MOST_EXECUTIONS = 60
+MOST_SECONDS = 14 * 24 * 3600
+Settle = Callable[[Any], None]
+
+
+class Violation(AssertionError):  # noqa: N818 - not a mistake, but what a test finds
+    """A rule is broken."""
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """Both machines and the functions, as the template has them."""
+
+    crawl: states.State
+    page_loop: states.State
+    functions: Mapping[str, tuple[str, float]]  # by logical id: the handler's module, and the timeout
+
+    @classmethod
+    def of_template(cls, resources: Mapping[str, Any], crawl: states.State, page_loop: states.State) -> Definitions:
+        functions = {
+            name: (resource["Properties"]["Handler"].removesuffix(".handler"), float(resource["Properties"]["Timeout"]))
+            for name, resource in resources.items()
+            if resource["Type"] == "AWS::Lambda::Function"
+            and resource["Properties"].get("Handler", "x").split(".")[0] in HANDLERS
+        }
+        return cls(crawl, page_loop, functions)
+
+
+@dataclass
+class Faults:
+    """What goes wrong at requests and invocations: at most `budget` times, in functions with a likelihood above 0."""
+
+    rng: random.Random
+    budget: int = 0
+    likelihood: Mapping[str, float] = field(default_factory=dict)
+    # Of giving up an invocation, in seconds: for how long it pauses before it goes on.
+    pauses: tuple[float, ...] = (1, 10, 70, 150, 400, 900)
+    late_events: bool = False
+    on_give_up: Callable[[], None] = lambda: None
+
+    def strikes(self, where: str) -> bool:
+        """Whether something goes wrong here."""
+        if self.budget <= 0 or self.rng.random() >= self.likelihood.get(where, 0.0):
+            return False
+        self.budget -= 1
+        return True
+
+    def pause(self) -> float:
+        return self.rng.choice(self.pauses) * self.rng.random()
+
+
+class Process:
+    """An execution of a state machine: of Crawl, of one of its targets (a child), or of PageLoop."""
+
+    def __init__(
+        self, world: World, arn: str, definition: states.State, given: Any, on_end: Callable[[Process], None]
+    ) -> None:
+        self.world, self.arn, self.input, self._on_end = world, arn, given, on_end
+        self.status = "RUNNING"
+        self.output: Any = None
+        self.failure: Failed | None = None
+        self.began = self.driven_since = world.clock.now
+        self.redrives = 0
+        self.children: dict[int, Process] = {}
+        context = {
+            "Execution": {"Id": arn, "StartTime": world.clock.text(), "Input": given},
+            "StateMachine": {"Id": "Crawl"},
+        }
+        self.machine = states.Execution(
+            definition, given, context, world.clock.text, lambda most: world.rng.random() * most
+        )
+        self._turn = 0
+        self._running = self.machine.run()
+        if "TimeoutSeconds" in definition:
+            world.after(definition["TimeoutSeconds"], partial(self.end, "TIMED_OUT"), lambda: self.status == "RUNNING")
+        world.after(0, partial(self._go_on, 0, None))
+
+    @property
+    def state(self) -> str:
+        return self.machine.state
+
+    def _go_on(self, turn: int, value: Any) -> None:
+        """Send a result to the machine, or throw a `Failed`, if it still waits for it."""
+        if self.status != "RUNNING" or turn != self._turn:
+            return
+        self._turn += 1
+        try:
+            effect = self._running.throw(value) if isinstance(value, Failed) else self._running.send(value)
+        except StopIteration as ended:
+            self.output = ended.value
+            self.end("SUCCEEDED")
+        except Failed as failed:
+            self.failure = failed
+            self.end("FAILED")
+        else:
+            self._do(effect, partial(self._go_on, self._turn))
+
+    def _do(self, effect: states.Effect, settle: Settle) -> None:
+        world = self.world
+        if isinstance(effect, Wait):
+            seconds = effect.seconds
+            if effect.until is not None:
+                # Step Functions truncates the timestamp of a Wait to seconds.
+                seconds = int(datetime.fromisoformat(effect.until).timestamp()) - world.clock.now
+            world.after(max(0.0, seconds), partial(settle, None))
+        elif isinstance(effect, Map):
+            self._map(effect, settle)
+        else:
+            turn = self._turn
+            is_waiting = lambda: self.status == "RUNNING" and self._turn == turn  # noqa: E731
+            world.after(effect.timeout, partial(settle, Failed("States.Timeout", "")), only_if=is_waiting)
+            world.call(self, effect, settle, is_waiting)
+
+    def _map(self, effect: Map, settle: Settle) -> None:
+        world = self.world
+        if self.redrives and self.children:
+            waiting = [index for index, child in self.children.items() if child.status != "SUCCEEDED"]
+        else:
+            body = world.s3.objects[effect.reader["Parameters"]["Key"]].body
+            items = json.loads(body)
+            world.on_map(self, items)
+            waiting = list(range(len(items)))
+            self._inputs = [effect.select(index, item) for index, item in enumerate(items)]
+            self.children = {}
+        left = len(waiting)
+
+        def ended(_: Process) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                settle({})
+            elif waiting:
+                start()
+
+        def start() -> None:
+            index = waiting.pop(0)
+            if index in self.children:
+                self.children[index].redrive(ended)
+            else:
+                self.children[index] = Process(
+                    world, f"{self.arn}/{index}", effect.processor, self._inputs[index], ended
+                )
+
+        if not waiting:
+            settle({})
+        for _ in range(min(effect.concurrency, len(waiting))):
+            start()
+
+    def end(self, status: str) -> None:
+        """End, and stop the children. What was started otherwise goes on."""
+        if self.status != "RUNNING":
+            return
+        self.status = status
+        self._turn += 1
+        for child in self.children.values():
+            child.end("ABORTED")
+        self.world.say(self.arn, f"{status} in {self.state}" + (f": {self.failure}"[:120] if self.failure else ""))
+        self._on_end(self)
+
+    def redrive(self, on_end: Callable[[Process], None] | None = None) -> None:
+        """Go on in the state in which the execution failed or was stopped."""
+        assert self.status not in ("RUNNING", "SUCCEEDED")
+        self.status, self.failure = "RUNNING", None
+        self.redrives += 1
+        self.driven_since = self.world.clock.now
+        self._on_end = on_end or self._on_end
+        self._running = self.machine.run()
+        self.world.say(self.arn, f"redriven in {self.state}")
+        self.world.after(0, partial(self._go_on, self._turn, None))
+
+
+class Invocation:
+    """An invocation of a handler. `settle` hears its result, unless nobody waits for it."""
+
+    def __init__(self, world: World, module: str, timeout: float, event: Any, settle: Settle) -> None:
+        self.world, self.module, self.settle = world, module, settle
+        self.ends = world.clock.now + timeout
+        self._event = json.dumps(event)
+        self.is_lost = False
+        self._number = next(world.numbers)
+        self._is_killed = False
+        self._worker = Worker.begin(self._run)
+        self.is_over = False
+        world.invocations.add(self)
+
+    @property
+    def name(self) -> str:
+        return f"{self.module}-{self._number}"
+
+    def resume(self) -> None:
+        """Take a turn. Runs in the world's thread."""
+        before, self.world.current = self.world.current, self
+        self._worker.take_turn()
+        self.world.current = before
+        if self.world.broken is not None:
+            raise self.world.broken
+
+    def kill(self) -> None:
+        """End at once."""
+        self._is_killed = True
+        if not self.is_over:
+            self.resume()
+
+    def pause(self, seconds: float) -> None:
+        """Let everything happen that comes before now and `seconds`. Runs in the invocation's thread."""
+        if not self.world.skip(seconds):
+            self.world.after(seconds, self.resume)
+            self._worker.pass_turn()
+        if self._is_killed:
+            raise Killed
+
+    def give_up(self, error: str) -> None:
+        """Nobody waits for the result any more; the invocation goes on."""
+        self.is_lost = True
+        self.world.after(0, partial(self.settle, Failed(error, "given up")))
+
+    def _run(self) -> None:
+        result: Any
+        try:
+            result = json.loads(json.dumps(HANDLERS[self.module].handler(json.loads(self._event), LambdaContext())))
+        except Killed as killed:
+            result = Failed(
+                str(killed) or "Sandbox.Timedout", json.dumps({"errorType": "killed", "errorMessage": "killed"})
+            )
+        except (PageturnerError, ClientError) as error:
+            kind = type(error).__name__
+            result = Failed(kind, json.dumps({"errorMessage": str(error), "errorType": kind, "stackTrace": []}))
+        except BaseException as error:  # noqa: BLE001 - a mistake, in the handler or in this world
+            self.world.broken = error
+            result = None
+        self.is_over = True
+        self.world.invocations.discard(self)
+        if not self._is_killed:
+            if isinstance(result, Failed):
+                self.world.say(self.name, str(result)[:120])
+            if not self.is_lost:
+                self.world.after(0, partial(self.settle, result))
+
+
+class Client:
+    """A client whose every request is a place where the invocation can be suspended, fail, or be killed."""
+
+    def __init__(self, world: World, name: str, service: Any) -> None:
+        self._world, self._name, self._service = world, name, service
+
+    def __getattr__(self, operation: str) -> Any:
+        if operation == "get_paginator":
+            return lambda of: FakePaginator(getattr(self, of))
+        request = getattr(self._service, operation)
+        return partial(self._world.request, self._name, operation, request)
+
+
+class StepFunctions:
+    """What the functions ask of Step Functions."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+        if executionArn not in self._world.executions:
+            raise client_error("ExecutionDoesNotExist", "DescribeExecution")
+        return {"status": self._world.executions[executionArn].status}
+
+    def send_task_success(self, *, taskToken: str, output: str) -> dict[str, Any]:
+        self._settle(taskToken, json.loads(output))
+        return {}
+
+    def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> dict[str, Any]:
+        self._settle(taskToken, Failed(error, cause))
+        return {}
+
+    def _settle(self, token: str, value: Any) -> None:
+        settle, is_waiting = self._world.tokens.pop(token, (None, lambda: False))
+        if settle is None or not is_waiting():
+            raise client_error("TaskTimedOut", "SendTask")
+        self._world.after(0, partial(settle, value))
+
+
+class World:
+    """A deployment, and everything that happens in it."""
+
+    def __init__(self, definitions: Definitions, rng: random.Random, catalogue: Mapping[str, Any]) -> None:
+        self.definitions, self.rng = definitions, rng
+        self.clock = Clock()
+        self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
+        self.pages_refused_until = 0.0
+        self.service = Service(self.clock)
+        self.faults = Faults(rng)
+        self.latency = 0.02
+        self.catalogue = {name: Crawl.from_dict({"name": name, **entry}) for name, entry in catalogue.items()}
+        self.executions: dict[str, Process] = {}
+        self.tokens: dict[str, tuple[Settle, Callable[[], bool]]] = {}
+        self.invocations: set[Invocation] = set()
+        self.current: Invocation | None = None
+        self.broken: BaseException | None = None
+        self.story: list[tuple[float, str, str]] = []
+        self.numbers = iter(range(1, 10**9))
+        self.on_start: Callable[[Process, Process | None], None] = lambda *_: None
+        self.on_end: Callable[[Process], None] = lambda _: None
+        self.on_map: Callable[[Process, list[Any]], None] = lambda *_: None
+        self._happening: list[tuple[float, int, Callable[[], None], Callable[[], bool] | None]] = []
+        self._clients: dict[tuple[str, bool], Client] = {}
+
+    # Time.
+
+    def after(self, seconds: float, what: Callable[[], None], only_if: Callable[[], bool] | None = None) -> None:
+        """Do something after some seconds; time does not pass for something that need not be done any more."""
+        heapq.heappush(self._happening, (self.clock.now + seconds, next(self.numbers), what, only_if))
+
+    def skip(self, seconds: float) -> bool:
+        """Let time pass if nothing happens meanwhile."""
+        while self._happening and self._happening[0][0] <= self.clock.now + seconds:
+            only_if = self._happening[0][3]
+            if only_if is None or only_if():
+                return False
+            heapq.heappop(self._happening)
+        self.clock.now += seconds
+        return True
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Let everything happen, until nothing is left."""
+        began = self.clock.now
+        while self._happening and not until():
+            at, _, what, only_if = heapq.heappop(self._happening)
+            if only_if is not None and not only_if():
+                continue
+            self.clock.now = max(self.clock.now, at)
+            what()
+            if self.clock.now - began > MOST_SECONDS or len(self.executions) > MOST_EXECUTIONS:
+                raise Violation(f"it does not end: {len(self.executions)} executions in {self.clock.now - began:.0f} s")
+
+    def say(self, who: str, what: str) -> None:
+        self.story.append((self.clock.now, who, what))
+
+    # Executions.
+
+    def start(self, given: Any, after: Process | None = None) -> Process:
+        """Start an execution of Crawl, perhaps one in which the run of another one continues."""
+        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:Crawl:{len(self.executions) + 1}"
+        self.say(arn, f"starts with {json.dumps(given)}")
+        process = self.executions[arn] = Process(self, arn, self.definitions.crawl, given, self._ended)
+        self.on_start(process, after)
+        return process
+
+    def stop(self, process: Process) -> None:
+        """StopExecution."""
+        process.end("ABORTED")
+
+    def _ended(self, process: Process) -> None:
+        if process.status != "SUCCEEDED":
+            detail = {"executionArn": process.arn, "status": process.status}
+            how = self.rng.choice(("soon", "soon", "late", "twice", "lost")) if self.faults.late_events else "soon"
+            if how != "lost":
+                self.after(
+                    self.rng.random() * (900 if how == "late" else 2), partial(self._stop_run, {"detail": detail}, 3)
+                )
+            if how == "twice":
+                self.after(self.rng.random() * 900, partial(self._stop_run, {"detail": detail}, 3))
+        self.on_end(process)
+
+    def _stop_run(self, event: Any, attempts: int) -> None:
+        def settle(result: Any) -> None:
+            if isinstance(result, Failed) and attempts > 1:
+                self.after(60, partial(self._stop_run, event, attempts - 1))
+
+        ((module, timeout),) = [each for each in self.definitions.functions.values() if each[0] == "stop_run"]
+        self._invoke(module, timeout, event, settle)
+
+    # Tasks.
+
+    def call(self, process: Process, call: Call, settle: Settle, is_waiting: Callable[[], bool]) -> None:
+        """Do a task."""
+        resource = call.resource.rpartition(":states:::")[2]
+        parameters = call.parameters
+        if resource in self.definitions.functions:
+            self._invoke(*self.definitions.functions[resource], parameters, settle)
+        elif resource == "lambda:invoke.waitForTaskToken":
+            self.tokens[call.context["Task"]["Token"]] = settle, is_waiting
+
+            def invoked(result: Any) -> None:
+                if isinstance(result, Failed):
+                    settle(result)
+
+            self._invoke(*self.definitions.functions[parameters["FunctionName"]], parameters["Payload"], invoked)
+        elif resource == "aws-sdk:sfn:startSyncExecution":
+            self._start_page_loop(process, parameters, settle)
+        elif resource == "states:startExecution":
+            self._direct(
+                "StartExecution", lambda: {"ExecutionArn": self.start(parameters["Input"], process).arn}, settle
+            )
+        elif resource in ("dynamodb:putItem", "dynamodb:updateItem"):
+            put = resource == "dynamodb:putItem"
+            write: Callable[..., Any] = self.dynamodb.put_item if put else self.dynamodb.update_item
+            self._direct("RecordVerdict", partial(write, **{**parameters, "TableName": "runs"}), settle)
+        else:
+            raise NotInTheLanguage(f"the resource {call.resource}")
+
+    def _direct(self, what: str, request: Callable[[], Any], settle: Settle) -> None:
+        """Do what a task asks of a service, or fail before or after it took effect."""
+
+        def done() -> None:
+            try:
+                how = self.rng.choice(("before", "after")) if self.faults.strikes(what) else ""
+                if how:
+                    self.say(what, f"fails {how} it takes effect")
+                result = request() if how != "before" else None
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                settle(Failed(f"DynamoDB.{code}", code))
+            else:
+                settle(Failed("Service.InternalError", "failed") if how else result)
+
+        self.after(self.rng.random() * self.latency, done)
+
+    def _start_page_loop(self, process: Process, parameters: Mapping[str, Any], settle: Settle) -> None:
+        arn = f"PageLoop-{next(self.numbers)} of {process.arn.rpartition(':')[2]}"
+
+        def ended(loop: Process) -> None:
+            answer: dict[str, Any] = {"ExecutionArn": arn, "Status": loop.status, "Input": parameters["Input"]}
+            if loop.status == "SUCCEEDED":
+                answer["Output"] = json.dumps(loop.output)
+            elif loop.failure is not None:
+                answer |= {"Error": loop.failure.error, "Cause": loop.failure.cause}
+            settle(answer)
+
+        Process(self, arn, self.definitions.page_loop, json.loads(parameters["Input"]), ended)
+        if self.faults.strikes("PageLoop"):
+            # The caller loses the loop, which goes on.
+            self.say(arn, "is lost")
+            lost = Failed(self.rng.choice(("Sfn.SdkClientException", "States.Timeout")), "lost")
+            self.after(self.faults.pause(), partial(settle, lost))
+
+    def _invoke(self, module: str, timeout: float, event: Any, settle: Settle) -> None:
+        invocation = Invocation(self, module, timeout, event, settle)
+        self.after(self.rng.random() * self.latency, invocation.resume)
+        if self.faults.strikes(f"twice {module}"):
+            delay = self.faults.pause()
+            self.say(invocation.name, f"is delivered again in {delay:.0f} s")
+            again = Invocation(self, module, timeout + delay, event, lambda _: None)
+            again.is_lost = True
+            self.after(delay, again.resume)
+
+    # Requests of the functions.
+
+    def client(self, service: str, region: str | None = None, account: str | None = None) -> Client:
+        """In place of `pageturner.clients.client`."""
+        own = region is None
+        if (service, own) not in self._clients:
+            made = {"s3": self.s3, "dynamodb": self.dynamodb} if own else {"s3": self.service}
+            found = StepFunctions(self) if service == "stepfunctions" else made[service]
+            self._clients[service, own] = Client(self, service if own else "crawled", found)
+        return self._clients[service, own]
+
+    def request(self, service: str, operation: str, request: Callable[..., Any], **arguments: Any) -> Any:
+        """Make a request of the current invocation, which something else may overtake. Runs in its thread."""
+        invocation = self.current
+        assert invocation is not None
+        how = ""
+        if not invocation.is_lost and self.faults.strikes(invocation.module):
+            how = self.rng.choice(
+                ("fails before", "fails after", "killed before", "killed after", "given up", "given up")
+            )
+            self.say(invocation.name, f"{how} at {service}.{operation}")
+        seconds = self.rng.random() * self.latency
+        if how == "given up":
+            invocation.give_up(self.rng.choice(GIVEN_UP))
+            seconds = self.faults.pause()
+            self.faults.on_give_up()
+        invocation.pause(seconds)
+        if self.clock.now > invocation.ends and not invocation.is_lost:
+            raise Killed("Sandbox.Timedout")
+        if how == "killed before":
+            raise Killed(self.rng.choice(KILLED))
+        is_refused = self.clock.now < self.pages_refused_until and "items/" in arguments.get("Key", "")
+        if how == "fails before" or is_refused:
+            raise client_error("InternalServerError", operation)
+        try:
+            answer = request(**arguments)
+        except ClientError:
+            raise
+        except Exception as error:
+            self.broken = error
+            raise
+        if how == "killed after":
+            raise Killed(self.rng.choice(KILLED))
+        if how == "fails after":
+            raise client_error("InternalServerError", operation)
+        return answer
+
+    def close(self) -> None:
+        """End what is left of the invocations."""
+        for invocation in list(self.invocations):
+            invocation.kill()
+
+
+@contextmanager
+def installed(world: World, loop_seconds: float) -> Iterator[None]:
+    """Let the handlers work in this world."""
+    level = telemetry.logger.log_level
+    with pytest.MonkeyPatch.context() as patch, virtual_time(world.clock):
+        environment = {"ITEMS_BUCKET": "bucket", "ITEMS_TABLE": "items", "RUNS_TABLE": "runs", "ACCOUNT": ACCOUNT}
+        for name, value in {**environment, "AWS_REGION": REGION, "LOOP_SECONDS": str(loop_seconds)}.items():
+            patch.setenv(name, value)
+        patch.setattr(clients, "client", world.client)
+        patch.setattr(plan_run, "_catalogue", lambda: world.catalogue)
+        patch.setattr(telemetry, "count", lambda *_: None)
+        patch.setattr(checks, "wrong_timezone", lambda _: None)  # it reads hundreds of files
+        fetch_page._page_step.cache_clear()
+        fetch_page._stop_check.cache_clear()
+        telemetry.logger.setLevel("CRITICAL")
+        try:
+            yield
+        finally:
+            world.close()
+            telemetry.logger.setLevel(level)
+            fetch_page._page_step.cache_clear()
+            fetch_page._stop_check.cache_clear()
