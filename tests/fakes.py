@@ -212,17 +212,20 @@ class FakeDynamoDB:
         expressions = Expressions(request)
         start = None if ExclusiveStartKey is None else (ExclusiveStartKey["pk"]["S"], ExclusiveStartKey["sk"]["S"])
         rows = []
-        partition = request["ExpressionAttributeValues"][":pk"]["S"]  # by this name, for speed
+        name, equals, value, *_ = _tokens(request["KeyConditionExpression"])
+        assert (name, equals) == ("pk", "=")
+        partition = request["ExpressionAttributeValues"][value]["S"]
         found_in = [(key, row) for key, row in self._table(TableName).items() if key[0] == partition]
         for key, row in sorted(found_in, key=itemgetter(0), reverse=not ScanIndexForward):
             if start is not None and (key <= start if ScanIndexForward else key >= start):
                 continue
             if expressions.holds(row, "KeyConditionExpression"):
-                rows.append(expressions.projected(row))
+                rows.append(row)
         if not rows:
             expressions.holds({"pk": {"S": ""}, "sk": {"S": ""}}, "KeyConditionExpression")
         expressions.check_used()
-        found: dict[str, Any] = {"Items": rows[:Limit]}
+        items = [expressions.projected(row) for row in rows[:Limit]]
+        found: dict[str, Any] = {"Items": items, "Count": len(items)}
         if Limit is not None and len(rows) >= Limit:
             found["LastEvaluatedKey"] = {name: rows[Limit - 1][name] for name in ("pk", "sk")}
         return found

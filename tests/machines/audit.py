@@ -15,7 +15,7 @@ from tests.machines.states import Failed
 from tests.machines.world import Process, Violation, World
 
 # What an execution may fail with (docs/reliability.md).
-_FAILURES = ("RunIncomplete", "InvalidCrawlError", "OverlapError", "ThrottledError")
+_FAILURES = ("RunIncomplete", "InvalidCrawlError", "OverlapError", "RunStoppedError", "ThrottledError")
 # After its deadline, a run may go on for so long: a last page, the longest BackOff, and the retries of its tasks.
 SLACK_SECONDS = 3600
 MOST_IN_A_CHAIN = 20

@@ -88,7 +88,7 @@ class Schedule:
                 likelihood[where] = rng.choice((0.02, 0.06, 0.2))
             if rng.random() < 0.15:
                 likelihood[f"twice {where}"] = 0.3
-        for where in ("PageLoop", "StartExecution", "RecordVerdict"):
+        for where in ("PageLoop", "StartExecution", "put_item", "query"):
             if rng.random() < 0.3:
                 likelihood[where] = 0.3
         world.faults = Faults(rng, rng.choice((0, 1, 2, 3, 5)), likelihood, late_events=rng.random() < 0.5)

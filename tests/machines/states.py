@@ -9,6 +9,8 @@ path that finds nothing. moto's interpreter is the oracle for the rest (`test_st
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable, Generator, Mapping
@@ -359,11 +361,26 @@ def _string_to_json(text: str) -> Any:
         raise NotInTheLanguage(f"States.StringToJson of {text[:200]}") from error
 
 
+def _hash(text: str, algorithm: str) -> str:
+    if algorithm != "SHA-256":
+        raise NotInTheLanguage(f"States.Hash by {algorithm}")
+    return hashlib.sha256(_as(str, text).encode()).hexdigest()
+
+
+def _json_merge(one: Any, other: Any, deep: bool) -> Any:
+    if deep is not False:
+        raise NotInTheLanguage("States.JsonMerge, which can only be shallow")
+    return {**_as(dict, one), **_as(dict, other)}
+
+
 _INTRINSICS: Mapping[str, Callable[..., Any]] = {
     "States.Format": _format,
     "States.JsonToString": lambda value: json.dumps(value, separators=(",", ":")),
     "States.StringToJson": _string_to_json,
     "States.MathAdd": lambda one, other: _as(int, one) + _as(int, other),
+    "States.Base64Decode": lambda text: base64.b64decode(_as(str, text)).decode(),
+    "States.Hash": _hash,
+    "States.JsonMerge": _json_merge,
 }
 
 

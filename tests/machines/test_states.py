@@ -50,7 +50,11 @@ class Scripts:
 
     def start(self) -> dict[str, Any]:
         place = {"from_checkpoint": True, "throttled": False}
-        patience = {"wait_seconds": self.rng.choice((15, 60, 120, 240)), "interruptions": self.rng.randint(0, 5)}
+        patience = {
+            "wait_seconds": self.rng.choice((15, 60, 120, 240)),
+            "interruptions": self.rng.randint(0, 5),
+            "last_page": "page 1",
+        }
         state = {
             "run": RUN,
             "crawl": {"name": "c"},
@@ -87,6 +91,10 @@ class ChildScripts(Scripts):
     def SweepItems(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {"next": "sweep"}, {"next": "end"})
 
+    def LastPage(self) -> Step:  # noqa: N802
+        pages = ({"Count": 1, "Items": [{"sk": {"S": name}}]} for name in ("page 1", "page 2"))
+        return self.some_of(0.2, {"Count": 0, "Items": []}, *pages)
+
     def RecordVerdict(self) -> Step:  # noqa: N802
         return self.some_of(0.2, {})
 
@@ -103,7 +111,7 @@ class CrawlScripts(Scripts):
         return self.some_of(0.3, {})
 
     def FinishRun(self) -> Step:  # noqa: N802
-        about = {"run_id": "r", "message": "m", "continuation": {"resume": "r"}}
+        about = {"run_id": "r", "generation": 1, "message": "m", "continuation": {"resume": "r"}}
         return self.some_of(0.2, *({**about, "outcome": outcome} for outcome in ("succeeded", "continues", "failed")))
 
     def ContinueRun(self) -> Step:  # noqa: N802
@@ -122,7 +130,7 @@ def without_retries(machine: states.State) -> dict[str, Any]:
 def ours(machine: states.State, scripts: Scripts, most: int) -> tuple[Any, list[Step], Any]:
     """Return the input of a script, how its tasks ended, and how it ends by our interpreter."""
     given, steps = scripts.start(), list[Step]()
-    context = {"Execution": {"StartTime": BEGAN, "Id": "e"}, "StateMachine": {"Id": "m"}}
+    context = {"Execution": {"StartTime": BEGAN, "Id": "e", "RedriveCount": 0}, "StateMachine": {"Id": "m"}}
     execution = Execution(machine, given, context, lambda: BEGAN, lambda most: most)
     running = execution.run()
     try:
@@ -166,7 +174,7 @@ def _task(here: str, state: states.State, done: int) -> dict[str, Any]:
         return {here: stops}
     step = f"$$.Execution.Input.steps.step{done}"
     kept = {name: state[name] for name in ("ResultPath", "Next", "End") if name in state}
-    assert not {"ResultSelector", "InputPath", "OutputPath"} & set(state)
+    assert not {"InputPath", "OutputPath"} & set(state)
     path = kept.get("ResultPath", "$")
     fail = {"Type": "Fail", "ErrorPath": f"{step}.error", "CausePath": f"{step}.cause"}
     fails = {"StartAt": f"F {here}", "States": {f"F {here}": fail}}
@@ -175,7 +183,9 @@ def _task(here: str, state: states.State, done: int) -> dict[str, Any]:
         {"Variable": f"{step}.stops", "IsPresent": True, "Next": f"{here} stops"},
         {"Variable": f"{step}.error", "IsPresent": True, "Next": f"{here} fails"},
     ]
-    taken = {"Type": "Pass", "InputPath": f"{step}.result", "ResultPath": path}
+    taken: dict[str, Any] = {"Type": "Pass", "InputPath": f"{step}.result", "ResultPath": path}
+    if "ResultSelector" in state:
+        taken["Parameters"] = state["ResultSelector"]
     following = {name: value for name, value in kept.items() if name in ("Next", "End")}
     return {
         here: {"Type": "Choice", "Choices": choices, "Default": f"{here} returns"},

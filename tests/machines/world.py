@@ -56,6 +56,11 @@ KILLED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout")
 # A schedule that has not come to rest by then never will.
 MOST_EXECUTIONS = 60
 MOST_SECONDS = 14 * 24 * 3600
+_DYNAMODB = {
+    "dynamodb:putItem": "put_item",
+    "dynamodb:updateItem": "update_item",
+    "aws-sdk:dynamodb:query": "query",
+}
 Settle = Callable[[Any], None]
 
 
@@ -119,7 +124,7 @@ class Process:
         self.redrives = 0
         self.children: dict[int, Process] = {}
         context = {
-            "Execution": {"Id": arn, "StartTime": world.clock.text(), "Input": given},
+            "Execution": {"Id": arn, "StartTime": world.clock.text(), "Input": given, "RedriveCount": 0},
             "StateMachine": {"Id": "Crawl"},
         }
         self.machine = states.Execution(
@@ -219,6 +224,8 @@ class Process:
         self.status, self.failure = "RUNNING", None
         self.redrives += 1
         self.driven_since = self.world.clock.now
+        execution = {**self.machine.context["Execution"], "RedriveCount": self.redrives}
+        self.machine.context = {**self.machine.context, "Execution": execution}
         self._on_end = on_end or self._on_end
         self._running = self.machine.run()
         self.world.say(self.arn, f"redriven in {self.state}")
@@ -345,6 +352,7 @@ class World:
         self.latency = 0.02
         self.catalogue = {name: Crawl.from_dict({"name": name, **entry}) for name, entry in catalogue.items()}
         self.executions: dict[str, Process] = {}
+        self.named: dict[str, Process] = {}
         self.tokens: dict[str, tuple[Settle, Callable[[], bool]]] = {}
         self.invocations: set[Invocation] = set()
         self.current: Invocation | None = None
@@ -441,15 +449,25 @@ class World:
         elif resource == "aws-sdk:sfn:startSyncExecution":
             self._start_page_loop(process, parameters, settle)
         elif resource == "states:startExecution":
-            self._direct(
-                "StartExecution", lambda: {"ExecutionArn": self.start(parameters["Input"], process).arn}, settle
-            )
-        elif resource in ("dynamodb:putItem", "dynamodb:updateItem"):
-            put = resource == "dynamodb:putItem"
-            write: Callable[..., Any] = self.dynamodb.put_item if put else self.dynamodb.update_item
-            self._direct("RecordVerdict", partial(write, **{**parameters, "TableName": "runs"}), settle)
+            self._direct("StartExecution", partial(self._start_execution, process, **parameters), settle)
+        elif resource in _DYNAMODB:
+            request = getattr(self.dynamodb, _DYNAMODB[resource])
+            self._direct(_DYNAMODB[resource], partial(request, **{**parameters, "TableName": "runs"}), settle)
         else:
             raise NotInTheLanguage(f"the resource {call.resource}")
+
+    def _start_execution(
+        self, process: Process, StateMachineArn: str, Input: Any, Name: str | None = None
+    ) -> dict[str, Any]:
+        """StartExecution, which starts none if one of the name and with the input is running."""
+        if Name is not None and Name in self.named:
+            if self.named[Name].status != "RUNNING" or self.named[Name].input != Input:
+                raise client_error("ExecutionAlreadyExists", "StartExecution")
+            return {"ExecutionArn": self.named[Name].arn}
+        started = self.start(Input, process)
+        if Name is not None:
+            self.named[Name] = started
+        return {"ExecutionArn": started.arn}
 
     def _direct(self, what: str, request: Callable[[], Any], settle: Settle) -> None:
         """Do what a task asks of a service, or fail before or after it took effect."""
@@ -462,7 +480,8 @@ class World:
                 result = request() if how != "before" else None
             except ClientError as error:
                 code = error.response["Error"]["Code"]
-                settle(Failed(f"DynamoDB.{code}", code))
+                service = "StepFunctions" if what == "StartExecution" else "DynamoDB"
+                settle(Failed(f"{service}.{code.removesuffix('Exception')}Exception", code))
             else:
                 settle(Failed("Service.InternalError", "failed") if how else result)
 

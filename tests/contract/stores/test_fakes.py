@@ -314,10 +314,11 @@ def test_reads(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
         {**in_a, "Limit": 2},
         {**in_a, "Limit": 2, "ExclusiveStartKey": {"pk": {"S": "p"}, "sk": {"S": "a#2"}}},
         {**in_a, **few},
+        {**in_a, **few, "Limit": 1},
         {**behind, "Limit": 5},
     ):
         theirs, own = (client.query(TableName="runs", **request) for client in (aws.dynamodb, fake))
-        for name in ("Items", "LastEvaluatedKey"):
+        for name in ("Items", "Count", "LastEvaluatedKey"):
             assert own.get(name) == theirs.get(name), request
     for sk in ("a#1", "absent"):
         key = {"pk": {"S": "p"}, "sk": {"S": sk}}
