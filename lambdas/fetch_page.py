@@ -16,6 +16,7 @@ from pageturner.page_state import PageState, utc_text
 from pageturner.stores import Stores
 from pageturner.turn.page_step import PageStep, Turned
 from pageturner.turn.stop_check import StopCheck
+from pageturner.turn.witness import Witnesses
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -43,7 +44,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @cache
 def _page_step() -> PageStep:
-    return PageStep(clients.client, Stores.of_environment())
+    stores = Stores.of_environment()
+    return PageStep(clients.client, stores, Witnesses(clients.client_that_asks_once, stores))
 
 
 @cache

@@ -136,8 +136,10 @@ class Demo:
             summary = self._runs.wait(self._runs.start(asked), show) or {}
         items = self._runs.items(summary)
         equal = items == own.items
+        # The sentence ends with its witness.
         for label, text in (
-            ("verdict", summary["message"]),
+            ("verdict", summary["message"].partition("; ")[0]),
+            ("witness", self._runs.witness(summary) or "nobody else counts this listing"),
             ("trouble", f"{count_of(summary['throttles'], 'throttle')}, {count_of(summary['restarts'], 'restart')}"),
             ("cost", f"about ${summary['estimated_cost']:.4f} on AWS"),
             ("items", summary["items_prefix"]),

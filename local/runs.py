@@ -13,6 +13,7 @@ import jmespath
 
 from local.emulator import Emulator
 from pageturner.crawls.crawl import Crawl
+from pageturner.finish.witness import in_words
 from pageturner.page_state import Run
 from pageturner.stores import Stores, keys
 from pageturner.stores.checkpoints import by_target
@@ -74,10 +75,22 @@ class Runs:
 
     def items(self, summary: Mapping[str, Any]) -> list[Any]:
         """The items of a run, in the order of the files in its manifest."""
-        bucket, _, key = summary["manifest"].removeprefix("s3://").partition("/")
-        manifest = json.loads(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        bodies = (self._s3.get_object(Bucket=bucket, Key=file["key"])["Body"].read() for file in manifest["files"])
+        bucket, files = self._stores.pages.bucket, self._manifest(summary)["files"]
+        bodies = (self._s3.get_object(Bucket=bucket, Key=file["key"])["Body"].read() for file in files)
         return [json.loads(json.loads(line)["item"]) for body in bodies for line in gzip.decompress(body).splitlines()]
+
+    def witness(self, summary: Mapping[str, Any]) -> str:
+        """What was said about the only target of a run, or why nothing was; empty if nobody else counts it."""
+        (target,) = self._manifest(summary)["targets"]
+        witness = target["witness"]
+        if witness is None or witness["count"] is None:
+            return witness["why"] if witness else ""
+        return f"{in_words(witness)} {'✓' if witness['agrees'] else '✗'}"
+
+    def _manifest(self, summary: Mapping[str, Any]) -> dict[str, Any]:
+        bucket, _, key = summary["manifest"].removeprefix("s3://").partition("/")
+        manifest: dict[str, Any] = json.loads(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        return manifest
 
     def _run_of(self, execution: str) -> Run | None:
         for answer in self._dynamodb.get_paginator("scan").paginate(

@@ -105,6 +105,8 @@ def aws(_no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv("ACCOUNT", ACCOUNT)
         monkeypatch.setenv("READER_ROLE_ARN", "arn:aws:iam::{account}:role/PageturnerReader")
         monkeypatch.setenv("EXTERNAL_ID", "pageturner")
+        # moto would let its requests through, because they do not go to amazonaws.com. Nothing listens here.
+        monkeypatch.setenv("AWS_ENDPOINT_URL_RESOURCE_EXPLORER_2", "http://127.0.0.1:9")
         yield made
         _forget_clients()
 

@@ -29,6 +29,8 @@ Client = Callable[[str, str, str], Any]
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=5, read_timeout=25, max_pool_connections=16
 )
+# For a question without which a listing is as complete: one short attempt.
+_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
 # A warm function sees many accounts and regions. A client takes up to 1.4 MB (ec2). The session of an account takes
 # 0.3 MB; without it, each page would need an AssumeRole.
 _MOST_CLIENTS = 64
@@ -44,10 +46,15 @@ def client(service: str, region: str | None = None, account: str | None = None) 
     return _client(service, region, None if account == os.environ.get("ACCOUNT") else account)
 
 
+def client_that_asks_once(service: str, region: str, account: str) -> Any:
+    """Return a client that makes one short attempt at each request."""
+    return _client(service, region, None if account == os.environ.get("ACCOUNT") else account, once=True)
+
+
 @lru_cache(maxsize=_MOST_CLIENTS)
-def _client(service: str, region: str | None, account: str | None) -> Any:
+def _client(service: str, region: str | None, account: str | None, *, once: bool = False) -> Any:
     session = _session() if account is None else _reader_session(account)
-    made = session.client(service, region_name=region, config=_CONFIG)  # type: ignore[call-overload]
+    made = session.client(service, region_name=region, config=_ONCE if once else _CONFIG)  # type: ignore[call-overload]
     made.meta.events.register("before-parse", check_cbor)
     made.meta.events.register("after-call", check_body)
     return made

@@ -19,6 +19,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     ├── RepeatedTokenError    the tokens go round in a circle               never retried: paging would never end
     ├── TruncatedListingError the last page says that it is not the last    never retried: nothing fetches the next one
     ├── PageErrorsError       answers had errors beside their items         never retried: the verdict is failed
+    ├── MistrustedListingError the listing has far fewer items than it should  never retried: the verdict is failed
     ├── DeadlinePassedError   the run's deadline has passed                 never retried: the verdict is unfinished
     ├── AccessDeniedError     the credentials do not allow the operation    never retried: the verdict is denied
     ├── NotFoundError         the resource to list does not exist           never retried: the verdict is failed
@@ -87,6 +88,10 @@ class TokenInvalidError(PageturnerError):
 
 class TooManyRestartsError(PageturnerError):
     """The target has used up its restarts, because its tokens expire before its listing ends."""
+
+
+class MistrustedListingError(PageturnerError):
+    """The listing is complete, but has so much less than before, or than was counted, that the crawl mistrusts it."""
 
 
 class DeadlinePassedError(PageturnerError):

@@ -100,6 +100,7 @@ class Place:
     `large_items` the items that DynamoDB holds as a reference to their line in S3. `sums` adds up the numbers among the
     result keys.
     `page_errors` counts the errors beside the items, and `ignored_errors` those that the crawl ignores.
+    `miscount` is how many more items the answers said that they had.
     `last_key` is the last key of a listing whose order is known.
     `mark` stands for the last page whose number is a power of two, to notice tokens that go round in a circle.
     `interval` is the number of seconds between pages, which grows when the service throttles.
@@ -122,6 +123,7 @@ class Place:
     sums: Mapping[str, float] = field(default_factory=dict)
     page_errors: int = 0
     ignored_errors: int = 0
+    miscount: int = 0
     last_key: str | None = None
     mark: str = ""
     interval: float = 0

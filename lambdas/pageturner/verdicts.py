@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.errors import MistrustedListingError
 from pageturner.messages import count_of
 from pageturner.page_state import Place, Target
 from pageturner.stores.checkpoints import Listing
@@ -46,6 +47,7 @@ def counts(listing: Listing) -> dict[str, Any]:
         "large_items": end.large_items,
         "page_errors": end.page_errors,
         "ignored_errors": end.ignored_errors,
+        "miscount": end.miscount,
         "errors_in_pages": [
             {"page": record.page, **error} for record in records if record.errors for error in json.loads(record.errors)
         ],
@@ -59,20 +61,22 @@ def counts(listing: Listing) -> dict[str, Any]:
     }
 
 
+_TARGET = tuple(each.name for each in fields(Target))
 # The counts that decide the verdict or the next pass, and are not in the entry themselves.
-_JUDGED = ("end", "end_error", "pass_number", "pages_missing", "resume_token")
+_JUDGED = ("end", "end_error", "pass_number", "pages_missing", "resume_token", "miscount")
 
 
 @dataclass(frozen=True)
 class Ends:
     """What is known of a run's targets when it ends: `counts` and records, by target id.
 
-    Sweeps are by listing id and the last pass of the listing.
+    `sweeps`, and why a listing is `mistrusted`, are by listing id and the last pass of the listing.
     """
 
     counted: Mapping[str, Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, str]]
     sweeps: Mapping[tuple[str, int], SweepRecord]
+    mistrusted: Mapping[tuple[str, int], str] = field(default_factory=dict)
     throttles: Mapping[str, Throttles] = field(default_factory=dict)
 
     def last_pass(self, target: Target) -> int:
@@ -99,12 +103,20 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
     for target in targets:
         listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
         sweep = ends.sweep(target)
+        # A sweep is recorded only of a listing that is trusted, or was trusted in a resumption.
+        mistrusted = "" if sweep else ends.mistrusted.get((listing_id, ends.last_pass(target)), "")
         throttles = ends.throttles.get(target.target_id, Throttles())
         whole = target.part is None or ended_parts[listing_id] == target.part.count
         is_first = target.part is None or target.part.number == 1
         yield {
             **target.as_dict(),
-            **_verdict(crawl, counted, ends.verdicts.get(target.target_id, {}), swept=sweep is not None or not whole),
+            **_verdict(
+                crawl,
+                counted,
+                ends.verdicts.get(target.target_id, {}),
+                swept=sweep is not None or not whole,
+                mistrusted=mistrusted,
+            ),
             **{name: value for name, value in counted.items() if name not in _JUDGED},
             "throttles": throttles.count,
             "last_throttle": throttles.last,
@@ -116,7 +128,14 @@ def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dic
         }
 
 
-def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, str], *, swept: bool) -> dict[str, str]:
+def target_of(entry: Mapping[str, Any]) -> Target:
+    """Return the target of a manifest's entry."""
+    return Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
+
+
+def _verdict(
+    crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, str], *, swept: bool, mistrusted: str
+) -> dict[str, str]:
     end = counted["end"]
     if counted["end_error"]:
         return {"verdict": end, **counted["end_error"]}
@@ -127,6 +146,8 @@ def _verdict(crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, st
         # The manifest is made from these records, and would be incomplete.
         cause = f"the records of {count_of(counted['pages_missing'], 'page')} are missing from the runs table"
         return {"verdict": "unfinished", "error": PAGES_MISSING, "cause": cause}
+    if mistrusted and end == "complete":
+        return {"verdict": "failed", "error": MistrustedListingError.__name__, "cause": mistrusted}
     if "dynamodb" in crawl.sinks and not swept:
         cause = "the listing has ended, but items that share a key may not be told apart in DynamoDB yet"
         if is_swept(crawl, end):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -148,6 +149,70 @@ def test_an_empty_listing_is_complete(deployed: Deployed) -> None:
     deployed.s3.create_bucket(Bucket="empty")
     summary = deployed.run({"crawl": "objects", "parameters": {"Bucket": "empty"}})
     assert (summary["verdict"], summary["pages"], summary["items"]) == ("complete", 1, 0)
+
+
+def test_a_bucket_has_a_witness_and_a_part_of_it_has_none(deployed: Deployed) -> None:
+    deployed.s3.create_bucket(Bucket="counted")
+    for number in range(25):
+        deployed.s3.put_object(Bucket="counted", Key=f"{'ab'[number % 2]}{number:02}", Body=b"x")
+    # S3 reports it once a day; the emulator does not.
+    at = datetime.now(UTC) - timedelta(hours=20)
+    dimensions = [{"Name": "BucketName", "Value": "counted"}, {"Name": "StorageType", "Value": "AllStorageTypes"}]
+    data = {"MetricName": "NumberOfObjects", "Dimensions": dimensions, "Timestamp": at, "Value": 25}
+    deployed.emulator.client("cloudwatch").put_metric_data(Namespace="AWS/S3", MetricData=[data])
+
+    summary = deployed.run({"crawl": "objects", "parameters": {"Bucket": "counted"}})
+
+    (target,) = deployed.manifest(summary)["targets"]
+    witness = target["witness"]
+    assert (witness["who"], witness["count"], witness["listed"], witness["agrees"]) == ("CloudWatch", 25, 25, True)
+    assert 0 < witness["age"] <= 48
+    assert f"; CloudWatch counted 25 on {witness['at'][:10]}" in summary["message"]
+    assert summary["witnesses"] == {"agreed": 1, "disagreed": 0, "none": 0}
+
+    part = deployed.run({"crawl": "objects", "parameters": {"Bucket": "counted", "Prefix": "a"}})
+    assert [target["witness"] for target in deployed.manifest(part)["targets"]] == [None]
+    assert part["message"] == "complete: 13 items on 1 page of 1 target"
+    assert part["witnesses"] == {"agreed": 0, "disagreed": 0, "none": 1}
+
+
+def test_a_table_has_a_witness(deployed: Deployed) -> None:
+    keys: Any = {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    }
+    deployed.dynamodb.create_table(TableName="counted", BillingMode="PAY_PER_REQUEST", **keys)
+    for number in range(15):
+        deployed.dynamodb.put_item(TableName="counted", Item={"id": {"S": str(number)}})
+    asked = {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "counted"}}
+    summary = deployed.run(asked)
+    (target,) = deployed.manifest(summary)["targets"]
+    expected = {"who": "DynamoDB", "count": 15, "listed": 15, "age": 6, "at": None, "agrees": True}
+    assert target["witness"] == expected
+    assert summary["message"].endswith("; DynamoDB counted 15, up to 6 hours ago")
+
+
+def test_a_listing_that_shrank_too_much_is_red_until_a_person_says_that_it_is_true(deployed: Deployed) -> None:
+    deployed.s3.create_bucket(Bucket="shrinking")
+    names = [f"{number:02}" for number in range(50)]
+    for name in names:
+        deployed.s3.put_object(Bucket="shrinking", Key=name, Body=b"x")
+    asked = {"crawl": "objects", "parameters": {"Bucket": "shrinking"}, "mistrust": "20%"}
+    deployed.run(asked)
+    for name in names[30:]:
+        deployed.s3.delete_object(Bucket="shrinking", Key=name)
+
+    ended = deployed.wait(deployed.start(asked))
+
+    assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
+    assert "the listing has 30 items, but the last complete run listed 50 on" in ended["cause"]
+    resume = json.loads(ended["cause"].rpartition("with the input ")[2])
+    assert resume["mistrust"] == "off"
+    listed = len([request for request in deployed.proxy.requests if request.path.startswith("/shrinking?list-type=2")])
+    summary = deployed.run(resume)
+    assert (summary["verdict"], summary["items"], summary["stale_items"]) == ("complete", 30, 20)
+    after = len([request for request in deployed.proxy.requests if request.path.startswith("/shrinking?list-type=2")])
+    assert after == listed
 
 
 def test_an_operation_without_a_paginator_of_botocores_is_inferred(deployed: Deployed) -> None:

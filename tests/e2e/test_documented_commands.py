@@ -166,6 +166,7 @@ def test_the_demo_shows_its_trouble_and_its_proof(clone: Clone) -> None:
         assert trouble in said
     assert re.search(r"\d+ throttles?, 0 restarts ", said)
     assert len(re.findall(r"boto3's own paginator lists [\w ,]+: the same, in the same order ✓", said)) == 3
+    assert re.search(r"witness +DynamoDB counted [\d,]+, up to 6 hours ago ✓", said)
     assert "✗" not in said
     assert re.search(r"page \d+ of \d+ · [\d,]+ items", said)
 

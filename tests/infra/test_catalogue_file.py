@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from infra.catalogue import read_catalogue
-from local.reference import REFERENCE, with_keys
+from local.reference import REFERENCE, written
 from pageturner.crawls.checks import KEYS, SCHEMA
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
@@ -151,7 +151,7 @@ def test_the_schema_is_one_and_takes_its_own_examples_and_the_catalogue() -> Non
 
 def test_the_reference_documents_every_key_as_the_schema_has_it() -> None:
     text = REFERENCE.read_text(encoding="utf-8")
-    assert text == with_keys(text), "docs/reference.md is out of date; run make reference"
+    assert text == written(text), "docs/reference.md is out of date; run make reference"
     assert all(f"### `{name}`" in text for name in KEYS)
 
 

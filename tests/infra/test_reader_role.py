@@ -44,9 +44,9 @@ def test_the_role_is_for_pageturner_alone_and_asks_for_the_external_id(template:
     assert template["Parameters"]["ExternalId"]["Default"] == "a-secret-handshake"
 
 
-def test_the_role_reads_what_the_catalogue_lists(template: dict[str, Any]) -> None:
+def test_the_role_reads_what_the_catalogue_lists_and_asks_who_counts_it(template: dict[str, Any]) -> None:
     found = actions(template["Resources"], "Reader")
-    assert found == {"ec2:DescribeVpcs", "ec2:DescribeRegions", "iam:ListRoles"}
+    assert found == {"ec2:DescribeVpcs", "ec2:DescribeRegions", "iam:ListRoles", "iam:GetAccountSummary"}
 
 
 def test_the_template_can_be_rolled_out_by_stacksets(template: dict[str, Any]) -> None:
@@ -61,8 +61,8 @@ def test_the_functions_may_assume_that_role_and_list_the_organization(synth: Syn
     for role in ("FunctionsPlanRun", "FunctionsFetchPage"):
         (assume,) = [each for each in statements(resources, role) if each["Action"] == "sts:AssumeRole"]
         assert assume["Resource"]["Fn::Join"][1][-1] == ":iam::*:role/Reader"
-        assert {"ec2:DescribeVpcs", "iam:ListRoles"} <= actions(resources, role)
+        assert {"ec2:DescribeVpcs", "iam:ListRoles", "iam:GetAccountSummary"} <= actions(resources, role)
     assert "organizations:ListAccounts" in actions(resources, "FunctionsPlanRun")
     assert "organizations:ListAccounts" not in actions(resources, "FunctionsFetchPage")
     for role in ("FunctionsFinishRun", "FunctionsSweepItems"):
-        assert not {"sts:AssumeRole", "iam:ListRoles"} & actions(resources, role)
+        assert not {"sts:AssumeRole", "iam:ListRoles", "iam:GetAccountSummary"} & actions(resources, role)

@@ -521,7 +521,9 @@ class World:
         """In place of `pageturner.clients.client`."""
         own = region is None
         if (service, own) not in self._clients:
-            made = {"s3": self.s3, "dynamodb": self.dynamodb} if own else {"s3": self.service}
+            made = (
+                {"s3": self.s3, "dynamodb": self.dynamodb} if own else dict.fromkeys(("s3", "cloudwatch"), self.service)
+            )
             found = StepFunctions(self) if service == "stepfunctions" else made[service]
             self._clients[service, own] = Client(self, service if own else "crawled", found)
         return self._clients[service, own]
@@ -577,6 +579,7 @@ def installed(world: World, loop_seconds: float) -> Iterator[None]:
         for name, value in {**environment, "AWS_REGION": REGION, "LOOP_SECONDS": str(loop_seconds)}.items():
             patch.setenv(name, value)
         patch.setattr(clients, "client", world.client)
+        patch.setattr(clients, "client_that_asks_once", world.client)
         patch.setattr(plan_run, "_catalogue", lambda: world.catalogue)
         patch.setattr(telemetry, "count", lambda *_: None)
         patch.setattr(checks, "wrong_timezone", lambda _: None)  # it reads hundreds of files

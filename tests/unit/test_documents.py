@@ -17,6 +17,7 @@ FOLDERS = [
     "",
     "lambdas/pageturner/",
     "tests/e2e/",
+    "tests/functional/",
     "tests/functional/finish/",
     "tests/functional/plan/",
     "tests/functional/turn/",

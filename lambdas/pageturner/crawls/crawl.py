@@ -23,6 +23,8 @@ _LISTING_KEYS = (
     *("regions", "accounts", "organizational_units", "tolerate", "ignore_errors"),
     *STATED,
 )
+# Of these, what decides which items a listing has, besides the parameters and the place.
+_ITEM_KEYS = ("search", *STATED)
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Crawl:
     ignore_errors: tuple[str, ...] = ()
     stale_items: str = "remove"
     allow_empty: bool = False
+    mistrust: str | bool = "off"
     sinks: tuple[str, ...] = ("dynamodb",)
     schedule: str | None = None
     timezone: str = "UTC"
@@ -89,6 +92,21 @@ class Crawl:
         """Equal for crawls that list the same: a run of a smaller listing is not a run of the catalogue's crawl."""
         whole = self.as_dict()
         return _hash({name: whole[name] for name in _LISTING_KEYS if name in whole})
+
+    @property
+    def items_hash(self) -> str:
+        """Equal for crawls that take the same items from the same listing."""
+        whole = self.as_dict()
+        return _hash({name: whole[name] for name in _ITEM_KEYS if name in whole})
+
+    @property
+    def mistrusted_share(self) -> float | None:
+        """The share of its items that a listing may lack, or None: YAML's `off` is false."""
+        return (
+            float(self.mistrust.rstrip("%")) / 100
+            if isinstance(self.mistrust, str) and self.mistrust != "off"
+            else None
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The crawl as JSON: a catalogue entry with its name, without keys that have their default value."""

@@ -163,6 +163,15 @@ def _page_errors(crawl: Crawl, entry: Entry) -> Advice:
     )
 
 
+def _mistrusted(_: Crawl, __: Entry) -> Advice:
+    return Advice(
+        'If the listing has become that much smaller, mistrust: "off" says so when the run is resumed, which lists '
+        "nothing again. If not, start a new run",
+        resume=True,
+        changes={"mistrust": "off"},
+    )
+
+
 def _still_running(crawl: Crawl, _: Entry) -> Advice:
     return Advice(
         f"Wait until what {crawl.operation} lists is there, with a later deadline",
@@ -240,6 +249,7 @@ BY_ERROR: Mapping[str, _Rule] = {
     "DeadlinePassedError": _late,
     "InvalidCrawlError": _invalid_crawl,
     "InvalidRequestError": _invalid_request,
+    "MistrustedListingError": _mistrusted,
     "NoEndpointError": _absent,
     "NotFoundError": _not_found,
     "PageErrorsError": _page_errors,

@@ -17,12 +17,13 @@ from typing import IO, Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.summary import Tally
+from pageturner.finish.witness import Witnessed
 from pageturner.page_state import Run, Target
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import Listing, by_target
 from pageturner.stores.keys import targets_key
 from pageturner.stores.page_store import array_text
-from pageturner.verdicts import Ends, counts, entries
+from pageturner.verdicts import Ends, counts, entries, target_of
 
 # What the list of files begins with, behind the summary.
 _FILES = '"files": '
@@ -82,10 +83,13 @@ def collected(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[
             yield from files(listing)
 
     def all_entries() -> Iterator[dict[str, Any]]:
-        recorded = stores.targets
-        ends = Ends(counted, recorded.verdicts(run), recorded.sweeps(run), recorded.throttles(run))
+        recorded, witnessed = stores.targets, Witnessed.of_run(stores, run, crawl)
+        ends = Ends(
+            counted, recorded.verdicts(run), recorded.sweeps(run), witnessed.mistrusted(), recorded.throttles(run)
+        )
         targets = map(Target.from_dict, stores.pages.json_array(targets_key(run)))
         for entry in entries(crawl, targets, ends):
+            entry["witness"] = witnessed.of(target_of(entry), ends)
             tally.add(entry)
             if "resume_token" in entry:
                 # What a person can copy must be the token itself.

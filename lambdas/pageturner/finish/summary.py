@@ -11,6 +11,7 @@ from typing import Any
 
 from pageturner.crawls.crawl import ALL_REGIONS, Crawl
 from pageturner.finish.advice import Advice, advice, code_of, named, why
+from pageturner.finish.witness import WitnessTally
 from pageturner.messages import count_of
 from pageturner.page_state import Run, utc_text
 from pageturner.paging import api
@@ -73,11 +74,13 @@ class Tally:
     reasons: dict[tuple[str, ...], Reason] = field(default_factory=dict)
     elsewhere: dict[tuple[str, ...], Reason] = field(default_factory=dict)
     continues: bool = False
+    witnesses: WitnessTally = field(default_factory=WitnessTally)
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add an entry."""
         self.verdicts[entry["verdict"]] += 1
         self.totals.update({name: entry[name] for name in SUMMED})
+        self.witnesses.add(entry, named(entry))
         self.continues = self.continues or entry.get("error") == CONTINUES
         if _is_elsewhere(self.crawl, entry, self.region):
             self.absent += 1
@@ -121,6 +124,7 @@ def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
         "verdict": verdict,
         "message": _sentence(run, tally),
         "targets": dict(tally.verdicts),
+        "witnesses": tally.witnesses.as_dict(),
         **{name: tally.totals[name] for name in SUMMED if name != "milliseconds"},
         "ended_at": utc_text(ended),
         "seconds": round((ended - datetime.fromisoformat(run.started_at)).total_seconds(), 3),
@@ -159,11 +163,12 @@ def _sentence(run: Run, tally: Tally) -> str:
     targets = count_of(tally.verdicts.total(), "target")
     written = f"{count_of(tally.totals['items'], 'item')} on {count_of(tally.totals['pages'], 'page')} of {targets}"
     note = f"; {tally.absent:,} of them absent: the service has no endpoint there" if tally.absent else ""
+    witnesses = f"; {said}" if (said := tally.witnesses.sentence()) else ""
     by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(tally.verdicts.items()))
     if not tally.short:
         if _verdicts(tally) <= {"complete"}:
-            return f"complete: {written}{note}"
-        return f"as requested ({by_verdict}): {written}{note}"
+            return f"complete: {written}{note}{witnesses}"
+        return f"as requested ({by_verdict}): {written}{note}{witnesses}"
     shown = list(tally.reasons.items())[:_REASONS_SHOWN]
     more = len(tally.reasons) - len(shown)
     return " ".join(
@@ -171,6 +176,7 @@ def _sentence(run: Run, tally: Tally) -> str:
             f"{tally.short:,} of {targets} not complete ({by_verdict}).",
             *(_reason(verdict, reason) for (verdict, *_), reason in shown),
             *([f"And {count_of(more, 'more reason')}."] if more else []),
+            *([f"A witness disagrees: {disagrees}."] if (disagrees := tally.witnesses.first_that_disagrees) else []),
             f"All targets are in {manifest_key(run)}.",
             _how_to_resume(run, tally),
         ]
@@ -193,4 +199,6 @@ def _how_to_resume(run: Run, tally: Tally) -> str:
     again = json.dumps({"resume": run.run_id, **changes})
     targets = sum(reason.targets for reason in helped)
     only = "" if targets == tally.short else f", which can complete {targets:,} of them"
-    return f"Then resume the run{only}: redrive its execution, or start a new one with the input {again}"
+    # A redriven execution would judge as before.
+    how = "start a new execution" if "mistrust" in changes else "redrive its execution, or start a new one"
+    return f"Then resume the run{only}: {how} with the input {again}"

@@ -6,8 +6,8 @@ sweeps the items that the run did not see. In this order, items that were told a
 
 Only a target whose listing is complete may sweep: items that an interrupted listing did not see may still exist. A
 listing that is empty, when there were items before, may only if the crawl sets `allow_empty`, and one whose answers had
-errors that the crawl ignores may not. Without a sweep, nothing counts the rows, so that the items of any listing with
-keys that may be shared are told apart.
+errors that the crawl ignores may not, nor one that it mistrusts (`pageturner.finish.trust`). Without a sweep, nothing
+counts the rows, so that the items of any listing with keys that may be shared are told apart.
 
 Before it removes anything, it puts up the fence of the listing, behind which older runs and passes write no items. If a
 run that began later has put it up, DynamoDB has the items of that one, and stays as it is.
@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 
+from pageturner.finish.trust import Trust
 from pageturner.page_state import PageState, Place, Run, Sweep
 from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
@@ -41,11 +42,10 @@ class Sweeper:
 
     def go_on(self, state: PageState, sweep: Sweep) -> Sweep:
         """Sweep for some seconds and return the progress. A repeat is harmless. Raises `SinkError`."""
-        if "dynamodb" not in state.crawl.sinks:
-            return replace(sweep, next="end")
+        has_rows = "dynamodb" in state.crawl.sinks
         place = state.place or self.stores.checkpoints.checkpoint(state.run, state.target.target_id) or Place()
-        if place.next != "end" and state.target.part is None:
-            return self._tell_apart_what_there_is(state, sweep, place)
+        if place.next != "end" and (state.target.part is None or not has_rows):
+            return self._tell_apart_what_there_is(state, sweep, place) if has_rows else replace(sweep, next="end")
         parts = self._ends_of_parts(state, place)
         if not all(end.next == "end" for end in parts.values()):
             # The part of the listing that ends last sweeps for all parts.
@@ -54,6 +54,17 @@ class Sweeper:
         if state.target.part is not None and not self.stores.targets.claim_sweep(state.run, state.target, last_pass):
             # Two parts ended at the same time, and the other one sweeps.
             return replace(sweep, next="end")
+        trust = Trust(self.stores, state, parts)
+        if sweep.step != "remove" and not trust.is_trusted():
+            may_tell_apart = has_rows and state.target.part is None
+            return self._tell_apart_what_there_is(state, sweep, place) if may_tell_apart else replace(sweep, next="end")
+        after = self._sweep(state, sweep, parts) if has_rows else self._end(state, sweep, parts, SweepRecord())
+        if after.next == "end":
+            trust.record_last()
+        return after
+
+    def _sweep(self, state: PageState, sweep: Sweep, parts: Mapping[str, Place]) -> Sweep:
+        """Sweep a listing of which all parts have ended, for some seconds."""
         swept = all(is_swept(state.crawl, end.verdict) for end in parts.values())
         listed = sum(end.items for end in parts.values())
         if swept and listed == 0 and not state.crawl.allow_empty and self._has_any(state):
@@ -61,7 +72,9 @@ class Sweeper:
             return self._end(state, sweep, parts, SweepRecord(kept_because=reason))
         # What answers with errors could not list may still exist, and an older run may have listed it.
         is_fenced = swept and not any(end.ignored_errors for end in parts.values())
-        if is_fenced and not self.stores.fences.put_up(state.run, state.crawl.name, state.target, last_pass):
+        if is_fenced and not self.stores.fences.put_up(
+            state.run, state.crawl.name, state.target, max(_passes(parts).values())
+        ):
             return self._end(state, sweep, parts, SweepRecord(kept_because=_SUPERSEDED))
         began = time.monotonic()
         while sweep.next != "end" and time.monotonic() - began < _SECONDS:

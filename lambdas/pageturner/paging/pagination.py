@@ -31,6 +31,7 @@ class Page:
     `MaxItems` stopped the listing. `repeated_token` says whether `next_token` also fetched this page.
     `taken` counts the items of the primary result key, which are the ones that `MaxItems` counts.
     `non_aggregate` is botocore's `non_aggregate_part`. `is_cut` says that other parts have the rest of the listing.
+    `miscount` is how many more items the answer said that it had.
     """
 
     response: Mapping[str, Any]
@@ -40,6 +41,7 @@ class Page:
     repeated_token: bool
     non_aggregate: Mapping[str, Any]
     is_cut: bool = False
+    miscount: int = 0
 
 
 class _NextPage(Exception):  # noqa: N818 - a signal, not an error

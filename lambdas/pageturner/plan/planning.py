@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pageturner.crawls.bindings import literal_bindings
@@ -31,9 +31,8 @@ from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
-from pageturner.verdicts import ENDED, PAGES_MISSING, Ends, counts, entries
+from pageturner.verdicts import ENDED, PAGES_MISSING, Ends, counts, entries, target_of
 
-_TARGET = tuple(field.name for field in fields(Target))
 # The errors after which the pages of a target, or its token, are no beginning of a listing any more: the token would be
 # refused again, or is of a resource that is not the same one, or records are lost.
 _BEGINS_ANEW = {
@@ -168,10 +167,12 @@ class Planner:
     def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
         """Yield the targets that have not ended; `run` is that of the generation before."""
         counted = {listing.target_id: counts(listing) for listing in by_target(self.stores.checkpoints.pages(run))}
-        ends = Ends(counted, self.stores.targets.verdicts(run), self.stores.targets.sweeps(run))
+        recorded = self.stores.targets
+        mistrusted = self.stores.witnesses.mistrusted(run)
+        ends = Ends(counted, recorded.verdicts(run), recorded.sweeps(run), mistrusted)
         for entry in entries(crawl, map(Target.from_dict, self.stores.pages.json_array(targets_key(run))), ends):
             if entry["verdict"] not in ENDED:
-                target = Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
+                target = target_of(entry)
                 # A pass without a page was begun anew by an earlier attempt to plan this.
                 if entry.get("error") in _BEGINS_ANEW and entry["pages"]:
                     self._begin_anew(run, target, ends.last_pass(target) + 1)

@@ -11,12 +11,14 @@ from pageturner import clients
 from pageturner.stores.checkpoints import CheckpointStore
 from pageturner.stores.executions import ExecutionStore
 from pageturner.stores.item_table import ItemTable
+from pageturner.stores.last_listings import LastListings
 from pageturner.stores.listed_runs import ListedRuns
 from pageturner.stores.listing_fences import ListingFences
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.run_table import RunTable
 from pageturner.stores.runs_and_locks import RunStore
 from pageturner.stores.target_records import TargetRecords
+from pageturner.stores.witness_records import WitnessRecords
 
 
 class Stores:
@@ -72,6 +74,16 @@ class Stores:
     def targets(self) -> TargetRecords:
         """Records of targets, besides their pages."""
         return TargetRecords(self._run_table)
+
+    @cached_property
+    def witnesses(self) -> WitnessRecords:
+        """Records of how many items others counted."""
+        return WitnessRecords(self._run_table)
+
+    @cached_property
+    def last_listings(self) -> LastListings:
+        """The last complete listing of each target of a crawl."""
+        return LastListings(self._run_table)
 
     @cached_property
     def _run_table(self) -> RunTable:

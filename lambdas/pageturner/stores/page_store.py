@@ -44,7 +44,8 @@ class Facts:
     fetched this page, and "circle" if it leads back to an earlier page; "truncated" if the page says that there is
     more, but has no token; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
     counts, `page_errors` the errors beside the items, `ignored_errors` those that the crawl ignores, and `sums` has the
-    numbers among the result keys. `mark` stands for the page in the search for circles.
+    numbers among the result keys. `mark` stands for the page in the search for circles. `miscount` is how many more
+    items the answer said that it had.
     """
 
     next_token: str | None
@@ -54,6 +55,7 @@ class Facts:
     page_errors: int = 0
     ignored_errors: int = 0
     mark: str = ""
+    miscount: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
 from pageturner.page_state import Target
-from pageturner.paging import answers, api, pagination, split, token_parameters
+from pageturner.paging import answers, api, counts, pagination, split, token_parameters
 from pageturner.paging.error_meanings import Sent, from_client_error
 from pageturner.paging.page_size import default_page_size
 from pageturner.paging.parameters import for_botocore
@@ -48,16 +48,20 @@ def fetch(
     config = crawl.pagination_config
     size = default_page_size(crawl.service, crawl.operation, definition, target.parameters, config)
     sent: Mapping[str, Any] = {}
+    miscount = 0
 
     def method(**arguments: Any) -> Any:
-        nonlocal sent
+        nonlocal sent, miscount
         sent = {name: value for name in input_tokens if (value := arguments.get(name)) is not None}
         try:
-            return getattr(client(crawl.service, target.region, target.account), crawl.operation)(**arguments)
+            answer = getattr(client(crawl.service, target.region, target.account), crawl.operation)(**arguments)
         except (ClientError, BotoCoreError):
             raise
         except (ResponseParserError, *errors.UNEXPECTED_VALUES) as error:
             raise unreadable(error) from error
+        # Before botocore, or the split, cuts the page.
+        miscount = counts.miscounted(crawl.service, crawl.operation, answer, pagination.result_keys(definition))
+        return answer
 
     try:
         page = pagination.fetch_page(
@@ -96,7 +100,7 @@ def fetch(
             raise errors.InvalidRequestError(f"{said}; correct {' or '.join(asked)}") from error
         raise errors.TransientError(said) from error
     _check_answer(crawl, model, page.response, believed=not sent or retries >= _BELIEVED_AFTER)
-    part = target.part
+    page, part = replace(page, miscount=miscount), target.part
     if token is not None and not sent:
         # The token begins behind an item's key.
         part = split.part_behind(crawl.service, crawl.operation, pagination.tokens_in(token), part)

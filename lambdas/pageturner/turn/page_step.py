@@ -4,8 +4,9 @@
 2. call the operation once;
 3. commit the page: its items and its next token in one object; the first writer wins;
 4. project the committed items to the other sinks;
-5. move the checkpoint forward;
-6. return the next place.
+5. if the listing has ended complete, ask who else counts it;
+6. move the checkpoint forward;
+7. return the next place.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from pageturner.stores.item_rows import is_large
 from pageturner.stores.page_store import CommittedPage, Facts
 from pageturner.turn import page_end, page_fetch
 from pageturner.turn.records import item_json, records
+from pageturner.turn.witness import Witnesses
 
 # Tokens that have expired this often before the listing ended will expire again.
 MOST_RESTARTS = 3
@@ -54,10 +56,11 @@ class Turned:
 
 @dataclass(frozen=True)
 class PageStep:
-    """Turns one page. `client` creates the client of a service in a region and an account."""
+    """Turns one page. `client` creates the client of a service in a region and an account; `witnesses` are asked."""
 
     client: Client
     stores: Stores
+    witnesses: Witnesses
 
     def turn(self, state: PageState) -> Turned:
         """Turn the page at the state's place. Raises the errors of `pageturner.errors`."""
@@ -91,6 +94,9 @@ class PageStep:
             self.stores.items.project(committed, state.target, crawl.result_keys, state.run, check)
         after = _place_after(place, committed, state)
         written = time.monotonic()
+        if after.verdict == "complete":
+            # Before the checkpoint, behind which nobody comes back to this page.
+            self.witnesses.ask(state, place.pass_number, page.response, datetime.now(UTC))
         self.stores.checkpoints.record_page(
             state.run,
             PageRecord(
@@ -132,6 +138,7 @@ class PageStep:
             page_errors=page_errors,
             ignored_errors=ignored_errors,
             mark=mark,
+            miscount=page.miscount,
         )
         return self.stores.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
 
@@ -197,6 +204,7 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
         page_errors=place.page_errors + facts.page_errors,
         ignored_errors=place.ignored_errors + facts.ignored_errors,
+        miscount=place.miscount + facts.miscount,
         last_key=_last_key(place, page, state),
         # Brent's algorithm: a circle of any length is met again between two powers of two.
         mark=facts.mark if place.page & (place.page - 1) == 0 else place.mark,

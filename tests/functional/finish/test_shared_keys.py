@@ -20,6 +20,7 @@ from pageturner.finish.sweep import Sweeper
 from pageturner.page_state import FROM_CHECKPOINT, PageState, Place, Run, Sweep, Target, utc_text
 from pageturner.stores.keys import page_key
 from pageturner.turn.page_step import PageStep
+from pageturner.turn.witness import Witnesses
 from tests.conftest import Aws, Machines
 from tests.fakes import FakeDynamoDB, FakeS3, stores_in
 from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, entry, keys_in_dynamodb, target_of
@@ -45,7 +46,9 @@ class World:
         run = Run(f"run-{number}", "2126-01-01", f"2126-01-{number:02}T00:00:00.000Z", "9999-01-01T00:00:00.000Z", 0)
         state = PageState(run, Crawl("c", "iam", "list_roles", allow_empty=True, **crawl), TARGET, None)
         stores = stores_in(self.s3, self.dynamodb)
-        step, place = PageStep(lambda *_: Answers(pages), stores), Place()
+        service = Answers(pages)
+        step = PageStep(lambda *_: service, stores, Witnesses(lambda *_: service, stores))
+        place = Place()
         while place.next != "end":
             place = step.turn(state).place
         again = page_key(run, "c", TARGET, Place(page=1 + late % place.pages))

@@ -688,7 +688,7 @@ def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(
     assert report["estimate"]["pages"] == summary["pages"] == 9
     assert report["estimate"]["items"] == summary["items"] == len(source)
     assert not report["estimate"]["at_least"]
-    assert report["iam"] == {"actions": ["s3:ListBucket"], "denied": []}
+    assert report["iam"] == {"actions": ["cloudwatch:GetMetricData", "s3:ListBucket"], "denied": []}
     assert report["targets"]["count"] == 1
     (probe,) = report["probes"]
     assert (probe["pages"], probe["items"], probe["more"]) == (9, len(source), False)

@@ -230,7 +230,7 @@ def test_a_resumed_run_can_tolerate_what_stays_missing_but_is_then_no_source(aws
 
 
 def test_each_key_of_a_crawl_can_change_in_a_resumed_run_or_is_refused_with_the_reason() -> None:
-    allowed = {"deadline_hours", "max_pages_per_second", "max_concurrency", "tolerate", "ignore_errors"}
+    allowed = {"deadline_hours", "max_pages_per_second", "max_concurrency", "tolerate", "ignore_errors", "mistrust"}
     for key, schema in KEYS_OF_A_CRAWL.items():
         document = {"resume": "x", key: schema["examples"][0]}
         if key in allowed:

@@ -23,6 +23,7 @@ from pageturner.finish.sweep import Sweeper
 from pageturner.page_state import PageState, Place, Run, Sweep, Target
 from pageturner.stores.checkpoints import by_target
 from pageturner.turn.page_step import PageStep, Turned
+from pageturner.turn.witness import Witnesses
 from pageturner.verdicts import Ends, counts, entries
 from tests.fakes import FakeDynamoDB, FakeS3, client_error, stores_in
 
@@ -133,7 +134,8 @@ class Schedules(RuleBasedStateMachine):
 
     def step(self, gate: Any) -> PageStep:
         service, s3, dynamodb = gate(self.service), gate(self.s3), gate(self.dynamodb)
-        return PageStep(lambda *_: service, stores_in(s3, dynamodb))
+        stores = stores_in(s3, dynamodb)
+        return PageStep(lambda *_: service, stores, Witnesses(lambda *_: service, stores))
 
     @property
     def has_ended(self) -> bool:

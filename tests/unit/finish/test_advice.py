@@ -60,6 +60,9 @@ CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("failed", "TruncatedListingError", "page 3 says so", {"pages": 3}, RESUMES, "cuts the listing off"),
     ("failed", "PageErrorsError", "3 errors", {"errors_in_pages": [{"error": {"ErrorCode": "INACTIVE"}}]}, RESUMES,
      'add the codes to ignore_errors: ["INACTIVE"]'),
+    ("failed", "MistrustedListingError", "the listing has 5 items, but the last complete run listed 9", {}, RESUMES,
+     'Then resume the run: start a new execution with the input {"resume": "objects-20260101T000000Z-12345678", '
+     '"mistrust": "off"}'),
     ("unfinished", "RunStoppedError", "stopped", {}, RESUMES, "The logs of FetchPage"),
     ("unfinished", "StillRunningError", "status: Running", {}, RESUMES, "Wait until what list_objects_v2 lists"),
     ("failed", "InvalidCrawlError", 'key: "abs(Key)" cannot be evaluated: x', {}, STARTS_ANEW, "Change key so that"),

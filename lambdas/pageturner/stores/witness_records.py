@@ -1,0 +1,114 @@
+"""Records of a run about how many items others counted: what witnesses said, and how listings compare with before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pageturner.page_state import Run, Target, known
+from pageturner.stores import keys
+from pageturner.stores.last_listings import LastListing
+from pageturner.stores.run_table import RunTable, expires_at
+
+# The id of a target or a listing, and its pass.
+OfListing = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What `who` said about a listing: the `count`, or `why` there is none.
+
+    It was made at `at` (ISO 8601), if that is known, and is at most `age` hours old. An `exact` count is of the moment
+    when it was asked for. `more` says what is counted besides what is listed.
+    """
+
+    who: str
+    count: int | None = None
+    at: str | None = None
+    age: float = 0
+    exact: bool = True
+    more: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a listing that ended compares with the `last` complete one before the run, and why it is `mistrusted`."""
+
+    listed: int
+    last: LastListing | None = None
+    mistrusted: str = ""
+
+
+class WitnessRecords:
+    """Reads and writes these records."""
+
+    def __init__(self, table: RunTable) -> None:
+        self._table = table
+
+    def claim(self, run: Run, target: Target, pass_number: int, who: str) -> bool:
+        """Return whether to ask a witness now: nobody has been asked about this pass of the target before.
+
+        Until the answer is recorded, the record says that there was none.
+        """
+        unanswered = Testimony(who, why="FetchPage ended before it had the answer")
+        row = keys.run_row(run.run_id, keys.WITNESS.format(target.target_id, pass_number))
+        return self._table.write_if(
+            f"could not write the witness of {target.target_id} to the runs table",
+            "put_item",
+            Item={**row, "expires_at": expires_at(run), "testimony": {"S": _text(unanswered)}},
+            ConditionExpression="attribute_not_exists(pk)",
+        )
+
+    def record(self, run: Run, target: Target, pass_number: int, testimony: Testimony) -> None:
+        """Record what a witness said, for whoever `claim` allowed to ask."""
+        self._table.put(run, keys.WITNESS.format(target.target_id, pass_number), testimony=_text(testimony))
+
+    def testimony(self, run: Run, target_id: str, pass_number: int) -> Testimony | None:
+        """Return what was said about a target, or None if nobody was asked."""
+        row = keys.run_row(run.run_id, keys.WITNESS.format(target_id, pass_number))
+        found = self._table.get(row, f"the witness of {target_id}")
+        return _testimony(found) if found is not None else None
+
+    def testimonies(self, run: Run) -> dict[OfListing, Testimony]:
+        """Return what was said about each target, by its id and pass."""
+        return {of: _testimony(item) for of, item in self._records(run, keys.WITNESS)}
+
+    def compare(self, run: Run, listing_id: str, pass_number: int, comparison: Comparison) -> None:
+        """Record how a listing that has ended compares; `pass_number` is the last pass of all its targets.
+
+        A repeat compares the same listing.
+        """
+        record = keys.COMPARISON.format(listing_id, pass_number)
+        self._table.put(run, record, comparison=json.dumps(asdict(comparison)))
+
+    def comparisons(self, run: Run) -> dict[OfListing, Comparison]:
+        """Return the comparison of each listing that has ended complete, by its id and last pass."""
+        return {
+            of: _comparison(json.loads(item["comparison"]["S"])) for of, item in self._records(run, keys.COMPARISON)
+        }
+
+    def mistrusted(self, run: Run) -> dict[OfListing, str]:
+        """Return why listings are mistrusted, by id and last pass."""
+        return {of: found.mistrusted for of, found in self.comparisons(run).items() if found.mistrusted}
+
+    def _records(self, run: Run, template: str) -> Iterator[tuple[OfListing, Mapping[str, Any]]]:
+        prefix = keys.prefix(template)
+        for record, item in self._table.records(run, prefix):
+            of, _, pass_number = record.removeprefix(prefix).rpartition("#")
+            yield (of, int(pass_number)), item
+
+
+def _text(testimony: Testimony) -> str:
+    return json.dumps(asdict(testimony))
+
+
+def _testimony(item: Mapping[str, Any]) -> Testimony:
+    return Testimony(**known(Testimony, json.loads(item["testimony"]["S"])))
+
+
+def _comparison(document: Mapping[str, Any]) -> Comparison:
+    last = document["last"]
+    return Comparison(document["listed"], LastListing(**last) if last else None, document["mistrusted"])

@@ -1,0 +1,196 @@
+"""`mistrust`: a listing that has so much less than before, or than was counted, is red, and nothing of it is swept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pageturner import clients
+from pageturner.crawls.catalogue import parse_resume
+from pageturner.crawls.crawl import Crawl
+from pageturner.errors import InvalidCrawlError
+from tests.conftest import Aws, Machines
+from tests.functional.finish.test_witnesses import asked, cloudwatch_counts
+from tests.runs_of_a_bucket import CRAWL, KEYS, entry, keys_by_manifest, keys_in_dynamodb, run_again, target_of
+
+FEWER = KEYS[:20]
+
+
+def only_twenty_are_left(aws: Aws) -> None:
+    for key in KEYS[20:]:
+        aws.s3.delete_object(Bucket="source", Key=key)
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize("sinks", [["dynamodb"], []])
+def test_a_listing_that_has_far_less_than_the_last_one_is_red_until_a_person_says_that_it_is_true(
+    sinks: list[str], aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.catalogue = {"c": {**CRAWL, "sinks": sinks}}
+    machines.run(aws, {"crawl": "c"})
+    only_twenty_are_left(aws)
+    summary = run_again(aws, machines, mistrust="20%", sinks=sinks)
+    assert (summary["outcome"], summary["targets"]) == ("failed", {"failed": 1})
+    found = entry(aws, summary)
+    assert (found["verdict"], found["error"]) == ("failed", "MistrustedListingError")
+    assert found["witness"]["count"] == 35
+    said = "the listing has 20 items, but the last complete run listed 35 on 2126-02-03; the crawl mistrusts 20% less"
+    assert f"MistrustedListingError: {said}." in summary["message"]
+    assert summary["message"].endswith(
+        "Then resume the run: start a new execution with the input "
+        f'{{"resume": "{summary["run_id"]}", "mistrust": "off"}}'
+    )
+    if sinks:
+        assert keys_in_dynamodb(aws) == KEYS
+
+    # Without `off`, it stays so.
+    again = machines.run(aws, {"resume": summary["run_id"]}, "execution-3")
+    assert again["targets"] == {"failed": 1}
+
+    def not_again(**_: Any) -> Any:
+        raise AssertionError("nothing is listed again")
+
+    monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", not_again)
+    resumed = machines.run(aws, {"resume": summary["run_id"], "mistrust": "off"}, "execution-4")
+    assert (resumed["outcome"], resumed["targets"]) == ("succeeded", {"complete": 1})
+    assert keys_by_manifest(aws, resumed) == FEWER
+    if sinks:
+        assert keys_in_dynamodb(aws) == FEWER
+
+
+@pytest.mark.usefixtures("source")
+def test_what_is_not_trusted_is_no_measure_for_the_next_run_and_what_was_confirmed_is(
+    aws: Aws, machines: Machines
+) -> None:
+    machines.run(aws, {"crawl": "c"})
+    only_twenty_are_left(aws)
+    first = run_again(aws, machines, mistrust="20%")
+    machines.started_at = "2127-02-01T00:00:00.000Z"
+    second = machines.run(aws, {"crawl": "c"}, "execution-3")
+    assert second["targets"] == first["targets"] == {"failed": 1}
+    assert "the last complete run listed 35" in second["message"]
+    machines.run(aws, {"resume": second["run_id"], "mistrust": "off"}, "execution-4")
+    machines.started_at = "2127-03-01T00:00:00.000Z"
+    third = machines.run(aws, {"crawl": "c"}, "execution-5")
+    assert third["targets"] == {"complete": 1}
+    assert "the last complete run listed 20" in third["message"]
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("mistrust", "left", "verdict"),
+    [("20%", 28, "failed"), ("20%", 29, "complete"), ("off", 1, "complete"), ("50%", 18, "complete")],
+)
+def test_the_share_is_exact(mistrust: str, left: int, verdict: str, aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    for key in KEYS[left:]:
+        aws.s3.delete_object(Bucket="source", Key=key)
+    assert run_again(aws, machines, mistrust=mistrust)["targets"] == {verdict: 1}
+
+
+@pytest.mark.usefixtures("source")
+def test_a_first_run_is_held_against_its_witness(aws: Aws, machines: Machines) -> None:
+    cloudwatch_counts(70)
+    machines.catalogue = {"c": {**CRAWL, "mistrust": "20%"}}
+    summary = machines.run(aws, {"crawl": "c"})
+    assert summary["targets"] == {"failed": 1}
+    assert "the listing has 35 items, but CloudWatch counted 70 on 20" in summary["message"]
+
+
+@pytest.mark.usefixtures("source")
+def test_who_also_counts_versions_is_no_measure_once_there_is_a_complete_run(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    cloudwatch_counts(70)
+    summary = run_again(aws, machines, mistrust="20%")
+    assert summary["targets"] == {"complete": 1}
+    assert "but CloudWatch counted 70" in summary["message"]
+
+
+def test_a_witness_that_counts_the_same_is_a_measure_in_every_run(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.catalogue = {"c": {"service": "iam", "operation": "list_users", "mistrust": "20%"}}
+    clients.client("iam", "us-east-1").create_user(UserName="one")
+    assert machines.run(aws, {"crawl": "c"})["targets"] == {"complete": 1}
+    asked(monkeypatch, "iam", "get_account_summary", {"SummaryMap": {"Users": 2}})
+    machines.started_at = "2127-01-01T00:00:00.000Z"
+    summary = machines.run(aws, {"crawl": "c"}, "execution-2")
+    assert "the listing has 1 item, but IAM counted 2 on 20" in summary["message"]
+
+
+@pytest.mark.usefixtures("source")
+def test_a_split_listing_is_judged_as_a_whole(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    only_twenty_are_left(aws)
+    summary = run_again(aws, machines, mistrust="20%", split=2)
+    assert summary["targets"] == {"failed": 2}
+    assert "the listing has 20 items, but the last complete run listed 35" in summary["message"]
+    assert keys_in_dynamodb(aws) == KEYS
+    resumed = machines.run(aws, {"resume": summary["run_id"], "mistrust": "off"}, "execution-3")
+    assert resumed["targets"] == {"complete": 2}
+    assert keys_in_dynamodb(aws) == FEWER
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(("allow_empty", "verdict"), [(True, "complete"), (False, "failed")])
+def test_an_empty_listing_is_mistrusted_unless_it_may_be_empty(
+    allow_empty: bool, verdict: str, aws: Aws, machines: Machines
+) -> None:
+    machines.run(aws, {"crawl": "c"})
+    for key in KEYS:
+        aws.s3.delete_object(Bucket="source", Key=key)
+    summary = run_again(aws, machines, mistrust="20%", allow_empty=allow_empty)
+    assert summary["targets"] == {verdict: 1}
+    assert keys_in_dynamodb(aws) == ([] if allow_empty else KEYS)
+    if not allow_empty:
+        resumed = machines.run(aws, {"resume": summary["run_id"], "mistrust": "off"}, "execution-3")
+        assert "to remove them, set allow_empty: true" in entry(aws, resumed)["stale_items_kept_because"]
+        assert keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+def test_a_tolerated_one_is_not_swept_either(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    only_twenty_are_left(aws)
+    summary = run_again(aws, machines, mistrust="20%", tolerate=["failed"])
+    assert (summary["outcome"], summary["targets"]) == ("succeeded", {"failed": 1})
+    assert keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+def test_a_listing_of_other_items_is_not_compared(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    summary = run_again(aws, machines, mistrust="20%", search="Contents[:1]", stale_items="keep")
+    assert summary["targets"] == {"complete": 1}
+
+
+def test_what_mistrust_can_be() -> None:
+    assert [Crawl("c", "s3", "list_buckets", mistrust=value).mistrusted_share for value in ("off", False, "20%")] == [
+        None,
+        None,
+        0.2,
+    ]
+    for value in ("off", False, "1%", "12.5%", "100%"):
+        parse_resume({"resume": "x", "mistrust": value})
+    for wrong in ("0%", "101%", "20", 20, 0.2, True, "-5%"):
+        with pytest.raises(InvalidCrawlError, match='must be a percentage, like "20%", or "off"'):
+            parse_resume({"resume": "x", "mistrust": wrong})
+
+
+@pytest.mark.usefixtures("source")
+def test_a_comparison_that_is_written_late_no_longer_decides(aws: Aws, machines: Machines) -> None:
+    machines.run(aws, {"crawl": "c"})
+    only_twenty_are_left(aws)
+    red = run_again(aws, machines, mistrust="20%")
+    (written,) = [row for row in aws.rows(aws.runs_table) if _is_comparison_of(row, red)]
+    planned = machines.plan({"resume": red["run_id"], "mistrust": "off"}, "execution-3")
+    target = target_of(aws, planned)
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    aws.dynamodb.put_item(TableName=aws.runs_table, Item=written)
+    assert machines.finish(planned)["targets"] == {"complete": 1}
+
+
+def _is_comparison_of(row: Mapping[str, Any], summary: Mapping[str, Any]) -> bool:
+    return bool(row["pk"]["S"] == f"run#{summary['run_id']}" and row["sk"]["S"].startswith("comparison#"))
