@@ -22,8 +22,7 @@ from infra.retries import retry_always
 from infra.target_state import after_a_loop, after_success
 from infra.verdict_states import VerdictStates
 from pageturner.errors import SinkError
-from pageturner.page_state import Sweep
-from pageturner.verdicts import CONTINUES
+from pageturner.page_state import CONTINUES, Sweep
 
 
 class TargetChild(Construct):

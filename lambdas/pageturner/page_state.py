@@ -14,6 +14,8 @@ from typing import Any, Literal
 from pageturner.crawls.crawl import Crawl
 from pageturner.paging.split import Part
 
+# The error of a target that continues in another execution, because this one nears Step Functions' event limit.
+CONTINUES = "ContinuesInAnotherExecution"
 Next = Literal["page", "pause", "begin_pass", "hand_over", "end"]
 # PageLoop has already retried for most of a minute when Crawl begins to wait.
 FIRST_WAIT_SECONDS = 15
@@ -26,7 +28,8 @@ class Run:
     `date` is the UTC day on which it began. `started_at` and `deadline` are ISO 8601 in UTC. `expires_at`, in seconds
     since 1970, is when DynamoDB may delete its records. Its pages in S3 stay. `execution` is the ARN of the Crawl
     execution that drives it; a resumed run has another one. `generation` counts its plans: 1, and one more with each
-    resumption or redrive.
+    resumption, redrive, or execution in which it continues by itself; `since` is the generation with which it was begun
+    or last resumed.
     """
 
     run_id: str
@@ -36,6 +39,7 @@ class Run:
     expires_at: int
     execution: str = ""
     generation: int = 1
+    since: int = 1
 
 
 @dataclass(frozen=True)

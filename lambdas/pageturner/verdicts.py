@@ -12,14 +12,16 @@ from typing import Any
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import MistrustedListingError
 from pageturner.messages import count_of
-from pageturner.page_state import Place, Target
+from pageturner.page_state import CONTINUES, Place, Target
 from pageturner.stores.checkpoints import Listing
 from pageturner.stores.target_records import SweepRecord, Throttles
 
 # The verdicts of targets whose listing has ended, so that there is nothing to resume.
 ENDED = ("complete", "limited")
-# The error of a target that continues in another execution, because this one nears Step Functions' event limit.
-CONTINUES = "ContinuesInAnotherExecution"
+# The error of a target whose listing ended, but not its sweep.
+NOT_SWEPT = "NotSwept"
+# The errors of targets with which a run that continues by itself goes on; None if they were cut short without one.
+GOES_ON = (None, CONTINUES, NOT_SWEPT)
 # The error of a target whose listing ended, but of which the runs table no longer has all page records.
 PAGES_MISSING = "PagesMissing"
 
@@ -152,7 +154,7 @@ def _verdict(
         cause = "the listing has ended, but items that share a key may not be told apart in DynamoDB yet"
         if is_swept(crawl, end):
             cause = "the listing is complete, but the sweep of its stale items is not finished"
-        return {"verdict": "unfinished", "error": "NotSwept", "cause": cause}
+        return {"verdict": "unfinished", "error": NOT_SWEPT, "cause": cause}
     return {"verdict": end, **({"resume_token": counted["resume_token"]} if counted["resume_token"] else {})}
 
 

@@ -14,9 +14,10 @@ from pageturner.crawls.catalogue import ADHOC_PREFIX
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.messages import count_of, listed, shortened, shown
+from pageturner.page_state import CONTINUES
 from pageturner.paging import split
 from pageturner.paging.answers import words_in
-from pageturner.verdicts import CONTINUES, PAGES_MISSING
+from pageturner.verdicts import NOT_SWEPT, PAGES_MISSING
 
 Entry = Mapping[str, Any]
 _LONGEST_CAUSE = 500
@@ -263,6 +264,6 @@ BY_ERROR: Mapping[str, _Rule] = {
     "TruncatedListingError": _truncated,
     CONTINUES: _continues,
     "Interrupted": _interrupted,
-    "NotSwept": _not_swept,
+    NOT_SWEPT: _not_swept,
     PAGES_MISSING: _pages_missing,
 }

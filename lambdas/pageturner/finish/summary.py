@@ -13,10 +13,10 @@ from pageturner.crawls.crawl import ALL_REGIONS, Crawl
 from pageturner.finish.advice import Advice, advice, code_of, named, why
 from pageturner.finish.witness import WitnessTally
 from pageturner.messages import count_of
-from pageturner.page_state import Run, utc_text
+from pageturner.page_state import CONTINUES, Run, utc_text
 from pageturner.paging import api
 from pageturner.stores.keys import manifest_key
-from pageturner.verdicts import CONTINUES, ENDED
+from pageturner.verdicts import ENDED
 
 # What is added up over all targets.
 SUMMED = (

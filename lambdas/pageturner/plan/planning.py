@@ -31,7 +31,7 @@ from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
-from pageturner.verdicts import ENDED, PAGES_MISSING, Ends, counts, entries, target_of
+from pageturner.verdicts import ENDED, GOES_ON, PAGES_MISSING, Ends, counts, entries, target_of
 
 # The errors after which the pages of a target, or its token, are no beginning of a listing any more: the token would be
 # refused again, or is of a resource that is not the same one, or records are lost.
@@ -142,15 +142,16 @@ class Planner:
         if reason := refusal(crawl.service, crawl.operation):
             raise InvalidCrawlError(f"input.resume: {reason}")
         before = run = Run(**found.run)
+        # Then it has the time and the patience that are left, and the verdicts stay.
+        by_itself = found.continues and not resume.changes
         if found.planned_by != execution.plan:  # else Crawl retries PlanRun
             run = replace(before, execution=execution.id, generation=before.generation + 1)
-            # A run that continues by itself has the time and the patience that are left.
-            if not found.continues or "deadline_hours" in resume.changes:
-                run = replace(run, deadline=targets.deadline(crawl, execution.entered_at))
+            if not by_itself:
+                run = replace(run, since=run.generation, deadline=targets.deadline(crawl, execution.entered_at))
         self._lock(crawl, run)
         key = resumed_targets_key(run, execution.plan)
-        left = self.stores.targets.patience(before) if found.continues else {}
-        planned = self._put_targets(key, self._unfinished(before, crawl), found.source, left)
+        left = self.stores.targets.patience(before) if by_itself else {}
+        planned = self._put_targets(key, self._unfinished(before, crawl, by_itself=by_itself), found.source, left)
         if run != before and not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
             now = self.stores.runs.find(run_id)
             if now is None or now.planned_by != execution.plan:
@@ -164,14 +165,17 @@ class Planner:
         if as_catalogued and "dynamodb" in crawl.sinks:
             self.stores.listed_runs.register(run, crawl.name)
 
-    def _unfinished(self, run: Run, crawl: Crawl) -> Iterator[Target]:
-        """Yield the targets that have not ended; `run` is that of the generation before."""
+    def _unfinished(self, run: Run, crawl: Crawl, *, by_itself: bool) -> Iterator[Target]:
+        """Yield the targets that have not ended; `run` is that of the generation before.
+
+        If a run continues by itself, those that have a verdict keep it: they could go on like this for ever.
+        """
         counted = {listing.target_id: counts(listing) for listing in by_target(self.stores.checkpoints.pages(run))}
         recorded = self.stores.targets
         mistrusted = self.stores.witnesses.mistrusted(run)
         ends = Ends(counted, recorded.verdicts(run), recorded.sweeps(run), mistrusted)
         for entry in entries(crawl, map(Target.from_dict, self.stores.pages.json_array(targets_key(run))), ends):
-            if entry["verdict"] not in ENDED:
+            if entry["verdict"] not in ENDED and (not by_itself or entry.get("error") in GOES_ON):
                 target = target_of(entry)
                 # A pass without a page was begun anew by an earlier attempt to plan this.
                 if entry.get("error") in _BEGINS_ANEW and entry["pages"]:

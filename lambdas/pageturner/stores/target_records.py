@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pageturner.page_state import Patience, Run, Target, known
+from pageturner.page_state import CONTINUES, Patience, Run, Target, known
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
 
@@ -49,12 +49,16 @@ class TargetRecords:
     def verdicts(self, run: Run) -> dict[str, dict[str, str]]:
         """Return the verdict records of a run by target: `verdict`, and `error` and `cause` if there are any.
 
-        Those of its earlier generations do not apply to this one.
+        Those of earlier generations count as long as the run has continued by itself since; but what continued then
+        has done so.
         """
-        return {
-            of: {name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")}
-            for of, item in self._records(run, keys.VERDICT.format(run.generation, ""))
-        }
+        found: dict[str, dict[str, str]] = {}
+        for generation in range(run.since, run.generation + 1):
+            for of, item in self._records(run, keys.VERDICT.format(generation, "")):
+                record = {name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")}
+                if generation == run.generation or record.get("error") != CONTINUES:
+                    found[of] = record
+        return found
 
     def patience(self, run: Run) -> dict[str, Patience]:
         """Return the patience that was left with each target when it got its verdict."""

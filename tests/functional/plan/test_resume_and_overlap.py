@@ -19,8 +19,7 @@ from pageturner.errors import (
     OverlapError,
     SinkError,
 )
-from pageturner.page_state import FROM_CHECKPOINT
-from pageturner.verdicts import CONTINUES
+from pageturner.page_state import CONTINUES, FROM_CHECKPOINT
 from tests.conftest import Aws, Machines
 from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, keys_by_manifest, keys_in_dynamodb, target_of, verdict_of
 
@@ -297,3 +296,24 @@ def test_a_crawl_may_allow_two_runs_at_once(machines: Machines) -> None:
     machines.catalogue = {"c": {**CRAWL, "overlap": "allow"}}
     machines.running = {"one", "two"}
     assert machines.plan({"crawl": "c"}, "one")["run"] != machines.plan({"crawl": "c"}, "two")["run"]
+
+
+@pytest.mark.usefixtures("source")
+def test_targets_that_have_a_verdict_keep_it_while_the_run_continues_by_itself(aws: Aws, machines: Machines) -> None:
+    """A target whose tokens do not last would otherwise begin anew in each execution."""
+    planned = machines.plan({"crawl": "c", "regions": ["us-east-1", "eu-west-1", "eu-west-2"]})
+    one, other, third = aws.json(planned["targets"]["key"])
+    for target, error in ((one, CONTINUES), (other, "TooManyRestartsError")):
+        record = {"pk": f"run#{planned['run']['run_id']}", "sk": f"verdict#1#{target['target_id']}", "error": error}
+        record |= {"verdict": "unfinished" if error == CONTINUES else "failed", "cause": "why"}
+        aws.dynamodb.put_item(TableName=aws.runs_table, Item={name: {"S": value} for name, value in record.items()})
+    summary = machines.finish(planned)
+    assert summary["outcome"] == "continues"
+    again = machines.plan(summary["continuation"], "execution-2")
+    left = [target["target_id"] for target in aws.json(again["targets"]["key"])]
+    assert left == [one["target_id"], third["target_id"]], "the third was cut short without a verdict"
+    summary = machines.finish(again)
+    assert (summary["outcome"], summary["targets"]) == ("failed", {"unfinished": 2, "failed": 1})
+    resumed = machines.plan({"resume": summary["run_id"]}, "execution-3")
+    assert resumed["targets"]["count"] == 3
+    assert machines.finish(resumed)["targets"] == {"unfinished": 3}, "a person begins anew"

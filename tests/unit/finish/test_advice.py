@@ -18,8 +18,8 @@ from pageturner.crawls.checks import KEYS
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.advice import BY_ERROR, BY_VERDICT, advice
 from pageturner.finish.summary import SUMMED, Tally, summary
-from pageturner.page_state import Run
-from pageturner.verdicts import CONTINUES, ENDED, PAGES_MISSING
+from pageturner.page_state import CONTINUES, Run
+from pageturner.verdicts import ENDED, PAGES_MISSING
 
 RUN = Run("objects-20260101T000000Z-12345678", "2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", 0)
 CRAWL = Crawl("objects", "s3", "list_objects_v2", parameters={"Bucket": "b"})
