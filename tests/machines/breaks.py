@@ -42,17 +42,17 @@ def put_without_condition(part_of_key: str) -> Patch:
     return patch
 
 
-def write_without_condition(table: str, of: Callable[[str, str], bool], *kinds: str) -> Patch:
-    """DynamoDB writes these rows, by partition and sort key, whatever is there."""
+def write_without_condition(partition: str, record: str, kind: str) -> Patch:
+    """DynamoDB writes the rows whose keys begin so, whatever is there."""
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         whole = FakeDynamoDB._holds
 
         def holds(self: FakeDynamoDB, request: dict[str, Any]) -> bool:
-            ((kind, body),) = request.items()
-            key = body["Item"] if "Item" in body else body["Key"]
-            if body["TableName"] == table and kind in kinds and of(key["pk"]["S"], key["sk"]["S"]):
-                return True
+            if kind in request:
+                key = request[kind]["Item"] if "Item" in request[kind] else request[kind]["Key"]
+                if key["pk"]["S"].startswith(partition) and key["sk"]["S"].startswith(record):
+                    return True
             return whole(self, request)
 
         monkeypatch.setattr(FakeDynamoDB, "_holds", holds)
@@ -60,6 +60,6 @@ def write_without_condition(table: str, of: Callable[[str, str], bool], *kinds: 
     return patch
 
 
-def replaced(where: Any, name: str, value: Any) -> Patch:
+def replaced(name: str, value: Any) -> Patch:
     """Something of the code is replaced."""
-    return lambda monkeypatch: monkeypatch.setattr(where, name, value)
+    return lambda monkeypatch: monkeypatch.setattr(name, value)

@@ -6,25 +6,27 @@ from itertools import chain
 
 import pytest
 
-from pageturner.plan import planning
-from pageturner.stores import checkpoints
-from pageturner.turn import page_step
 from tests.machines.breaks import Break, put_without_condition, replaced, write_without_condition
 from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions, Violation
 
 BREAKS = [
     Break("the second writer of a page wins", put_without_condition("items/")),
-    Break("anybody gets the lock", write_without_condition("runs", lambda pk, _: pk.startswith("lock#"), "Put")),
-    Break("a sweep removes what another run has seen", write_without_condition("items", lambda *_: True, "Delete")),
-    Break("anybody releases the lock", write_without_condition("runs", lambda pk, _: pk.startswith("lock#"), "Delete")),
+    Break("the last writer of a targets file wins", put_without_condition("/targets")),
+    Break("the last writer of a manifest wins", put_without_condition("/manifest")),
+    Break("items are written through a fence", write_without_condition("fence#", "", "ConditionCheck")),
+    Break("a fence is moved back", write_without_condition("fence#", "", "Update")),
+    Break("an older item takes the place of a newer one", write_without_condition("c#", "", "Put")),
+    Break("a sweep removes what has changed since it looked", write_without_condition("c#", "", "Delete")),
+    Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put")),
+    Break("anybody releases the lock", write_without_condition("lock#", "lock", "Delete")),
+    Break("a run begins again", write_without_condition("run#", "run", "Put")),
+    Break("an earlier generation ends or resumes a run", write_without_condition("run#", "run", "Update")),
+    Break("the beginning of a pass is written again", write_without_condition("run#", "page#", "Put")),
+    Break("every part of a listing sweeps", write_without_condition("run#", "sweeper#", "Put")),
     Break(
-        "every part of a listing sweeps",
-        write_without_condition("runs", lambda _, sk: sk.startswith("sweeper#"), "Put"),
+        "a resumption goes on with the token that was refused", replaced("pageturner.plan.planning._BEGINS_ANEW", set())
     ),
-    Break("a resumption goes on with the token that was refused", replaced(planning, "_BEGINS_ANEW", set())),
-    Break("no pass is ever begun", replaced(checkpoints.CheckpointStore, "begin_pass", lambda *_: None)),
-    Break("a rejected token never begins a pass", replaced(page_step, "MOST_RESTARTS", 0)),
 ]
 
 

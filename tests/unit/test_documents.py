@@ -20,6 +20,7 @@ FOLDERS = [
     "tests/functional/finish/",
     "tests/functional/turn/",
     "tests/infra/",
+    "tests/machines/",
 ]
 
 
