@@ -11,7 +11,7 @@ from tests.machines.audit import Auditor
 from tests.machines.service import Bucket
 from tests.machines.world import Definitions, Faults, Process, Violation, World, installed
 
-_LETTERS = "abcdefghijklmnop"
+_LETTERS = "abcdefghijkl"
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Schedule:
             "for_each": {"list": buckets},
         }
         if rng.random() < 0.3:
-            crawl["split"] = 2
+            crawl["split"] = rng.choice((2, 3))
         elif rng.random() < 0.6:
             # Keys and common prefixes are in no common order: a rejected token begins a pass.
             crawl["parameters"] = {"Delimiter": "|"}
@@ -72,9 +72,9 @@ class Schedule:
     def _fill_buckets(self) -> None:
         for each in self.crawl["for_each"]["list"]:
             bucket = self.world.service.buckets[each["Bucket"]] = Bucket()
-            for key in self.rng.sample(_LETTERS, self.rng.randint(1, 9)):
+            for key in self.rng.sample(_LETTERS, self.rng.randint(1, 9 if "split" not in self.crawl else 5)):
                 bucket.put(key, 0)
-        if len(self.world.service.buckets) > 1 and self.rng.random() < 0.15:
+        if self.rng.random() < 0.25:
             self.rng.choice(list(self.world.service.buckets.values())).denied = True
 
     # What happens.
@@ -112,6 +112,8 @@ class Schedule:
         change = [self._change_a_key] * 4
         return [
             *change,
+            self._flicker,
+            self._flicker,
             self._expire,
             self._expire_all,
             self._refuse_pages,
@@ -132,6 +134,15 @@ class Schedule:
                 bucket.delete(key, world.clock.now)
             else:
                 bucket.put(key, world.clock.now)
+
+    def _flicker(self) -> None:
+        """A key goes, and comes again."""
+        bucket = self.rng.choice(list(self.world.service.buckets.values()))
+        if bucket.keys:
+            key = self.rng.choice(bucket.keys)
+            bucket.delete(key, self.world.clock.now)
+            seconds = self.rng.choice((10, 100, 600)) * self.rng.random()
+            self.world.after(seconds, lambda: bucket.put(key, self.world.clock.now))
 
     def _expire(self) -> None:
         self.world.say("tokens", "expire")

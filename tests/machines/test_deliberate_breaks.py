@@ -23,7 +23,6 @@ BREAKS = [
     Break("a run begins again", write_without_condition("run#", "run", "Put")),
     Break("an earlier generation ends or resumes a run", write_without_condition("run#", "run", "Update")),
     Break("the beginning of a pass is written again", write_without_condition("run#", "page#", "Put")),
-    Break("every part of a listing sweeps", write_without_condition("run#", "sweeper#", "Put")),
     Break(
         "a resumption goes on with the token that was refused", replaced("pageturner.plan.planning._BEGINS_ANEW", set())
     ),
