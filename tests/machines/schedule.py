@@ -83,7 +83,11 @@ class Schedule:
         rng, world = self.rng, self.world
         world.latency = rng.choice((0.02, 0.5, 2.0))
         likelihood: dict[str, float] = {}
-        for where in ("plan_run", "finish_run", "fail_run", "stop_run", "sweep_items", "fetch_page"):
+        functions = ("plan_run", "finish_run", "fail_run", "stop_run", "sweep_items", "fetch_page")
+        if is_about_one := rng.random() < 0.35:
+            # Late writers of one kind, of which there are otherwise few.
+            likelihood[rng.choice(functions[:2] + functions[4:])] = 0.12
+        for where in () if is_about_one else functions:
             if rng.random() < 0.4:
                 likelihood[where] = rng.choice((0.02, 0.06, 0.2))
             if rng.random() < 0.15:
@@ -92,6 +96,8 @@ class Schedule:
             if rng.random() < 0.3:
                 likelihood[where] = 0.3
         world.faults = Faults(rng, rng.choice((0, 1, 2, 3, 5)), likelihood, late_events=rng.random() < 0.5)
+        if is_about_one:
+            world.faults.budget, world.faults.kinds = rng.choice((1, 2)), ("given up",)
         self.auditor.then = self._after_an_execution
         world.faults.on_give_up = lambda: world.after(rng.random() * 5, self._change_a_key)
         world.start({"crawl": "c"})
