@@ -59,6 +59,13 @@ class Auditor:
         run_id = process.machine.input["run"]["run_id"]
         self.runs[process.arn] = run_id
         _is(run_id not in self.green, f"{run_id} is green, and {process.arn} pages it")
+        for arn, other in self.runs.items():
+            # One that was stopped and is redriven turns no page while another run has the lock.
+            running = self.world.executions[arn]
+            both = running.status == "RUNNING" and running.state == "EachTarget"
+            both = both and not process.redrives and not running.redrives
+            overlap = both and other != run_id and self.world.catalogue["c"].overlap == "refuse"
+            _is(not overlap, f"{run_id} begins while {other} is running in {arn}")
         self.planned.setdefault(run_id, set()).update(target["target_id"] for target in items)
         plans = process.machine.entered.count("PlanRun")
         _is(plans <= 1 + process.redrives, f"{process.arn} failed, and resumed {run_id} by itself")

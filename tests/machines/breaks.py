@@ -5,25 +5,59 @@ Most leave out a condition where it reaches the service, so that they do not kno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import pytest
 
+from pageturner.stores.checkpoints import Listing, PageRecord
 from tests.fakes import FakeDynamoDB, FakeS3
+from tests.machines.world import Definitions
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclass(frozen=True)
 class Break:
-    """A break, and seeds of schedules that are known to show it; it counts only if one of the first `within` does."""
+    """A break of the code, or of the machine. One of the `seeds`, or of the first `within`, must notice it."""
 
     name: str
-    patch: Patch
+    patch: Patch = lambda _: None
+    edit: Callable[[Any], None] = lambda _: None  # the definition of Crawl
     seeds: Iterable[int] = ()
     within: int = 300
+
+
+def broken_definitions(definitions: Definitions, broken: Break) -> Definitions:
+    """The definitions with the break's edit."""
+    crawl = json.loads(json.dumps(definitions.crawl))
+    broken.edit(crawl)
+    return replace(definitions, crawl=crawl)
+
+
+def without_retry_of(error: str) -> Callable[[Any], None]:
+    """No task of Crawl is retried after this error."""
+
+    def edit(crawl: Any) -> None:
+        for state in crawl["States"].values():
+            for retrier in state.get("Retry", []):
+                retrier["ErrorEquals"] = [name for name in retrier["ErrorEquals"] if name != error]
+
+    return edit
+
+
+def a_retry_looks_like_a_redrive(crawl: Any) -> None:
+    crawl["States"]["FailRun"]["Parameters"]["Payload"]["redrives.$"] = "$$.State.RetryCount"
+
+
+def all_passes(records: Iterable[PageRecord]) -> Iterator[Listing]:
+    """In place of `by_target`: the pages of abandoned passes count."""
+    for target_id, of_target in groupby(records, key=lambda record: record.target_id):
+        pages = [record for record in of_target if record.page > 0]
+        yield Listing(target_id, max((page.pass_number for page in pages), default=0), pages)
 
 
 def put_without_condition(part_of_key: str) -> Patch:

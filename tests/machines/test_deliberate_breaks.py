@@ -6,33 +6,42 @@ from itertools import chain
 
 import pytest
 
-from tests.machines.breaks import Break, put_without_condition, replaced, write_without_condition
+from tests.machines.breaks import (
+    Break,
+    a_retry_looks_like_a_redrive,
+    all_passes,
+    broken_definitions,
+    put_without_condition,
+    replaced,
+    without_retry_of,
+    write_without_condition,
+)
 from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions, Violation
 
+BY_TARGET = "pageturner.finish.manifest.by_target"
+BEGINS_ANEW = "pageturner.plan.planning._BEGINS_ANEW"
+# Each with seeds of schedules that noticed it, which are tried first.
 BREAKS = [
-    Break("the second writer of a page wins", put_without_condition("items/")),
-    Break("the last writer of a targets file wins", put_without_condition("/targets")),
-    Break("the last writer of a manifest wins", put_without_condition("/manifest")),
-    Break("items are written through a fence", write_without_condition("fence#", "", "ConditionCheck")),
-    Break("a fence is moved back", write_without_condition("fence#", "", "Update")),
-    Break("an older item takes the place of a newer one", write_without_condition("c#", "", "Put")),
-    Break("a sweep removes what has changed since it looked", write_without_condition("c#", "", "Delete")),
-    Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put")),
-    Break("anybody releases the lock", write_without_condition("lock#", "lock", "Delete")),
-    Break("a run begins again", write_without_condition("run#", "run", "Put")),
-    Break("an earlier generation ends or resumes a run", write_without_condition("run#", "run", "Update")),
-    Break("the beginning of a pass is written again", write_without_condition("run#", "page#", "Put")),
-    Break("every part of a listing sweeps", write_without_condition("run#", "sweeper#", "Put")),
-    Break(
-        "a resumption goes on with the token that was refused", replaced("pageturner.plan.planning._BEGINS_ANEW", set())
-    ),
+    Break("the second writer of a page wins", put_without_condition("items/"), seeds=(20, 93, 175)),
+    Break("the last writer of a targets file wins", put_without_condition("/targets"), seeds=(539,)),
+    Break("the last writer of a manifest wins", put_without_condition("/manifest"), seeds=(121, 123, 420)),
+    Break("items are written through a fence", write_without_condition("fence#", "", "ConditionCheck"), seeds=(7, 31)),
+    Break("a fence is moved back", write_without_condition("fence#", "", "Update"), seeds=(553,)),
+    Break("an older item takes the place of a newer one", write_without_condition("c#", "", "Put"), seeds=(290, 343)),
+    Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put"), seeds=(2, 16)),
+    Break("a run begins again", write_without_condition("run#", "run", "Put"), seeds=(1, 9)),
+    Break("the pages of an abandoned pass count", replaced(BY_TARGET, all_passes), seeds=(53, 55)),
+    Break("a resumption goes on with the token that was refused", replaced(BEGINS_ANEW, set()), seeds=(53, 68)),
+    Break("a function that died is not invoked again", edit=without_retry_of("Runtime.ExitError"), seeds=(12, 69)),
+    Break("FailRun takes a retry for a redrive", edit=a_retry_looks_like_a_redrive, seeds=(554, 827)),
 ]
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: broken.name)
 def test_a_break_is_noticed(definitions: Definitions, monkeypatch: pytest.MonkeyPatch, broken: Break) -> None:
     broken.patch(monkeypatch)
+    definitions = broken_definitions(definitions, broken)
     for seed in chain(broken.seeds, range(broken.within)):
         try:
             Schedule(seed, definitions).play()

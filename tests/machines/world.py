@@ -56,6 +56,8 @@ KILLED = ("Runtime.ExitError", "Lambda.Unknown", "Sandbox.Timedout")
 # A schedule that has not come to rest by then never will.
 MOST_EXECUTIONS = 60
 MOST_SECONDS = 14 * 24 * 3600
+FAULTS = ("fails before", "fails after", "killed before", "killed after", "given up", "given up")
+_WRITES = ("put", "update", "delete", "transact", "batch_write")
 _DYNAMODB = {
     "dynamodb:putItem": "put_item",
     "dynamodb:updateItem": "update_item",
@@ -94,14 +96,15 @@ class Faults:
     rng: random.Random
     budget: int = 0
     likelihood: Mapping[str, float] = field(default_factory=dict)
+    kinds: tuple[str, ...] = FAULTS
     # Of giving up an invocation, in seconds: for how long it pauses before it goes on.
     pauses: tuple[float, ...] = (1, 10, 70, 150, 400, 900)
     late_events: bool = False
     on_give_up: Callable[[], None] = lambda: None
 
-    def strikes(self, where: str) -> bool:
-        """Whether something goes wrong here."""
-        if self.budget <= 0 or self.rng.random() >= self.likelihood.get(where, 0.0):
+    def strikes(self, where: str, times: float = 1) -> bool:
+        """Whether something goes wrong here; it is some times as likely as usual."""
+        if self.budget <= 0 or self.rng.random() >= times * self.likelihood.get(where, 0.0):
             return False
         self.budget -= 1
         return True
@@ -533,10 +536,10 @@ class World:
         invocation = self.current
         assert invocation is not None
         how = ""
-        if not invocation.is_lost and self.faults.strikes(invocation.module):
-            how = self.rng.choice(
-                ("fails before", "fails after", "killed before", "killed after", "given up", "given up")
-            )
+        # What is written late does more harm than what is read late.
+        times = 3 if operation.startswith(_WRITES) else 1
+        if not invocation.is_lost and self.faults.strikes(invocation.module, times):
+            how = self.rng.choice(self.faults.kinds)
             self.say(invocation.name, f"{how} at {service}.{operation}")
         seconds = self.rng.random() * self.latency
         if how == "given up":

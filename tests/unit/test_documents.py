@@ -22,6 +22,7 @@ FOLDERS = [
     "tests/functional/plan/",
     "tests/functional/turn/",
     "tests/infra/",
+    "tests/machines/",
 ]
 
 
