@@ -9,6 +9,8 @@ import pytest
 
 from infra.catalogue import read_catalogue
 from pageturner.errors import InvalidCrawlError
+from pageturner.page_state import Place, Run, Target
+from pageturner.stores import keys
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -49,6 +51,20 @@ def test_files_that_are_named_exist(document: Path) -> None:
     made = ("manifest.json", "targets.json", "cdk.out", "runs/", "items/", "map-results")
     for name in (name for name in names if not name.startswith(made)):
         assert any((PROJECT / folder / name).exists() for folder in FOLDERS), name
+
+
+def test_every_record_has_its_line_in_who_writes_what() -> None:
+    text = (PROJECT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    table = text.partition("## Who writes what")[2].partition("\n## ")[0]
+    named = {name.partition("#")[0] for name in re.findall(r"`([^`]+)`", table)}
+    templates = [value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)]
+    assert {template.partition("#")[0] for template in templates} <= named
+    run, target, place = Run("r", "d", "s", "e", 0), Target("t", "1", "r", {}), Place()
+    objects = [keys.page_key(run, "c", target, place), keys.token_key(run, "t"), keys.manifest_key(run)]
+    objects += [keys.targets_key(run), keys.resumed_targets_key(run, "plan")]
+    for key in objects:
+        first = re.split(r"[^a-z]", key.removeprefix("runs/r/"))[0]
+        assert any(first in name for name in named), key
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
