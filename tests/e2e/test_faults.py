@@ -232,7 +232,7 @@ def test_a_redriven_execution_resumes_its_run(deployed: Deployed, source: list[s
         UpdateExpression=f"SET {failed_in(execution)} = :earlier",
         ExpressionAttributeValues={":earlier": {"N": "-1"}},
     )
-    state = json.dumps({"run_id": run_id, "message": cause, "outcome": "failed"})
+    state = json.dumps({"run_id": run_id, "generation": 1, "message": cause, "outcome": "failed"})
     started = deployed.stepfunctions.start_execution(stateMachineArn=machine, name="same", input=state)
     assert started["executionArn"] == execution
     ended = deployed.wait(execution)
