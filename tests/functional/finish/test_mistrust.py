@@ -38,6 +38,7 @@ def test_a_listing_that_has_far_less_than_the_last_one_is_red_until_a_person_say
     assert found["witness"]["count"] == 35
     said = "the listing has 20 items, but the last complete run listed 35 on 2126-02-03; the crawl mistrusts 20% less"
     assert f"MistrustedListingError: {said}." in summary["message"]
+    assert summary["message"].count("listed 35") == 1
     assert summary["message"].endswith(
         "Then resume the run: start a new execution with the input "
         f'{{"resume": "{summary["run_id"]}", "mistrust": "off"}}'
@@ -148,6 +149,29 @@ def test_an_empty_listing_is_mistrusted_unless_it_may_be_empty(
         resumed = machines.run(aws, {"resume": summary["run_id"], "mistrust": "off"}, "execution-3")
         assert "to remove them, set allow_empty: true" in entry(aws, resumed)["stale_items_kept_because"]
         assert keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+def test_whoever_resumes_the_run_for_another_target_does_not_trust_the_listing(aws: Aws, machines: Machines) -> None:
+    aws.s3.create_bucket(Bucket="other")
+    buckets = [{"Bucket": "source"}, {"Bucket": "other"}]
+    crawl = {name: value for name, value in CRAWL.items() if name != "parameters"}
+    machines.catalogue = {"c": {**crawl, "mistrust": "20%", "for_each": {"list": buckets}}}
+    machines.run(aws, {"crawl": "c"})
+    only_twenty_are_left(aws)
+    machines.started_at = "2127-01-01T00:00:00.000Z"
+    planned = machines.plan({"crawl": "c"}, "execution-2")
+    source, other = aws.json(f"runs/{planned['run']['run_id']}/targets.json")
+    assert source["parameters"] == {"Bucket": "source"}
+    machines.sweep(planned, source, machines.turn_all(planned, source)[-1])
+    summary = machines.finish(planned)
+    assert summary["targets"] == {"failed": 1, "unfinished": 1}
+    assert 'If so much is really gone, resume the run with "mistrust": "off"' in summary["message"]
+    assert summary["message"].endswith(
+        "Then resume the run, which can complete 1 of them: redrive its execution, or start a new one with the input "
+        f'{{"resume": "{summary["run_id"]}"}}'
+    )
+    assert other["parameters"] == {"Bucket": "other"}
 
 
 @pytest.mark.usefixtures("source")
