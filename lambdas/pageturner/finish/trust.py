@@ -25,13 +25,13 @@ class Trust:
         """Compare the listing with the last complete one, record that, and return whether it may be swept.
 
         A listing that is not complete is compared with nothing. One that is on record as the last complete one was
-        trusted before. Raises `SinkError`.
+        trusted before; another pass of it is compared like any other. Raises `SinkError`.
         """
         if not self._is_complete():
             return True
         state = self.state
         last = self.stores.last_listings.last(state.crawl, state.target)
-        if last is not None and last.run_id == state.run.run_id:
+        if last == LastListing(self._listed(), state.run.run_id, state.run.started_at):
             return True
         mistrusted = self._mistrusted(last)
         comparison = Comparison(self._listed(), last, mistrusted)

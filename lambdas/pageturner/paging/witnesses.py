@@ -185,8 +185,8 @@ _WITNESSES: Mapping[tuple[str, str], Witness] = {
     ),
     ("ecs", "list_tasks"): _in_cluster(
         "clusters[0].[runningTasksCount, pendingTasksCount] | sum(@)",
-        "tasks in the RUNNING and in the PENDING state; ListTasks lists those whose desired status is RUNNING, and recently "
-        "stopped tasks might appear",
+        "tasks in the RUNNING and in the PENDING state; ListTasks lists those whose desired status is RUNNING, and "
+        "recently stopped tasks might appear",
         about=True,
     ),
     ("ecs", "list_container_instances"): _in_cluster(

@@ -122,6 +122,22 @@ def test_a_witness_that_counts_the_same_is_a_measure_in_every_run(
 
 
 @pytest.mark.usefixtures("source")
+def test_a_later_pass_of_a_run_is_held_against_the_earlier_one(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"c": {**CRAWL, "mistrust": "20%"}}
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    (page,) = [row for row in aws.rows(aws.runs_table) if row["sk"]["S"] == f"page#{target['target_id']}#0001#00000002"]
+    aws.dynamodb.delete_item(TableName=aws.runs_table, Key={name: page[name] for name in ("pk", "sk")})
+    assert machines.finish(planned)["targets"] == {"unfinished": 1}
+    only_twenty_are_left(aws)
+    resumed = machines.run(aws, {"resume": planned["run"]["run_id"]}, "execution-2")
+    assert resumed["targets"] == {"failed": 1}
+    assert "the listing has 20 items, but the last complete run listed 35" in resumed["message"]
+    assert keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
 def test_a_split_listing_is_judged_as_a_whole(aws: Aws, machines: Machines) -> None:
     machines.run(aws, {"crawl": "c"})
     only_twenty_are_left(aws)
