@@ -27,9 +27,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the run that `event["input"]` asks for, in the execution `event["execution"]`.
 
     The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
-    location of the `targets`, `max_concurrency`, for people `paging`, and `wait_seconds` if what is left of a stopped
-    execution must end first; or `nothing_to_do`, which is the report of a dry run or the summary of a run that has
-    succeeded before.
+    location of the `targets`, `max_concurrency`, and for people `paging`; or `nothing_to_do`, which is the report of a
+    dry run or the summary of a run that has succeeded before.
     Raises `InvalidCrawlError`, `OverlapError` and `RunWouldFailError`.
     """
     execution = Execution(**event["execution"])
