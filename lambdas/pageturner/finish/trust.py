@@ -33,6 +33,8 @@ class Trust:
         last = self.stores.last_listings.last(state.crawl, state.target)
         if last == LastListing(self._listed(), state.run.run_id, state.run.started_at):
             return True
+        if last is not None and last.started_at > state.run.started_at:
+            last = None  # it says nothing about what there was before
         mistrusted = self._mistrusted(last)
         comparison = Comparison(self._listed(), last, mistrusted)
         last_pass = max(end.pass_number for end in self.parts.values())

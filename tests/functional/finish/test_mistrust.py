@@ -138,6 +138,22 @@ def test_a_later_pass_of_a_run_is_held_against_the_earlier_one(aws: Aws, machine
 
 
 @pytest.mark.usefixtures("source")
+def test_a_run_is_not_held_against_one_that_began_later(aws: Aws, machines: Machines) -> None:
+    changes = {"mistrust": "20%", "overlap": "allow"}
+    machines.catalogue = {"c": {**CRAWL, **changes}}
+    older = machines.plan({"crawl": "c"})
+    target = target_of(aws, older)
+    end = machines.turn_all(older, target)[-1]
+    for number in range(35, 70):
+        aws.s3.put_object(Bucket="source", Key=f"key-{number:03}")
+    assert run_again(aws, machines, **changes)["targets"] == {"complete": 1}
+    machines.sweep(older, target, end)
+    summary = machines.finish(older)
+    assert summary["targets"] == {"complete": 1}
+    assert entry(aws, summary)["witness"]["who"] != "the last complete run"
+
+
+@pytest.mark.usefixtures("source")
 def test_a_split_listing_is_judged_as_a_whole(aws: Aws, machines: Machines) -> None:
     machines.run(aws, {"crawl": "c"})
     only_twenty_are_left(aws)
