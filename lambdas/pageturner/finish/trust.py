@@ -67,7 +67,7 @@ class Trust:
         if not less:
             return ""
         most = self.state.crawl.mistrust
-        return f"the listing has {count_of(listed, 'item')}, but {' and '.join(less)}; the crawl mistrusts {most} less"
+        return f"the listing has {count_of(listed, 'item')}, but {' and '.join(less)}, and mistrust is {most}"
 
     def _testimony(self) -> Testimony | None:
         """What was said about the listing; about one that is split, the first part asked."""

@@ -36,7 +36,7 @@ def test_a_listing_that_has_far_less_than_the_last_one_is_red_until_a_person_say
     found = entry(aws, summary)
     assert (found["verdict"], found["error"]) == ("failed", "MistrustedListingError")
     assert found["witness"]["count"] == 35
-    said = "the listing has 20 items, but the last complete run listed 35 on 2126-02-03; the crawl mistrusts 20% less"
+    said = "the listing has 20 items, but the last complete run listed 35 on 2126-02-03, and mistrust is 20%"
     assert f"MistrustedListingError: {said}." in summary["message"]
     assert summary["message"].count("listed 35") == 1
     assert summary["message"].endswith(
