@@ -47,7 +47,7 @@ def _witness(service: str, operation: str, witness: Witness) -> str:
     parameters = ", ".join([*required, *(f"`{name}`" for name in witness.allowed)])
     who = f"{witness.who}, `{iam_action(witness.service, witness.operation)}`"
     more = f", with {witness.more}" if witness.more else ""
-    lag = f"up to {witness.lag_hours:g} hours" if witness.lag_hours else ""
+    lag = f"up to {witness.lag_hours:g} hours" if witness.lag_hours else "about right" if witness.about else ""
     return f"| {service} {operation} | {parameters} | {who}{more} | {lag} | {witness.source} |"
 
 

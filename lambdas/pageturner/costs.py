@@ -1,6 +1,7 @@
 """Estimates the cost of a run: what it used or will use, at the us-east-1 list prices of November 2026.
 
-The estimate leaves out what the crawled service charges for requests, and reads, logs, transfer and storage.
+The estimate leaves out what crawled services and witnesses charge for requests, and reads, logs, transfer and storage,
+and the seven or so records of a target, which cost a fiftieth of its state transitions.
 """
 
 from __future__ import annotations

@@ -43,16 +43,19 @@ def lists_with_token(request: Request) -> bool:
     return lists_source(request) and "continuation-token" in request.path
 
 
-def takes_no_item(request: Request) -> Answer:
-    unprocessed = json.loads(request.body)["RequestItems"]
-    return Answer(200, json.dumps({"UnprocessedItems": unprocessed}).encode(), "application/x-amz-json-1.0")
+def cancels(code: str) -> Callable[[Request], Answer]:
+    """DynamoDB cancels a transaction because of its first item."""
 
+    def cancelled(request: Request) -> Answer:
+        codes = ["None", code, *["None"] * (len(json.loads(request.body)["TransactItems"]) - 2)]
+        error = {
+            "__type": "TransactionCanceledException",
+            "message": code,
+            "CancellationReasons": [{"Code": each} for each in codes],
+        }
+        return Answer(400, json.dumps(error).encode(), "application/x-amz-json-1.0")
 
-def takes_some_items(request: Request) -> Answer | None:
-    ((table, requests),) = json.loads(request.body)["RequestItems"].items()
-    if len(requests) < 3:
-        return None
-    return Answer(200, json.dumps({"UnprocessedItems": {table: requests[:2]}}).encode(), "application/x-amz-json-1.0")
+    return cancelled
 
 
 def dropped(_: Request) -> Answer | None:
@@ -102,10 +105,8 @@ WHOLE: dict[str, Faults] = {
     "killed before the call": lambda d: [killing(d, lists_source, 3, after=False)],
     "killed before the commit": lambda d: [killing(d, commits, 3, after=False)],
     "killed after the commit": lambda d: [killing(d, commits, 3, after=True)],
-    "killed in the middle of the DynamoDB batches": lambda d: [killing(d, projects, 4, after=False)],
-    "killed after the DynamoDB batches, before the checkpoint": lambda d: [
-        killing(d, moves_checkpoint, 3, after=False)
-    ],
+    "killed between the transactions with DynamoDB": lambda d: [killing(d, projects, 4, after=False)],
+    "killed after the transactions, before the checkpoint": lambda d: [killing(d, moves_checkpoint, 3, after=False)],
     "killed after the checkpoint": lambda d: [killing(d, moves_checkpoint, 3, after=True)],
     "killed again and again": lambda d: [killing(d, commits, 4, after=n % 2 == 0) for n in range(3)],
     "S3 refuses pages": lambda _: [answering(commits, s3_error(503, "ServiceUnavailable"), 9, 2)],
@@ -116,12 +117,12 @@ WHOLE: dict[str, Faults] = {
     "S3 refuses pages for longer than PageLoop tries": lambda _: [
         answering(commits, s3_error(403, "AccessDenied"), 12)
     ],
-    "DynamoDB refuses batches": lambda _: [answering(projects, json_error("InternalServerError", 500), 9, 2)],
+    "DynamoDB refuses transactions": lambda _: [answering(projects, json_error("InternalServerError", 500), 9, 2)],
     "DynamoDB is throttled": lambda _: [
         answering(projects, json_error("ProvisionedThroughputExceededException"), 12, 2)
     ],
-    "unprocessed items, some": lambda _: [Fault(projects, 10, 0, after=lambda r, _: takes_some_items(r))],
-    "unprocessed items, all": lambda _: [Fault(projects, 6, 2, before=takes_no_item)],
+    "another transaction is in the way": lambda _: [Fault(projects, 10, 0, before=cancels("TransactionConflict"))],
+    "DynamoDB throttles a transaction": lambda _: [Fault(projects, 6, 2, before=cancels("ThrottlingError"))],
     "DynamoDB refuses checkpoints": lambda _: [
         answering(moves_checkpoint, json_error("InternalServerError", 500), 7, 2)
     ],

@@ -166,8 +166,8 @@ def _page_errors(crawl: Crawl, entry: Entry) -> Advice:
 
 def _mistrusted(_: Crawl, __: Entry) -> Advice:
     return Advice(
-        'If the listing has become that much smaller, mistrust: "off" says so when the run is resumed, which lists '
-        "nothing again. If not, start a new run",
+        'If so much is really gone, resume the run with "mistrust": "off", which trusts the listing and lists nothing '
+        "again. If not, start a new run",
         resume=True,
         changes={"mistrust": "off"},
     )

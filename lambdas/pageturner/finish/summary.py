@@ -176,7 +176,7 @@ def _sentence(run: Run, tally: Tally) -> str:
             f"{tally.short:,} of {targets} not complete ({by_verdict}).",
             *(_reason(verdict, reason) for (verdict, *_), reason in shown),
             *([f"And {count_of(more, 'more reason')}."] if more else []),
-            *([f"A witness disagrees: {disagrees}."] if (disagrees := tally.witnesses.first_that_disagrees) else []),
+            *([f"A witness disagrees: {disagrees}."] if (disagrees := tally.witnesses.unexplained) else []),
             f"All targets are in {manifest_key(run)}.",
             _how_to_resume(run, tally),
         ]
@@ -193,6 +193,8 @@ def _how_to_resume(run: Run, tally: Tally) -> str:
     if tally.continues:
         return "The run continues by itself, in another execution"
     helped = [reason for reason in tally.reasons.values() if reason.advice.resume]
+    # Nobody trusts a listing by resuming the run for the sake of other targets.
+    helped = [reason for reason in helped if "mistrust" not in reason.advice.changes] or helped
     if not helped:
         return "Resuming the run as it is does not help"
     changes = {key: value for reason in helped for key, value in reason.advice.changes.items()}

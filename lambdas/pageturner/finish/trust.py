@@ -25,14 +25,16 @@ class Trust:
         """Compare the listing with the last complete one, record that, and return whether it may be swept.
 
         A listing that is not complete is compared with nothing. One that is on record as the last complete one was
-        trusted before. Raises `SinkError`.
+        trusted before; another pass of it is compared like any other. Raises `SinkError`.
         """
         if not self._is_complete():
             return True
         state = self.state
         last = self.stores.last_listings.last(state.crawl, state.target)
-        if last is not None and last.run_id == state.run.run_id:
+        if last == LastListing(self._listed(), state.run.run_id, state.run.started_at):
             return True
+        if last is not None and last.started_at > state.run.started_at:
+            last = None  # it says nothing about what there was before
         mistrusted = self._mistrusted(last)
         comparison = Comparison(self._listed(), last, mistrusted)
         last_pass = max(end.pass_number for end in self.parts.values())
@@ -65,7 +67,7 @@ class Trust:
         if not less:
             return ""
         most = self.state.crawl.mistrust
-        return f"the listing has {count_of(listed, 'item')}, but {' and '.join(less)}; the crawl mistrusts {most} less"
+        return f"the listing has {count_of(listed, 'item')}, but {' and '.join(less)}, and mistrust is {most}"
 
     def _testimony(self) -> Testimony | None:
         """What was said about the listing; about one that is split, the first part asked."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.errors import MistrustedListingError
+from pageturner.messages import count_of
 from pageturner.page_state import Run, Target
 from pageturner.paging.counts import PAGE_COUNTS
 from pageturner.stores import Stores
@@ -108,13 +110,17 @@ def in_words(witness: Mapping[str, Any]) -> str:
 
 @dataclass
 class WitnessTally:
-    """Adds up the witnesses of a run's targets: how many agree, how many do not, and how many targets have none."""
+    """Adds up the witnesses of a run's targets: how many agree, how many do not, and how many targets have none.
+
+    `unexplained` is the first that disagrees with a target whose own error does not say so.
+    """
 
     agreed: int = 0
     disagreed: int = 0
     none: int = 0
     first: str = ""
     first_that_disagrees: str = ""
+    unexplained: str = ""
 
     def add(self, entry: Mapping[str, Any], name: str) -> None:
         """Add a target's entry; `name` is the target's in messages."""
@@ -127,8 +133,11 @@ class WitnessTally:
         self.agreed += witness["agrees"]
         self.disagreed += not witness["agrees"]
         self.first = self.first or in_words(witness)
-        if not witness["agrees"] and not self.first_that_disagrees:
-            self.first_that_disagrees = f"{name}: {witness['listed']:,} items, but {in_words(witness)}"
+        if not witness["agrees"]:
+            disagrees = f"{name}: {count_of(witness['listed'], 'item')}, but {in_words(witness)}"
+            self.first_that_disagrees = self.first_that_disagrees or disagrees
+            if entry.get("error") != MistrustedListingError.__name__:
+                self.unexplained = self.unexplained or disagrees
 
     def as_dict(self) -> dict[str, int]:
         """The field of the summary."""
@@ -141,9 +150,8 @@ class WitnessTally:
             return ""
         if targets == 1:
             return self.first if self.agreed else f"but {self.first}"
-        said = f"{self.agreed:,} of {targets:,} targets agree with a witness"
+        said = f"{self.agreed:,} of {targets:,} targets {'agrees' if self.agreed == 1 else 'agree'} with a witness"
         if not self.disagreed:
             return said
-        return f"{said}, and {self.disagreed:,} do not: {self.first_that_disagrees}" + (
-            " …" if self.disagreed > 1 else ""
-        )
+        do_not, more = ("does not", "") if self.disagreed == 1 else ("do not", " …")
+        return f"{said}, and {self.disagreed:,} {do_not}: {self.first_that_disagrees}{more}"

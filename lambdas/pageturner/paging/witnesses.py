@@ -17,9 +17,10 @@ from jmespath.exceptions import JMESPathError
 
 @dataclass(frozen=True)
 class Asked:
-    """What a question is about: the `parameters` of a listing, its `region`, and the time `now`."""
+    """What a question is about: the `parameters` of a listing, its `account` and `region`, and the time `now`."""
 
     parameters: Mapping[str, Any]
+    account: str
     region: str
     now: datetime
 
@@ -37,8 +38,9 @@ class Witness:
     """How to ask: `who` is asked with an `operation` of a `service`, and `count` is JMESPath on the answer.
 
     `allowed` are the parameters of the listing that do not restrict it, and `required` those without which it is not
-    what the witness counts. The count can be `lag_hours` old; `at` finds when it was made. `more` says what is counted
-    besides what is listed.
+    what the witness counts. The count can be `lag_hours` old; `at` finds when it was made. It is only `about` how many
+    are listed if some may be counted and not listed, or the other way round. `more` says what is counted besides what
+    is listed.
     """
 
     who: str
@@ -51,7 +53,13 @@ class Witness:
     required: Mapping[str, Any] = field(default_factory=dict)
     lag_hours: float = 0
     at: str | None = None
+    about: bool = False
     more: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the count is of this moment, and of exactly what is listed."""
+        return not (self.lag_hours or self.about)
 
     def counted(self, answer: Mapping[str, Any]) -> Count | None:
         """Return the count in an answer, or None if there is none."""
@@ -128,8 +136,8 @@ def _of_account(key: str, required: Mapping[str, Any] | None = None) -> Witness:
     )
 
 
-def _in_cluster(count: str, source: str) -> Witness:
-    return Witness("ECS", "ecs", "describe_clusters", _cluster, count, source, allowed=("cluster",))
+def _in_cluster(count: str, source: str, *, about: bool = False) -> Witness:
+    return Witness("ECS", "ecs", "describe_clusters", _cluster, count, source, allowed=("cluster",), about=about)
 
 
 def _resources(kind: str) -> Witness:
@@ -137,7 +145,11 @@ def _resources(kind: str) -> Witness:
         who="Resource Explorer",
         service="resource-explorer-2",
         operation="search",
-        question=lambda asked: {"QueryString": f"resourcetype:{kind} region:{asked.region}", "MaxResults": 1},
+        # The default view can be of the whole organization.
+        question=lambda asked: {
+            "QueryString": f"resourcetype:{kind} region:{asked.region} accountid:{asked.account}",
+            "MaxResults": 1,
+        },
         # It counts up to 1,000.
         count="Count.Complete && Count.TotalResources",
         lag_hours=36,
@@ -173,10 +185,14 @@ _WITNESSES: Mapping[tuple[str, str], Witness] = {
     ),
     ("ecs", "list_tasks"): _in_cluster(
         "clusters[0].[runningTasksCount, pendingTasksCount] | sum(@)",
-        "tasks in the RUNNING and in the PENDING state; ListTasks lists those whose desired status is RUNNING",
+        "tasks in the RUNNING and in the PENDING state; ListTasks lists those whose desired status is RUNNING, and "
+        "recently stopped tasks might appear",
+        about=True,
     ),
     ("ecs", "list_container_instances"): _in_cluster(
-        "clusters[0].registeredContainerInstancesCount", "container instances in both ACTIVE and DRAINING status"
+        "clusters[0].registeredContainerInstancesCount",
+        "container instances in both ACTIVE and DRAINING status; ListContainerInstances lists all states but INACTIVE",
+        about=True,
     ),
     ("efs", "describe_mount_targets"): Witness(
         "EFS", "efs", "describe_file_systems", _same("FileSystemId"), "FileSystems[0].NumberOfMountTargets",
@@ -186,8 +202,9 @@ _WITNESSES: Mapping[tuple[str, str], Witness] = {
     ("sns", "list_subscriptions_by_topic"): Witness(
         "SNS", "sns", "get_topic_attributes", _same("TopicArn"),
         "Attributes.[SubscriptionsConfirmed, SubscriptionsPending] | map(&to_number(@), @) | sum(@)",
-        "GetTopicAttributes: SubscriptionsConfirmed and SubscriptionsPending",
+        "GetTopicAttributes: SubscriptionsConfirmed and SubscriptionsPending; deleted ones can be listed for some days",
         allowed=("TopicArn",),
+        about=True,
     ),
     ("route53", "list_hosted_zones"): Witness(
         "Route 53", "route53", "get_hosted_zone_count", _nothing, "HostedZoneCount",
@@ -204,8 +221,10 @@ _WITNESSES: Mapping[tuple[str, str], Witness] = {
     ),
     ("servicediscovery", "list_instances"): Witness(
         "Cloud Map", "servicediscovery", "get_service", _as("Id", "ServiceId"), "Service.InstanceCount",
-        "The number of instances that are currently associated with the service",
+        "The number of instances that are currently associated with the service. The count might not reflect pending "
+        "registrations and deregistrations",
         allowed=("ServiceId",),
+        about=True,
     ),
     ("rekognition", "list_faces"): Witness(
         "Rekognition", "rekognition", "describe_collection", _same("CollectionId"), "FaceCount",
@@ -235,7 +254,7 @@ _WITNESSES: Mapping[tuple[str, str], Witness] = {
     ("autoscaling", "describe_auto_scaling_groups"): Witness(
         "Auto Scaling", "autoscaling", "describe_account_limits", _nothing, "NumberOfAutoScalingGroups",
         "The current number of groups for your account",
-        allowed=("IncludeInstances", "IncludeManagedResources"),
+        allowed=("IncludeInstances",),
     ),
     ("autoscaling", "describe_launch_configurations"): Witness(
         "Auto Scaling", "autoscaling", "describe_account_limits", _nothing, "NumberOfLaunchConfigurations",

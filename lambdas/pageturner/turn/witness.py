@@ -37,7 +37,7 @@ class Witnesses:
         witness = witness_of_listing(crawl, parameters)
         if witness is not None:
             if self.stores.witnesses.claim(state.run, target, pass_number, witness.who):
-                said = self._said(witness, Asked(parameters, target.region, now), target)
+                said = self._said(witness, Asked(parameters, target.account, target.region, now), target)
                 self.stores.witnesses.record(state.run, target, pass_number, said)
             return
         found = total_in(crawl.service, crawl.operation, answer) if target.part is None and lists_all(crawl) else None
@@ -48,7 +48,7 @@ class Witnesses:
                 self.stores.witnesses.record(state.run, target, pass_number, said)
 
     def _said(self, witness: Witness, asked: Asked, target: Target) -> Testimony:
-        none = Testimony(witness.who, age=witness.lag_hours, exact=not witness.lag_hours, more=witness.more)
+        none = Testimony(witness.who, age=witness.lag_hours, exact=witness.exact, more=witness.more)
         try:
             client = self.client(witness.service, target.region, target.account)
             answer = getattr(client, witness.operation)(**witness.question(asked))
@@ -66,7 +66,7 @@ class Witnesses:
             count.number,
             utc_text(at.astimezone(UTC)) if at is not None else None,
             round(max(age, 0), 1),
-            not witness.lag_hours,
+            witness.exact,
             witness.more,
         )
 

@@ -81,7 +81,7 @@ def test_a_witness_is_asked_what_its_model_knows_and_answers_with_a_number(
     assert refusal(*listing) is None
     asked = api.operation_model(witness.service, witness.operation)
     parameters = parameters_of(*listing, witness)
-    question = dict(witness.question(Asked(parameters, "us-east-1", NOW)))
+    question = dict(witness.question(Asked(parameters, "123456789012", "us-east-1", NOW)))
     shape = asked.input_shape
     assert shape is not None or not question
     if shape is not None:
@@ -115,6 +115,22 @@ def test_a_witness_is_asked_only_about_a_listing_that_nothing_restricts(
     for name in shape.members:
         more = witness_of(service, operation, {**parameters, name: "x"}, limit_key)
         assert (more is witness) == (name in (*witness.allowed, limit_key) or witness.required.get(name, "") is None)
+
+
+def test_what_may_be_counted_and_not_listed_is_only_about_right() -> None:
+    about = {listing for listing, witness in ALL if witness.about}
+    assert about == {
+        ("ecs", "list_container_instances"),
+        ("ecs", "list_tasks"),
+        ("servicediscovery", "list_instances"),
+        ("sns", "list_subscriptions_by_topic"),
+    }
+    assert not any(witness.exact for listing, witness in ALL if listing in about or witness.lag_hours)
+
+
+def test_groups_without_the_managed_ones_are_not_what_auto_scaling_counts() -> None:
+    parameters = {"IncludeManagedResources": False}
+    assert witness_of("autoscaling", "describe_auto_scaling_groups", parameters, "MaxRecords") is None
 
 
 def test_local_policies_are_counted_and_all_policies_are_not() -> None:

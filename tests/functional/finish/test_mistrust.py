@@ -36,8 +36,9 @@ def test_a_listing_that_has_far_less_than_the_last_one_is_red_until_a_person_say
     found = entry(aws, summary)
     assert (found["verdict"], found["error"]) == ("failed", "MistrustedListingError")
     assert found["witness"]["count"] == 35
-    said = "the listing has 20 items, but the last complete run listed 35 on 2126-02-03; the crawl mistrusts 20% less"
+    said = "the listing has 20 items, but the last complete run listed 35 on 2126-02-03, and mistrust is 20%"
     assert f"MistrustedListingError: {said}." in summary["message"]
+    assert summary["message"].count("listed 35") == 1
     assert summary["message"].endswith(
         "Then resume the run: start a new execution with the input "
         f'{{"resume": "{summary["run_id"]}", "mistrust": "off"}}'
@@ -121,6 +122,38 @@ def test_a_witness_that_counts_the_same_is_a_measure_in_every_run(
 
 
 @pytest.mark.usefixtures("source")
+def test_a_later_pass_of_a_run_is_held_against_the_earlier_one(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"c": {**CRAWL, "mistrust": "20%"}}
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    (page,) = [row for row in aws.rows(aws.runs_table) if row["sk"]["S"] == f"page#{target['target_id']}#0001#00000002"]
+    aws.dynamodb.delete_item(TableName=aws.runs_table, Key={name: page[name] for name in ("pk", "sk")})
+    assert machines.finish(planned)["targets"] == {"unfinished": 1}
+    only_twenty_are_left(aws)
+    resumed = machines.run(aws, {"resume": planned["run"]["run_id"]}, "execution-2")
+    assert resumed["targets"] == {"failed": 1}
+    assert "the listing has 20 items, but the last complete run listed 35" in resumed["message"]
+    assert keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+def test_a_run_is_not_held_against_one_that_began_later(aws: Aws, machines: Machines) -> None:
+    changes = {"mistrust": "20%", "overlap": "allow"}
+    machines.catalogue = {"c": {**CRAWL, **changes}}
+    older = machines.plan({"crawl": "c"})
+    target = target_of(aws, older)
+    end = machines.turn_all(older, target)[-1]
+    for number in range(35, 70):
+        aws.s3.put_object(Bucket="source", Key=f"key-{number:03}")
+    assert run_again(aws, machines, **changes)["targets"] == {"complete": 1}
+    machines.sweep(older, target, end)
+    summary = machines.finish(older)
+    assert summary["targets"] == {"complete": 1}
+    assert entry(aws, summary)["witness"]["who"] != "the last complete run"
+
+
+@pytest.mark.usefixtures("source")
 def test_a_split_listing_is_judged_as_a_whole(aws: Aws, machines: Machines) -> None:
     machines.run(aws, {"crawl": "c"})
     only_twenty_are_left(aws)
@@ -148,6 +181,29 @@ def test_an_empty_listing_is_mistrusted_unless_it_may_be_empty(
         resumed = machines.run(aws, {"resume": summary["run_id"], "mistrust": "off"}, "execution-3")
         assert "to remove them, set allow_empty: true" in entry(aws, resumed)["stale_items_kept_because"]
         assert keys_in_dynamodb(aws) == KEYS
+
+
+@pytest.mark.usefixtures("source")
+def test_whoever_resumes_the_run_for_another_target_does_not_trust_the_listing(aws: Aws, machines: Machines) -> None:
+    aws.s3.create_bucket(Bucket="other")
+    buckets = [{"Bucket": "source"}, {"Bucket": "other"}]
+    crawl = {name: value for name, value in CRAWL.items() if name != "parameters"}
+    machines.catalogue = {"c": {**crawl, "mistrust": "20%", "for_each": {"list": buckets}}}
+    machines.run(aws, {"crawl": "c"})
+    only_twenty_are_left(aws)
+    machines.started_at = "2127-01-01T00:00:00.000Z"
+    planned = machines.plan({"crawl": "c"}, "execution-2")
+    source, other = aws.json(f"runs/{planned['run']['run_id']}/targets.json")
+    assert source["parameters"] == {"Bucket": "source"}
+    machines.sweep(planned, source, machines.turn_all(planned, source)[-1])
+    summary = machines.finish(planned)
+    assert summary["targets"] == {"failed": 1, "unfinished": 1}
+    assert 'If so much is really gone, resume the run with "mistrust": "off"' in summary["message"]
+    assert summary["message"].endswith(
+        "Then resume the run, which can complete 1 of them: redrive its execution, or start a new one with the input "
+        f'{{"resume": "{summary["run_id"]}"}}'
+    )
+    assert other["parameters"] == {"Bucket": "other"}
 
 
 @pytest.mark.usefixtures("source")

@@ -129,6 +129,19 @@ def test_iam_counts_its_users_and_its_local_policies_exactly(aws: Aws, machines:
     assert (policies["count"], policies["agrees"]) == (1, True)
 
 
+@pytest.mark.parametrize(("pending", "agrees"), [(1, True), (2, False)])
+def test_a_count_that_is_only_about_right_may_differ_by_a_tenth(
+    pending: int, agrees: bool, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [f"arn:aws:ecs:us-east-1:123456789012:task/c/{number}" for number in range(10)]
+    monkeypatch.setattr(clients.client("ecs", REGION), "list_tasks", lambda **_: {"taskArns": tasks})
+    counts = {"runningTasksCount": 10, "pendingTasksCount": pending}
+    asked(monkeypatch, "ecs", "describe_clusters", {"clusters": [counts]})
+    machines.catalogue = {"c": {"service": "ecs", "operation": "list_tasks"}}
+    witness = entry(aws, machines.run(aws, {"crawl": "c"}))["witness"]
+    assert (witness["count"], witness["agrees"]) == (10 + pending, agrees)
+
+
 def test_an_exact_count_that_is_not_equal_disagrees_and_the_run_succeeds(
     aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,7 +341,7 @@ def test_the_sentence_of_many_targets_counts_them_and_names_the_first_that_disag
     summary = machines.run(aws, {"crawl": "c"})
     assert summary["witnesses"] == {"agreed": 1, "disagreed": 1, "none": 1}
     assert (
-        "; 1 of 3 targets agree with a witness, and 1 do not: 123456789012 us-east-1 "
+        "; 1 of 3 targets agrees with a witness, and 1 does not: 123456789012 us-east-1 "
         '{"Bucket": "third"}: 3 items, but CloudWatch counted 9 on '
     ) in summary["message"]
 
@@ -394,6 +407,8 @@ def test_resource_explorer_counts_queues_where_it_is_on(
     questions = asked(monkeypatch, "resource-explorer-2", "search", {"Count": count} if count else off)
     machines.catalogue = {"c": {"service": "sqs", "operation": "list_queues"}}
     summary = machines.run(aws, {"crawl": "c"})
-    assert [question["QueryString"] for question in questions] == ["resourcetype:sqs:queue region:us-east-1"]
+    # The default view can be of the whole organization.
+    asked_for = "resourcetype:sqs:queue region:us-east-1 accountid:123456789012"
+    assert [question["QueryString"] for question in questions] == [asked_for]
     assert summary["message"].partition("; ")[2] == said
     assert (entry(aws, summary)["witness"]["count"] is None) is not bool(said)
