@@ -17,8 +17,7 @@ from infra.settings import SettingError, Settings
 from pageturner.costs import FETCH_PAGE_MEMORY_MB
 from pageturner.crawls.crawl import Crawl
 
-# A page is one API call, of at most two attempts of 25 s, and its writes. An abandoned invocation can run for as long,
-# so Crawl waits this long before it continues from the checkpoint.
+# A page is one API call, of at most two attempts of 25 s, and its writes.
 FETCH_PAGE_TIMEOUT = Duration.seconds(60)
 PLAN_RUN_TIMEOUT = Duration.minutes(14)
 

@@ -119,4 +119,4 @@ class ItemStore(Construct):
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Let StopRun record that an execution was stopped."""
-        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem")
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:DeleteItem")

@@ -197,10 +197,12 @@ class Machines:
         event = {"source": "aws.states", "detail": {"executionArn": execution, "status": status}}
         stop_run.handler(event, self.context)
 
-    def sweep(self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+    def sweep(
+        self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any], step: str = "count"
+    ) -> dict[str, Any]:
         import sweep_items
 
-        sweep: dict[str, Any] = {"next": "sweep"}
+        sweep: dict[str, Any] = {"next": "sweep", "step": step}
         while sweep["next"] != "end":
             state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
             sweep = _through_json(sweep_items.handler(_through_json({**state, "sweep": sweep}), self.context))

@@ -109,8 +109,8 @@ class Place:
     `mark` stands for the last page whose number is a power of two, to notice tokens that go round in a circle.
     `interval` is the number of seconds between pages, which grows when the service throttles.
     `next` tells the state machine what to do. A "pause" lasts until `not_before`. "begin_pass" says that the service
-    rejected the token, and that this place is the beginning of the next pass; Crawl continues from it when every other
-    invocation has ended.
+    rejected the token, and that this place is the beginning of the next pass, which begins when Crawl comes back with
+    it.
     At the end, `verdict` says what the listing is, with the `error` (a class of `errors.py`) and its `cause` if it has
     failed, and `token` is boto3's resume token if something other than the end of the listing stopped it.
     `turned_in` is the start time of the PageLoop that turned the last page.

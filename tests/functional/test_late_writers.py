@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pageturner.errors import OverlapError, RunStoppedError
+from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError
 from pageturner.page_state import FROM_CHECKPOINT, Target
 from pageturner.plan.expansion import Expansion
 from pageturner.turn.stop_check import StopCheck
@@ -83,6 +83,61 @@ def test_a_resumption_that_was_given_up_does_not_resume_again(aws: Aws, machines
         machines.plan({"resume": run_id}, "execution-2")
     assert machines.plan({"resume": run_id}, "execution-3")["run"]["generation"] == 3
     assert failed["outcome"] == "failed"
+
+
+def test_a_resumption_that_was_given_up_does_not_take_the_run_from_a_later_one(machines: Machines) -> None:
+    """One execution was redriven twice, within the fourteen minutes that its first PlanRun may last."""
+    resumes = {"resume": machines.finish(machines.plan({"crawl": "c"}))["run_id"]}
+    machines.entered_at = "2126-12-01T00:00:00.000Z"
+    machines.finish(machines.plan(resumes))
+    machines.entered_at = LATER
+    planned = machines.plan(resumes)
+    assert planned["run"]["generation"] == 3
+    machines.entered_at = "2126-12-01T00:00:00.000Z"
+    with pytest.raises(RunStoppedError, match="was resumed by a later plan: this one was given up, and is late"):
+        machines.plan(resumes)
+    summary = machines.finish(planned)
+    assert summary["generation"] == 3
+    # Nor does that of another execution, when the later one has ended.
+    with pytest.raises(RunStoppedError):
+        machines.plan(resumes, "execution-2")
+    machines.entered_at = LATER
+    assert machines.plan(resumes, "execution-2")["run"]["generation"] == 4
+
+
+def test_a_resumption_that_was_given_up_begins_nothing_anew(aws: Aws, machines: Machines) -> None:
+    run_id = machines.finish(machines.plan({"crawl": "c"}))["run_id"]
+    planned = machines.plan({"resume": run_id}, "execution-2")
+    machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+    verdict_of(aws, planned, "failed", "TooManyRestartsError", "tokens expire")
+    late = machines.plan({"resume": run_id}, "execution-2")
+    assert late == planned
+    summary = machines.finish(planned)
+    assert (entry(aws, summary)["error"], entry(aws, summary)["pages"]) == ("TooManyRestartsError", 1)
+    assert keys_by_manifest(aws, summary) == KEYS[:10]
+
+
+def test_a_plan_that_was_given_up_and_is_refused_now_leaves_the_lock(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any) -> Iterator[Target]:
+        raise InvalidCrawlError("parameters: too large")
+
+    machines.plan({"crawl": "c"}, "one")
+    machines.running = {"one"}
+    with monkeypatch.context() as patch:
+        patch.setattr(Expansion, "targets", refused)
+        with pytest.raises(InvalidCrawlError):
+            machines.plan({"crawl": "c"}, "one")
+    with pytest.raises(OverlapError, match="still running, in one"):
+        machines.plan({"crawl": "c"}, "two")
+
+
+def test_targets_that_an_earlier_version_has_put_are_taken(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    key = planned["targets"]["key"]
+    aws.s3.put_object(Bucket=aws.bucket, Key=key, Body=aws.s3.get_object(Bucket=aws.bucket, Key=key)["Body"].read())
+    assert machines.plan({"crawl": "c"}) == planned
 
 
 def test_only_one_of_two_executions_resumes_a_run(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,6 +247,25 @@ def test_a_sweep_of_an_earlier_pass_does_not_count(aws: Aws, machines: Machines)
     assert machines.finish(planned)["targets"] == {"unfinished": 1}
 
 
+def test_a_sweep_of_an_earlier_pass_leaves_the_rows_of_a_later_one(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"})
+    target = target_of(aws, planned)
+    first = machines.turn_all(planned, target)[-1]
+    machines.sweep(planned, target, first)
+    for row in aws.rows(aws.runs_table):
+        if row["sk"]["S"].endswith("#00000002"):
+            aws.dynamodb.delete_item(TableName=aws.runs_table, Key={name: row[name] for name in ("pk", "sk")})
+    run_id = machines.finish(planned)["run_id"]
+    resumed = machines.plan({"resume": run_id}, "execution-2")
+    second = machines.turn_all(resumed, target)[-1]
+    assert (first["pass_number"], second["pass_number"]) == (1, 2)
+    # The sweep of the first pass was given up while it removed, and goes on now.
+    machines.sweep(planned, target, first, step="remove")
+    assert keys_in_dynamodb(aws) == KEYS
+    machines.sweep(resumed, target, second)
+    assert machines.finish(resumed)["merged_items"] == 0
+
+
 def test_a_page_of_an_earlier_pass_brings_nothing_back(aws: Aws, machines: Machines) -> None:
     machines.catalogue = {"c": UNORDERED}
     planned = machines.plan({"crawl": "c"})
@@ -276,6 +350,18 @@ def test_a_run_that_continues_keeps_its_lock(aws: Aws, machines: Machines) -> No
     again = machines.plan(summary["continuation"], "two")
     assert turned_and_swept(aws, machines, again)["verdict"] == "complete"
     assert "targets" in machines.plan({"crawl": "c"}, "schedule-2")
+
+
+def test_a_plan_that_was_given_up_does_not_free_the_lock_of_a_run_that_continues(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c"}, "one")
+    verdict_of(aws, planned, "unfinished", "ContinuesInAnotherExecution", "it continues")
+    summary = machines.finish(planned)
+    with pytest.raises(OverlapError):
+        machines.plan({"crawl": "c"}, "one")
+    machines.started_at = machines.entered_at = LATER
+    with pytest.raises(OverlapError, match=f"{summary['run_id']} of the crawl c is still running"):
+        machines.plan({"crawl": "c"}, "schedule")
+    assert "targets" in machines.plan(summary["continuation"], "two")
 
 
 def test_a_run_that_is_never_continued_gives_its_lock_up(

@@ -138,7 +138,7 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
         },
     )
     assert actions(resources, "FunctionsStopRun") == {
-        *("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"),
+        *("dynamodb:GetItem", "dynamodb:DeleteItem"),
         *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
     }
 

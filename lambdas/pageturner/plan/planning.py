@@ -91,7 +91,8 @@ class Planner:
             source = expansion.source_run(crawl)
             planned = self._put_targets(targets_key(run), expansion.targets(crawl, source), source)
         except InvalidCrawlError:
-            self.stores.runs.unlock(crawl.name, run)
+            if self.stores.runs.find(run.run_id) is None:  # else another attempt at this plan has begun the run
+                self.stores.runs.unlock(crawl.name, run)
             raise
         as_catalogued = expansion.as_catalogued(crawl)
         if not self.stores.runs.begin(
@@ -132,6 +133,8 @@ class Planner:
             return {"nothing_to_do": {**found.summary, "message": message}}
         if found.summary and found.planned_by == execution.plan:
             raise RunStoppedError(f"{run_id} was resumed by this plan before, and has ended since")
+        if _entered_at(found.planned_by) > execution.entered_at:
+            raise RunStoppedError(f"{run_id} was resumed by a later plan: this one was given up, and is late")
         if found.execution not in ("", execution.id):
             if self.is_running(found.execution):
                 raise OverlapError(
@@ -150,8 +153,12 @@ class Planner:
                 run = replace(run, since=run.generation, deadline=targets.deadline(crawl, execution.entered_at))
         self._lock(crawl, run)
         key = resumed_targets_key(run, execution.plan)
-        left = self.stores.targets.patience(before) if by_itself else {}
-        planned = self._put_targets(key, self._unfinished(before, crawl, by_itself=by_itself), found.source, left)
+        if run == before:
+            # To look for what is unfinished again could begin a pass anew that has ended since.
+            planned = self._targets_there(key, found.source)
+        else:
+            left = self.stores.targets.patience(before) if by_itself else {}
+            planned = self._put_targets(key, self._unfinished(before, crawl, by_itself=by_itself), found.source, left)
         if run != before and not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
             now = self.stores.runs.find(run_id)
             if now is None or now.planned_by != execution.plan:
@@ -213,10 +220,16 @@ class Planner:
             key, array_text(documents()), lambda: {"count": str(count), "source": source or ""}
         ):
             return Planned(count, source)
+        return self._targets_there(key, source)
+
+    def _targets_there(self, key: str, source: str | None) -> Planned:
+        """Return the targets that this plan has put before; `source` is theirs if an earlier version put them."""
         found = self.stores.pages.version(key)
         if found is None:
             raise SinkError(f"s3://{self.stores.pages.bucket}/{key} was there, and is not any more")
-        return Planned(int(found.metadata["count"]), found.metadata["source"] or None)
+        if "count" not in found.metadata:
+            return Planned(sum(1 for _ in self.stores.pages.json_array(key)), source)
+        return Planned(int(found.metadata["count"]), found.metadata.get("source") or None)
 
     def _lock(self, crawl: Crawl, run: Run) -> None:
         if crawl.overlap == "allow":
@@ -250,6 +263,11 @@ class Planner:
             kept = self.stores.pages.keep_token(run, token)
             document["pagination_config"] = {**crawl.pagination_config, "StartingToken": kept}
         return document
+
+
+def _entered_at(plan: str) -> str:
+    """When the execution of a plan entered PlanRun; empty if the plan is of a version that did not name it."""
+    return plan.rpartition("#")[2]
 
 
 def paging_of(crawl: Crawl) -> dict[str, Any]:

@@ -66,7 +66,8 @@ def is_large(record: Mapping[str, Any]) -> bool:
 def is_stale(row: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
     """Whether a row is of an abandoned pass of this run, or of a run that began before it."""
     if row["run_id"]["S"] == run.run_id:
-        return not is_listed(row, run, passes)
+        # A sweep that was given up may meet a later pass.
+        return int(row["pass"]["N"]) < passes.get(row["target"]["S"], int(row["pass"]["N"]) + 1)
     if "version" in row:
         return str(row["version"]["S"]) < version(run, 0)
     # A version of Pageturner wrote it that had no versions of rows.

@@ -190,9 +190,10 @@ class ItemTable:
             try:
                 self._dynamodb.transact_write_items(TransactItems=actions)
             except ClientError as error:
-                if error.response["Error"]["Code"] != "TransactionCanceledException":
+                reasons: Any = error.response.get("CancellationReasons")
+                if not reasons:  # it was not cancelled, or nobody says why
                     raise
-                return cast("list[Any]", error.response.get("CancellationReasons"))
+                return cast("list[Any]", reasons)
         return []
 
     def _put_if_newer(self, row: Mapping[str, Any]) -> dict[str, Any]:

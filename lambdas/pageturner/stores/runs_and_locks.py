@@ -176,8 +176,10 @@ class RunStore:
             ":generation": generation,
             ":now": {"N": str(int(time.time()))},
         }
-        # The plan of a run may be made twice, and whoever resumes a run has the lock of its earlier generations.
-        same = "(run_id = :run AND (generation < :generation OR (generation = :generation AND execution = :mine)))"
+        # The plan of a run may be made twice, but not once the lock waits for the next execution; and whoever resumes a
+        # run has the lock of its earlier generations.
+        again = "generation = :generation AND execution = :mine AND attribute_not_exists(continues_until)"
+        same = f"(run_id = :run AND (generation < :generation OR ({again})))"
         condition = f"attribute_not_exists(pk) OR {same} OR expires_at < :now"
         if instead_of is not None:
             condition += " OR execution = :dead"

@@ -132,7 +132,7 @@ def test_a_run_that_continues_by_itself_keeps_its_deadline_and_its_patience(aws:
         continues(aws, planned, left)
         summary = machines.finish(planned)
         assert summary["outcome"] == "continues"
-        machines.entered_at = f"2126-02-03T0{number + 2}:00:00.000Z"
+        machines.entered_at = f"2126-02-03T0{number + 3}:00:00.000Z"
         execution = f"execution-{number}"
         again = machines.plan(summary["continuation"], execution)
         assert again["run"]["deadline"] == planned["run"]["deadline"] == "2126-02-03T04:35:06.789Z"
@@ -144,7 +144,7 @@ def test_a_run_that_continues_by_itself_keeps_its_deadline_and_its_patience(aws:
     # A person gives it more time.
     machines.stop(planned["execution"])
     resumed = machines.plan({"resume": summary["run_id"]}, "execution-9")
-    assert resumed["run"]["deadline"] == "2126-02-03T07:30:00.000Z"
+    assert resumed["run"]["deadline"] == "2126-02-03T08:30:00.000Z"
     assert target_of(aws, resumed)["patience"] == {"wait_seconds": 15, "interruptions": 0, "last_page": ""}
     # An execution in which that continues has the new deadline.
     continues(aws, resumed, {"wait_seconds": 15, "interruptions": 1, "last_page": ""})

@@ -296,6 +296,20 @@ def test_a_transaction_that_meets_another_one_is_tried_again(
         machines.fetch(planned, target, {"page": 2})
 
 
+def test_a_transaction_that_was_cancelled_without_a_reason_has_written_nothing(
+    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(**_: Any) -> Any:
+        raise _cancelled()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(clients.client("dynamodb"), "transact_write_items", cancelled)
+        with pytest.raises(SinkError, match="could not write a batch of items"):
+            machines.fetch(planned, target, FROM_CHECKPOINT)
+    machines.turn_all(planned, target)
+    assert keys_in_dynamodb(aws) == KEYS
+
+
 def test_a_table_that_takes_nothing_is_left_to_the_state_machine(
     machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
