@@ -6,6 +6,7 @@ fence of its listing (`pageturner.stores.listing_fences`), whenever a writer tha
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,9 +30,11 @@ _TRANSACTION_BYTES = 4 * 1024 * 1024
 _BATCH_READ = 100
 # How large the attributes of a row can be besides its item, and the request around it.
 _ROW_BYTES = 8 * 1024
-# The parts of a split listing check the same fence. Transactions that meet there are tried again after 20 ms, doubling.
-_MOST_CONFLICTS = 6
+# The parts of a split listing check the same fence. Transactions that meet there are tried again, after up to 20 ms,
+# doubling to a second: for 7 s at most.
+_MOST_CONFLICTS = 12
 _CONFLICT_SECONDS = 0.02
+_LONGEST_CONFLICT_SECONDS = 1.0
 # What says whose a row is, in a query.
 _WITHOUT_ITEMS: dict[str, Any] = {
     "ProjectionExpression": "pk, sk, run_id, target, #pass, #version, fetched_at, apart",
@@ -179,7 +182,8 @@ class ItemTable:
                 codes = ", ".join(sorted({f"{reason['Code']}: {reason.get('Message', '')}" for reason in others}))
                 raise SinkError(f"table {self.name} accepted none of a batch of {len(left)} items: {codes}")
             if others:
-                time.sleep(_CONFLICT_SECONDS * 2**conflicts)
+                longest = min(_CONFLICT_SECONDS * 2**conflicts, _LONGEST_CONFLICT_SECONDS)
+                time.sleep(longest * random.random())  # noqa: S311 - so that they do not meet again
                 conflicts += 1
             left = [row for row, is_newer in zip(left, failed[1:], strict=True) if not is_newer]
         return True
