@@ -289,7 +289,7 @@ def test_a_transaction_that_meets_another_one_is_tried_again(
         return whole(**request)
 
     monkeypatch.setattr(client, "transact_write_items", conflict)
-    monkeypatch.setattr(item_table.time, "sleep", lambda _: None)
+    monkeypatch.setattr("pageturner.stores.item_table.time.sleep", lambda _: None)
     machines.fetch(planned, target, FROM_CHECKPOINT)
     assert keys_in_dynamodb(aws) == KEYS[:10]
     left[0] = 99
