@@ -10,6 +10,10 @@ from constructs import Construct
 
 # The Distributed Map's own report on its children. The verdicts are in the runs table; this is for troubleshooting.
 MAP_RESULTS_PREFIX = "map-results"
+# What whoever writes items does with the runs table: its records, and the fences of listings.
+_WRITES_ITEMS = tuple(
+    f"dynamodb:{action}" for action in ("GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem")
+)
 
 
 class ItemStore(Construct):
@@ -70,14 +74,7 @@ class ItemStore(Construct):
         self.bucket.grant_read(grantee, "items/*")
         self.bucket.grant_read(grantee, "runs/*/tokens/*")
         self.items.grant(grantee, "dynamodb:BatchGetItem", "dynamodb:PutItem")
-        self.runs.grant(
-            grantee,
-            "dynamodb:GetItem",
-            "dynamodb:Query",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            "dynamodb:ConditionCheckItem",
-        )
+        self.runs.grant(grantee, *_WRITES_ITEMS)
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
         """Let SweepItems tell items apart, by their pages, and sweep. Only it and FinishRun may remove items."""
@@ -90,14 +87,7 @@ class ItemStore(Construct):
             "dynamodb:DeleteItem",
             "dynamodb:UpdateItem",
         )
-        self.runs.grant(
-            grantee,
-            "dynamodb:GetItem",
-            "dynamodb:Query",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            "dynamodb:ConditionCheckItem",
-        )
+        self.runs.grant(grantee, *_WRITES_ITEMS)
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:
         """Let FinishRun read the run's records, write manifest and summary, and sweep what no target lists any more."""

@@ -159,11 +159,11 @@ class Planner:
         else:
             left = self.stores.targets.patience(before) if by_itself else {}
             planned = self._put_targets(key, self._unfinished(before, crawl, by_itself=by_itself), found.source, left)
-        if run != before and not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
-            now = self.stores.runs.find(run_id)
-            if now is None or now.planned_by != execution.plan:
-                self.stores.runs.unlock(crawl.name, run)
-                raise OverlapError(f"{run_id} was resumed just now, by another execution; wait for it to end")
+            if not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
+                now = self.stores.runs.find(run_id)
+                if now is None or now.planned_by != execution.plan:
+                    self.stores.runs.unlock(crawl.name, run)
+                    raise OverlapError(f"{run_id} was resumed just now, by another execution; wait for it to end")
         self._drive(run, crawl, as_catalogued=found.as_catalogued)
         return self._state(run, crawl, key, planned.count)
 

@@ -78,11 +78,6 @@ class RunTable:
         with as_sink_error(f"could not write {what} to the runs table"):
             self._dynamodb.put_item(TableName=self.name, Item={**row, **values})
 
-    def delete_row(self, row: Mapping[str, Any], what: str) -> None:
-        """Delete a row that is no record of a run, if it exists."""
-        with as_sink_error(f"could not delete {what} from the runs table"):
-            self._dynamodb.delete_item(TableName=self.name, Key=row)
-
     def delete_at(self, row: Mapping[str, Any], what: str, generation: int) -> bool:
         """Delete a row that a run of this generation has put; return whether it was there."""
         return self.write_if(
