@@ -62,6 +62,8 @@ class Crawl:
     allow_empty: bool = False
     mistrust: str | bool = "off"
     sinks: tuple[str, ...] = ("dynamodb",)
+    ignore_fields: tuple[str, ...] = ()
+    time_to_live: int | None = None
     schedule: str | None = None
     timezone: str = "UTC"
     enabled: bool = True

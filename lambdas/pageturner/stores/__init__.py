@@ -15,6 +15,7 @@ from pageturner.stores.last_listings import LastListings
 from pageturner.stores.listed_runs import ListedRuns
 from pageturner.stores.listing_fences import ListingFences
 from pageturner.stores.page_store import PageStore
+from pageturner.stores.publications import PublicationStore
 from pageturner.stores.run_table import RunTable
 from pageturner.stores.runs_and_locks import RunStore
 from pageturner.stores.target_records import TargetRecords
@@ -84,6 +85,11 @@ class Stores:
     def last_listings(self) -> LastListings:
         """The last complete listing of each target of a crawl."""
         return LastListings(self._run_table)
+
+    @cached_property
+    def publications(self) -> PublicationStore:
+        """What is published of each crawl."""
+        return PublicationStore(self._run_table, self.pages)
 
     @cached_property
     def _run_table(self) -> RunTable:

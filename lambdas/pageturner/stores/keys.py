@@ -20,6 +20,8 @@ LATEST = "latest#{}"
 LISTED = "listed#{}"
 LAST_LISTING = "last#{}#{}"
 FENCE = "fence#{}"
+# What is published of a crawl, by name.
+PUBLISHED = "published#{}"
 # The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (sweeps, comparisons).
 # Passes and pages are padded to sort as numbers; page 0 is the beginning of a pass. A verdict has the generation of the
 # run, and a sweep the last pass of the listing, so that those who are late write under a name that nobody reads any
@@ -89,6 +91,26 @@ def token_key(run: Run, token: str) -> str:
 def manifest_key(run: Run) -> str:
     """The key of the manifest: every file with its counts and every target with its verdict."""
     return f"runs/{run.run_id}/manifest.json"
+
+
+def published_key(crawl_name: str, number: int) -> str:
+    """The key of what is published of a crawl with a publication: its listings and columns."""
+    return f"published/{crawl_name}/{number}.json"
+
+
+def publishing_prefix(crawl_name: str, number: int, run_id: str, generation: int) -> str:
+    """The prefix of what a publication is made of: its plan, and what its parts hand over. It expires soon."""
+    return f"publishing/{crawl_name}/{number}-{run_id}-{generation}/"
+
+
+def table_prefix(crawl_name: str, publication: str | None = None) -> str:
+    """The prefix of the Parquet files of a crawl's publications, or of one, by its name."""
+    return f"tables/{crawl_name}/" + (f"run={publication}/" if publication is not None else "")
+
+
+def changes_prefix(crawl_name: str, publication: str) -> str:
+    """The prefix of the Parquet files of what a publication changed."""
+    return f"changes/crawl={crawl_name}/run={publication}/"
 
 
 def partition_key(crawl_name: str, target: Target) -> str:

@@ -1,0 +1,192 @@
+"""The publications of each crawl: one row a crawl in the runs table, and what is published in S3.
+
+Publications are numbered, and one follows the other: a publication is begun (`pending`), its files are put, it is
+committed (it is `current` then), DynamoDB is told what has changed, and it is finished. Each step is a condition on the
+row. While one is pending, no other begins; whoever wants to publish finishes it first. What it is made of is pinned by
+its plan, so everyone who works at it, however late, makes the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pageturner.page_state import known
+from pageturner.stores import keys
+from pageturner.stores.page_store import PageStore
+from pageturner.stores.run_table import RunTable
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A publication of a crawl.
+
+    `name` is its partition in the tables and the name of its folders: the run's id, or that with the number if the run
+    was published before. Its files are in `buckets` parts, by the key's hash; 1 if a function can hold everything.
+    `base` is the number of what was published before (0: nothing), and `begun_at` when it was begun (ISO 8601).
+    `asked` says that a person asked for it: mistrusted listings are published too, and DynamoDB is reconciled.
+    """
+
+    number: int
+    crawl: str
+    run_id: str
+    generation: int
+    name: str
+    buckets: int
+    base: int
+    begun_at: str
+    asked: bool = False
+
+
+@dataclass(frozen=True)
+class Told:
+    """What DynamoDB was last told: the publication's `number`, in which table, and what became of `stale_items`."""
+
+    number: int
+    table: str
+    stale_items: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What the row of a crawl says. `is_committed` is about the `pending` one; `last` is the highest number begun."""
+
+    current: Publication | None = None
+    pending: Publication | None = None
+    is_committed: bool = False
+    told: Told | None = None
+    last: int = 0
+
+
+@dataclass(frozen=True)
+class PublishedListing:
+    """The last complete listing of a target, as it was published: of the run `run_id`, which began at `started_at`.
+
+    `items` counts what was listed, and `passes` has the last pass of each of its targets. `definition` is a hash of
+    what decides what its items and their keys are. `as_catalogued` says that the run was one of the catalogue's crawl.
+    If only limited listings were published, which add, `is_complete` is false.
+    """
+
+    account: str
+    region: str
+    parameters: Mapping[str, Any]
+    run_id: str
+    started_at: str
+    items: int
+    passes: Mapping[str, int]
+    definition: str
+    as_catalogued: bool
+    is_complete: bool = True
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is published of a crawl: its listings by id, and the `columns` of its table: member, name and type."""
+
+    listings: Mapping[str, PublishedListing] = field(default_factory=dict)
+    columns: tuple[tuple[str, str, str], ...] = ()
+    ignore_fields: tuple[str, ...] = ()
+
+
+class PublicationStore:
+    """Reads and writes the row of a crawl, and what is published."""
+
+    def __init__(self, table: RunTable, pages: PageStore) -> None:
+        self._table = table
+        self._pages = pages
+
+    def state(self, crawl_name: str) -> State:
+        """Return what the row says."""
+        found = self._table.get(_row(crawl_name), f"what is published of crawl {crawl_name}")
+        if found is None:
+            return State()
+        return State(
+            current=_publication(found, "current"),
+            pending=_publication(found, "pending"),
+            is_committed="committed" in found,
+            told=Told(**json.loads(found["told"]["S"])) if "told" in found else None,
+            last=int(found["last"]["N"]),
+        )
+
+    def begin(self, publication: Publication) -> bool:
+        """Begin a publication. Returns False if another one is pending, or has been begun or finished meanwhile."""
+        return self._update(
+            publication.crawl,
+            "SET pending = :pending, #last = :number REMOVE committed",
+            "attribute_not_exists(pending) AND (attribute_not_exists(#last) OR #last < :number)",
+            {"#last": "last"},
+            pending=_text(publication),
+            number=publication.number,
+        )
+
+    def commit(self, publication: Publication) -> bool:
+        """Make a pending publication the current one, whose files are all there. Returns False if it is not pending."""
+        return self._update(
+            publication.crawl,
+            "SET #current = :mine, committed = :number",
+            "pending = :mine AND attribute_not_exists(committed)",
+            {"#current": "current"},
+            mine=_text(publication),
+            number=publication.number,
+        )
+
+    def record_told(self, publication: Publication, told: Told) -> bool:
+        """Record that DynamoDB has been told of a committed publication. Returns False if it is not pending."""
+        condition = "pending = :mine AND attribute_exists(committed)"
+        return self._update(
+            publication.crawl,
+            "SET told = :told",
+            condition,
+            {},
+            mine=_text(publication),
+            told=json.dumps(asdict(told)),
+        )
+
+    def finish(self, publication: Publication) -> bool:
+        """End a committed publication, or give one up that is not. Returns False if it is not pending."""
+        return self._update(
+            publication.crawl, "REMOVE pending, committed", "pending = :mine", {}, mine=_text(publication)
+        )
+
+    def published(self, publication: Publication | None) -> Published:
+        """Return what was published with a publication; nothing with None. Raises `SinkError`."""
+        if publication is None:
+            return Published()
+        document = self._pages.get_json(keys.published_key(publication.crawl, publication.number))
+        listings = {of: PublishedListing(**known(PublishedListing, each)) for of, each in document["listings"].items()}
+        columns = tuple((member, name, kind) for member, name, kind in document["columns"])
+        return Published(listings, columns, tuple(document["ignore_fields"]))
+
+    def put_published(self, publication: Publication, published: Published) -> None:
+        """Put what is published with a publication, before it is committed. Repeating this puts the same."""
+        self._pages.put_json(keys.published_key(publication.crawl, publication.number), asdict(published))
+
+    def _update(
+        self, crawl_name: str, update: str, condition: str, names: Mapping[str, str], /, **values: str | int
+    ) -> bool:
+        return self._table.write_if(
+            f"could not write what is published of crawl {crawl_name} to the runs table",
+            "update_item",
+            Key=_row(crawl_name),
+            UpdateExpression=update,
+            ConditionExpression=condition,
+            ExpressionAttributeValues={
+                f":{name}": {"N": str(value)} if isinstance(value, int) else {"S": value}
+                for name, value in values.items()
+            },
+            **({"ExpressionAttributeNames": names} if names else {}),
+        )
+
+
+def _row(crawl_name: str) -> dict[str, Any]:
+    return keys.row(keys.PUBLISHED.format(crawl_name), "published")
+
+
+def _text(publication: Publication) -> str:
+    return json.dumps(asdict(publication), sort_keys=True)
+
+
+def _publication(found: Mapping[str, Any], name: str) -> Publication | None:
+    return Publication(**known(Publication, json.loads(found[name]["S"]))) if name in found else None
