@@ -98,9 +98,9 @@ def published_key(crawl_name: str, number: int) -> str:
     return f"published/{crawl_name}/{number}.json"
 
 
-def publishing_prefix(crawl_name: str, number: int, run_id: str, generation: int) -> str:
+def publishing_prefix(crawl_name: str, publication: str) -> str:
     """The prefix of what a publication is made of: its plan, and what its parts hand over. It expires soon."""
-    return f"publishing/{crawl_name}/{number}-{run_id}-{generation}/"
+    return f"publishing/{crawl_name}/{publication}/"
 
 
 def table_prefix(crawl_name: str, publication: str | None = None) -> str:

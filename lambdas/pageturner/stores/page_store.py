@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
@@ -155,6 +156,16 @@ class PageStore:
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
+    def find_json(self, key: str) -> Any | None:
+        """Return the JSON document under `key`, or None if there is none. Raises `SinkError`."""
+        with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
+            try:
+                return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchKey":
+                    raise
+                return None
+
     def put_text(
         self,
         key: str,
@@ -186,6 +197,30 @@ class PageStore:
                     if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
                         raise
                     return False
+        return True
+
+    def download(self, key: str, path: Path) -> bool:
+        """Copy the object under `key` to a file. Returns False if there is none. Raises `SinkError`."""
+        with as_sink_error(f"could not read s3://{self.bucket}/{key}"), path.open("wb") as file:
+            try:
+                body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchKey":
+                    raise
+                return False
+            for chunk in body.iter_chunks(_CHUNK):
+                file.write(chunk)
+        return True
+
+    def put_file(self, key: str, path: Path) -> bool:
+        """Put a file. Returns False if there is an object under `key` already, which stays. Raises `SinkError`."""
+        with as_sink_error(f"could not write s3://{self.bucket}/{key}"), path.open("rb") as file:
+            try:
+                self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, IfNoneMatch="*")
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "PreconditionFailed":
+                    raise
+                return False
         return True
 
     def version(self, key: str) -> Version | None:
