@@ -31,10 +31,22 @@ def wrong_expression(expression: str, shape: Any = None) -> Iterator[str]:
 
 def item_shape(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Any:
     """Return the shape of a crawl's items, those of its primary result key; None if it is unknown or invalid."""
+    return next(item_shapes(service, operation, stated, search), None)
+
+
+def item_shapes(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Iterator[Any]:
+    """Yield the shapes of a crawl's items, one for each result key, the primary one first; None as in `item_shape`."""
     definition = paginator_of(service, operation, stated).definition
-    expression = search or (pagination.result_keys(definition)[0] if "result_key" in definition else None)
+    output = api.operation_model(service, operation).output_shape
+    if search is not None:
+        yield _item_shape(search, output, search)
+    elif "result_key" in definition:
+        yield from (_item_shape(each, output, None) for each in pagination.result_keys(definition))
+
+
+def _item_shape(expression: str, output: Any, search: str | None) -> Any:
     try:
-        found = shape_found(expression, api.operation_model(service, operation).output_shape) if expression else None
+        found = shape_found(expression, output)
     except (JMESPathError, FindsNothingError):
         return None
     if found is not None and found.type_name == "map" and search is None:
