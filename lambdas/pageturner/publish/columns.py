@@ -26,6 +26,7 @@ ENVELOPE = (
     ("result_key", "string"),
     ("key", "string"),
     ("name", "string"),
+    ("shares_key", "boolean"),
     ("hash", "string"),
     ("run_id", "string"),
     ("first_seen", "timestamp"),

@@ -34,7 +34,8 @@ class Plan:
     """What a publication is made of.
 
     `listings` says how each listing is published that is not just carried over, by id, and `of_targets` names the
-    listing of each of their targets. The page objects are in `chunks` lists. `base` is what was published before, and
+    listing of each of their targets. The page objects are in `chunks` lists. `rehashes` says that other fields are
+    ignored than before. `base` is what was published before, and
     `published` what is published then. `kept` counts the listings that ended, but are not published, by the reason.
     """
 
@@ -46,6 +47,7 @@ class Plan:
     listings: Mapping[str, ListingPlan]
     of_targets: Mapping[str, str]
     chunks: int
+    rehashes: bool = False
     kept: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -77,6 +79,7 @@ class Plan:
             },
             of_targets=document["of_targets"],
             chunks=document["chunks"],
+            rehashes=document["rehashes"],
             kept=document["kept"],
         )
 

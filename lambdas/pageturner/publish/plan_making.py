@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError, MistrustedListingError, RunStoppedError
 from pageturner.finish.manifest import Manifest
 from pageturner.page_state import Run
-from pageturner.publish.columns import columns_of
+from pageturner.publish.columns import Column, columns_of
 from pageturner.publish.gone_listings import GoneListings
 from pageturner.publish.plan import ListingPlan, Plan, put_plan, read_plan
 from pageturner.stores import Stores
@@ -84,6 +84,7 @@ class PlanMaker:
                     for entry in listing.entries
                 },
                 chunks=0,
+                rehashes=before.ignore_fields != crawl.ignore_fields,
                 kept=dict(kept + Counter({why: len(before.listings)} if why else {})),
             )
             plan = replace(plan, chunks=self._put_chunks(plan, manifest))
@@ -110,8 +111,8 @@ class PlanMaker:
         for listing_id, listing in listings.items():
             if listing.plan is not None:
                 after[listing_id] = _published(listing, before.listings.get(listing_id), run, found)
-        columns = columns_of(crawl, before.columns)
-        return Published(after, columns, crawl.ignore_fields)
+        columns = columns_of(crawl, [Column(*each) for each in before.columns])
+        return Published(after, tuple(astuple(each) for each in columns), crawl.ignore_fields)
 
     def _publication(
         self, run: Run, crawl: Crawl, state: State, after: Published, asked_by: str, at: str

@@ -113,6 +113,11 @@ def changes_prefix(crawl_name: str, publication: str) -> str:
     return f"changes/crawl={crawl_name}/run={publication}/"
 
 
+def summary_key(table: str, crawl_name: str, run: Run) -> str:
+    """The key of a run's rows in the tables `runs` and `targets`."""
+    return f"summaries/{table}/{crawl_name}/{run.run_id}.parquet"
+
+
 def partition_key(crawl_name: str, listing_id: str) -> str:
     """The partition key of a listing's items: the same for all its parts, which differ from run to run."""
     return f"{crawl_name}#{listing_id}"

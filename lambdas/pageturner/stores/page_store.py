@@ -223,6 +223,38 @@ class PageStore:
                 return False
         return True
 
+    def put_newer(self, key: str, path: Path, generation: int) -> None:
+        """Put a file of a run, unless that of a later generation of the run is there. Raises `SinkError`."""
+        while True:
+            there = self.version(key)
+            if there is not None and int(there.metadata["generation"]) > generation:
+                return
+            condition: Any = {"IfNoneMatch": "*"} if there is None else {"IfMatch": there.etag}
+            with as_sink_error(f"could not write s3://{self.bucket}/{key}"), path.open("rb") as file:
+                try:
+                    metadata = {"generation": str(generation)}
+                    self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, Metadata=metadata, **condition)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
+                        raise
+                    continue
+            return
+
+    def mark_superseded(self, key: str) -> None:
+        """Tag a file that a later one has superseded, for the bucket's lifecycle rules. It may be gone already."""
+        tags: Any = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
+        with as_sink_error(f"could not tag s3://{self.bucket}/{key}"):
+            try:
+                self._s3.put_object_tagging(Bucket=self.bucket, Key=key, Tagging=tags)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchKey":
+                    raise
+
+    def delete(self, key: str) -> None:
+        """Delete an object; it may be gone already. Raises `SinkError`."""
+        with as_sink_error(f"could not delete s3://{self.bucket}/{key}"):
+            self._s3.delete_object(Bucket=self.bucket, Key=key)
+
     def version(self, key: str) -> Version | None:
         """Return the version of the object under `key` that there is now, or None. Raises `SinkError`."""
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):

@@ -175,6 +175,10 @@ class PublicationStore:
         """Put what is published with a publication, before it is committed. Repeating this puts the same."""
         self._pages.put_json(keys.published_key(publication.crawl, publication.number), asdict(published))
 
+    def forget(self, publication: Publication) -> None:
+        """Delete what was published with an earlier publication; its tables stay."""
+        self._pages.delete(keys.published_key(publication.crawl, publication.number))
+
     def reached(self, publication: Publication, bucket: int) -> int:
         """Return of how many changes of a bucket DynamoDB has been told."""
         found = self._table.get(_progress(publication, bucket), f"how far bucket {bucket} of {publication.name} is")
