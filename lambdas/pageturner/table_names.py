@@ -10,6 +10,11 @@ RESERVED = (CHANGES, RUNS, TARGETS)
 # The end of the name of the table that has all publications of a crawl.
 HISTORY = "_history"
 
+# How Hive's classes read and write Parquet, as all tables are stored.
+INPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+SERDE = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+
 # Partition keys, which are folders in S3 (run=<name>) and no columns of the files.
 CHANGES_PARTITION_KEYS = ("crawl", "run")
 HISTORY_PARTITION_KEYS = ("run",)
