@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pageturner import table_names
 from pageturner.errors import CannotPublishError, SinkError, as_sink_error
 from pageturner.finish.manifest import Manifest
 from pageturner.messages import count_of
+from pageturner.page_state import Run
 from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.making import Made
 from pageturner.publish.plan import Plan
@@ -19,11 +20,7 @@ from pageturner.stores import Stores
 from pageturner.stores.keys import changes_prefix, manifest_key, summary_key
 from pageturner.stores.publications import Published
 from pageturner.stores.runs_and_locks import RunRecord
-from pageturner.page_state import Run
 from pageturner.verdicts import target_of
-
-if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
 
 SOURCE = "pageturner"
 RUN_FINISHED = "Run finished"
@@ -42,7 +39,7 @@ class Announcer:
     """Announces runs. `database` is the name of Glue's."""
 
     stores: Stores
-    events: EventBridgeClient
+    events: Any
     database: str
 
     def announce(self, found: RunRecord, plan: Plan | None, made: Made | None) -> dict[str, Any]:
@@ -69,7 +66,9 @@ class Announcer:
         if plan is None:
             return {**about, "message": "nothing to publish"}
         publication, listings = plan.publication, plan.listings
-        message = f"published {made.changes['new']:,} new, {made.changes['changed']:,} changed, {made.changes['gone']:,} gone"
+        message = (
+            f"published {made.changes['new']:,} new, {made.changes['changed']:,} changed, {made.changes['gone']:,} gone"
+        )
         if made.changes["replaced"]:
             message += f", and {made.changes['replaced']:,} that cannot be compared with those before"
         if plan.kept:
@@ -97,7 +96,9 @@ class Announcer:
         else:
             now = plan.published
         row = {
-            **{name: summary.get(name) for name in ("verdict", "outcome", "ended_at", "seconds", "message", "manifest")},
+            **{
+                name: summary.get(name) for name in ("verdict", "outcome", "ended_at", "seconds", "message", "manifest")
+            },
             **{name: summary.get(name) for name in _SUMMED},
             **{name: published[name] for name in ("new", "changed", "gone")},
             "run_id": run.run_id,
@@ -142,7 +143,7 @@ class Announcer:
             where = {name: published[name] for name in ("database", "table", "name", "changes")}
             entries.append(_event(ITEMS_CHANGED, {**about, **where, **keys}))
         with as_sink_error("could not send the events of a run"):
-            answer = self.events.put_events(Entries=entries)  # type: ignore[arg-type]
+            answer = self.events.put_events(Entries=entries)
         if answer["FailedEntryCount"]:
             codes = sorted({str(each.get("ErrorCode")) for each in answer["Entries"] if "ErrorCode" in each})
             raise SinkError(f"EventBridge did not take the events of a run: {', '.join(codes)}")

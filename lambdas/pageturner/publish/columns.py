@@ -107,7 +107,7 @@ def select_table(columns: Sequence[Column], source: str) -> str:
         *(f"{_cast(place.get(each) or _text(each), each.type)} AS {_quoted(each.name)}" for each in columns),
         "item",
     ]
-    return f"SELECT {', '.join(selected)} FROM (SELECT *, {texts} AS texts FROM {source})"  # noqa: S608
+    return f"SELECT {', '.join(selected)} FROM (SELECT *, {texts} AS texts FROM {source})"
 
 
 def _members(crawl: Crawl) -> Mapping[str, str]:

@@ -64,10 +64,10 @@ def database() -> Iterator[Database]:
                 "autoload_known_extensions": "false",
                 # All queries that write say their order.
                 "preserve_insertion_order": "false",
-                "TimeZone": "UTC",
             }
         )
         try:
+            connection.execute("SET TimeZone = 'UTC'")
             yield Database(Path(folder), connection)
         finally:
             connection.close()

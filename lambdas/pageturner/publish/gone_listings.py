@@ -41,7 +41,9 @@ class GoneListings:
             return set(), ""
         if reason := self._reason_to_keep(own):
             return set(), reason
-        later = {run_id: self._comes_from_a_later_listing(run_id) for run_id in {each.run_id for each in missing.values()}}
+        later = {
+            run_id: self._comes_from_a_later_listing(run_id) for run_id in {each.run_id for each in missing.values()}
+        }
         return {of for of, each in missing.items() if not later[each.run_id]}, ""
 
     def _reason_to_keep(self, own: set[str]) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from pageturner.errors import CannotPublishError
 from pageturner.publish import rows
@@ -137,7 +136,9 @@ class Maker:
             self.stores.pages.put_file(self.changes_key(bucket), rows.write_changes(db))
         ((count,),) = db.rows("SELECT count(*) FROM after")
         keys = {
-            kind: [key for (key,) in db.rows(f"SELECT key FROM changes WHERE kind = '{kind}' ORDER BY 1 LIMIT {_SAMPLE}")]
+            kind: [
+                key for (key,) in db.rows(f"SELECT key FROM changes WHERE kind = '{kind}' ORDER BY 1 LIMIT {_SAMPLE}")
+            ]
             for kind in changes
         }
         self.stores.pages.put_json(self._done_key("merged", bucket), asdict(Made(count, changes, keys)))
@@ -147,7 +148,9 @@ class Maker:
             number, key = numbered
             path = db.folder / f"{number}.parquet"
             if not self.stores.pages.download(key, path):
-                raise CannotPublishError(f"an earlier publication's file is gone: s3://{self.stores.pages.bucket}/{key}")
+                raise CannotPublishError(
+                    f"an earlier publication's file is gone: s3://{self.stores.pages.bucket}/{key}"
+                )
             return path
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,8 @@ class PlanMaker:
 
     def _put_chunks(self, plan: Plan, manifest: Manifest) -> int:
         """Put the lists of page objects, and return how many there are."""
-        chunk, items, size, number = [], 0, 0, 0
+        chunk: list[str] = []
+        items, size, number = 0, 0, 0
         for file in manifest.files():
             if file["target_id"] not in plan.of_targets:
                 continue
@@ -166,9 +167,7 @@ def _listings(manifest: Manifest) -> dict[str, _Listing]:
     return {of: _Listing(entries) for of, entries in found.items()}
 
 
-def _decide(
-    listing: _Listing, before: PublishedListing | None, run: Run, found: RunRecord, *, asked: bool
-) -> None:
+def _decide(listing: _Listing, before: PublishedListing | None, run: Run, found: RunRecord, *, asked: bool) -> None:
     """Decide how a listing is published, or why it is not."""
     crawl = Crawl.from_dict(found.crawl)
     verdicts = {_verdict(entry, asked=asked) for entry in listing.entries}

@@ -6,11 +6,9 @@ anywhere and called again, it comes to the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError, RunStoppedError, SinkError
 from pageturner.page_state import Run
 from pageturner.publish.announcing import Announcer

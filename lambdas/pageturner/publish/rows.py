@@ -81,16 +81,16 @@ def read_scattered(db: Database, files: Sequence[Path]) -> None:
     db.execute(f"CREATE OR REPLACE TABLE lines AS {f'FROM read_parquet({names_of(files)})' if files else none}")
 
 
-def read_published(db: Database, files: Sequence[Path], bucket: int, buckets: int, rehash: IgnoredFields | None) -> None:
+def read_published(
+    db: Database, files: Sequence[Path], bucket: int, buckets: int, rehash: IgnoredFields | None
+) -> None:
     """Make the table `base` of what the files of an earlier publication have in a bucket.
 
     `rehash` is there if the fields that are ignored are others than those that were. Raises `CannotPublishError`.
     """
     none = f"SELECT {', '.join(f'NULL::VARCHAR AS {name}' for name in (*dict(ENVELOPE), 'item'))} WHERE false"
     source = f"SELECT {_texts()}, item FROM read_parquet({names_of(files)}, union_by_name = true)" if files else none
-    db.execute(
-        f"CREATE OR REPLACE TABLE base AS SELECT *, {_ID} FROM ({source}) WHERE {bucket_of(buckets)} = {bucket}"
-    )
+    db.execute(f"CREATE OR REPLACE TABLE base AS SELECT *, {_ID} FROM ({source}) WHERE {bucket_of(buckets)} = {bucket}")
     if rehash is None:
         return
     rows = db.stream("SELECT listing, id, item FROM base")
@@ -239,7 +239,9 @@ def _texts() -> str:
 
 def _typed() -> str:
     """The columns of changes with their types."""
-    return ", ".join(f"TRY_CAST({name} AS TIMESTAMP) AS {name}" if name in _TIMES else name for name, _ in CHANGES_COLUMNS)
+    return ", ".join(
+        f"TRY_CAST({name} AS TIMESTAMP) AS {name}" if name in _TIMES else name for name, _ in CHANGES_COLUMNS
+    )
 
 
 def _make(

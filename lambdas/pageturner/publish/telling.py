@@ -1,7 +1,7 @@
-"""Tells DynamoDB what a publication changed: its difference, or, where the two may disagree, that to the table itself.
+"""Tells DynamoDB what a publication changed: its difference, or, where the two may disagree, that from the table itself.
 
-They may disagree if DynamoDB was not told of the publication before (it was given up, or the crawl had no such sink), if
-the table was restored, if what becomes of stale items has changed, or if a person asks for a publication.
+They may disagree if DynamoDB was not told of the publication before (it was given up, or the crawl had no such sink),
+if the table was restored, if what becomes of stale items has changed, or if a person asks for a publication.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pageturner.errors import CannotPublishError, RunStoppedError
 from pageturner.publish import rows
-from pageturner.publish.database import Database, database
+from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.making import Maker
 from pageturner.stores import Stores
 from pageturner.stores.item_rows import Change
@@ -70,7 +70,7 @@ class Teller:
             return True
         with database() as db:
             file = self._list(db, bucket)
-            ((total,),) = db.rows(f"SELECT count(*) FROM read_parquet({rows.quoted(str(file))})")
+            ((total,),) = db.rows(f"SELECT count(*) FROM read_parquet({quoted(str(file))})")
             reached = self.stores.publications.reached(publication, bucket)
             while reached < total and time.monotonic() < ends:
                 told = self.stores.items.tell_in_parallel(
