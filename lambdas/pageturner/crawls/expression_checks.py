@@ -12,6 +12,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.messages import shown
 from pageturner.paging import api, pagination, split
 from pageturner.paging.expression_shapes import FindsNothingError, Structure, shape_found
+from pageturner.paging.expressions import named_field
 from pageturner.paging.paginators import STATED, paginator_of
 
 _TEXT = Shape("Text", {"type": "string"})
@@ -27,6 +28,17 @@ def wrong_expression(expression: str, shape: Any = None) -> Iterator[str]:
         yield f"{shown(expression)} is not valid JMESPath{where}: {str(error).splitlines()[0]}"
     except FindsNothingError as error:
         yield f"{shown(expression)} finds nothing: {error}"
+
+
+def wrong_ignored_field(expression: str, item: Any) -> Iterator[str]:
+    """Yield what is wrong with an expression of `ignore_fields`, which applies to items of the shape `item`."""
+    wrong = list(wrong_expression(expression, item))
+    yield from wrong
+    if not wrong and named_field(expression) is None:
+        yield (
+            f"{shown(expression)} does not name a field of the item; it must end in a field's name, and can have "
+            "names, indexes, [], [*] and filters before it, like \"Tags[?Key=='seen'].Value\""
+        )
 
 
 def item_shape(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Any:
