@@ -119,8 +119,8 @@ class Maker:
             rows.read_pages(db, files, plan.of_targets, plan.crawl.result_keys, prefix)
         else:
             rows.read_scattered(db, [])
-        for path in files:
-            path.unlink()
+        for file in files:
+            file.path.unlink()
 
     def _merge(self, db: Database, bucket: int) -> None:
         plan = self.plan

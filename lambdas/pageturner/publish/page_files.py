@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,31 @@ _AT_ONCE = 8
 _SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
 
 
-def download_pages(pages: PageStore, keys: Sequence[str], folder: Path, ignored: IgnoredFields) -> list[Path]:
+@dataclass(frozen=True)
+class PageFile:
+    """A page object on disk; `longest` is the length of its longest line, in bytes."""
+
+    path: Path
+    longest: int
+
+
+def download_pages(pages: PageStore, keys: Sequence[str], folder: Path, ignored: IgnoredFields) -> list[PageFile]:
     """Download page objects, and return their files.
 
     A line has the `hash` of the item without its ignored fields, if there are any, and the `name` that stands for a key
     with lone surrogates. Raises `SinkError`, and `CannotPublishError` if a page is gone.
     """
 
-    def download(numbered: tuple[int, str]) -> Path:
+    def download(numbered: tuple[int, str]) -> PageFile:
         number, key = numbered
         path = folder / f"{number:08d}.jsonl.gz"
         if not pages.download(key, path):
             raise CannotPublishError(f"a page of the run is gone: s3://{pages.bucket}/{key}")
         lines = gzip.decompress(path.read_bytes()).splitlines()
         if ignored or any(map(_SURROGATE.search, lines)):
-            text = "".join(f"{json.dumps(_line(json.loads(line), ignored))}\n" for line in lines)
-            path.write_bytes(gzip.compress(text.encode("ascii"), compresslevel=1))
-        return path
+            lines = [json.dumps(_line(json.loads(line), ignored)).encode("ascii") for line in lines]
+            path.write_bytes(gzip.compress(b"\n".join(lines), compresslevel=1))
+        return PageFile(path, max(map(len, lines), default=0))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(download, enumerate(keys)))

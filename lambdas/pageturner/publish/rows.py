@@ -15,14 +15,15 @@ from typing import Any
 from pageturner.publish.columns import ENVELOPE, Column, select_table
 from pageturner.publish.database import Database, names_of, quoted
 from pageturner.publish.ignored import IgnoredFields
+from pageturner.publish.page_files import PageFile
 from pageturner.publish.plan import ListingPlan
 from pageturner.stores.keys import item_hash
 from pageturner.table_names import CHANGES_COLUMNS
 
 # What a line of a page has that is needed here. `name` and `hash` are there where `page_files` has put them.
 _LINE = ("run_id", "account", "region", "target", "pass", "page", "result_key", "key", "name", "hash", "fetched_at")
-# A line is as long as an item, which is as long as a response at most.
-_LONGEST_LINE = 256 * 1024 * 1024
+# DuckDB takes buffers of several times what it is told to be the longest line.
+_USUAL_LINE = 1024 * 1024
 # As pages have times.
 _TIME = "%Y-%m-%dT%H:%M:%S.%gZ"
 _TIMES = ("first_seen", "last_changed", "fetched_at")
@@ -39,7 +40,7 @@ def bucket_of(buckets: int) -> str:
 
 
 def read_pages(
-    db: Database, files: Sequence[Path], of_targets: Mapping[str, str], result_keys: Sequence[str], page_prefix: str
+    db: Database, files: Sequence[PageFile], of_targets: Mapping[str, str], result_keys: Sequence[str], page_prefix: str
 ) -> None:
     """Make the table `lines` of the items in page objects of the targets in `of_targets`, which has their listings.
 
@@ -47,9 +48,10 @@ def read_pages(
     """
     _make(db, "of_targets", ("target", "listing"), of_targets.items())
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in (*_LINE, "item"))
+    longest = max(_USUAL_LINE, *(file.longest + 1 for file in files))
     source = (
-        f"read_json({names_of(files)}, format = 'newline_delimited', compression = 'gzip', columns = {{{columns}}}, "
-        f"maximum_object_size = {_LONGEST_LINE})"
+        f"read_json({names_of([file.path for file in files])}, format = 'newline_delimited', compression = 'gzip', columns = {{{columns}}}, "
+        f"maximum_object_size = {longest})"
     )
     own = "coalesce(line.name, line.key)"
     looks_otherwise = " OR ".join(f"starts_with({own}, {quoted(f'{name}#')})" for name in result_keys)
