@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish the run of `event["state"]`, in `event["execution"]`; or compare it with another.
 
-    Returns `next`, and what that needs: see `pageturner.publish.publishing`. If `asked`, a person asks for it by itself.
+    Returns `next`, and what that needs: see `pageturner.publish.publishing`. `asked` says that a person asks for it.
     """
     state = event["state"]
     telemetry.logger.set_correlation_id(state["run_id"])

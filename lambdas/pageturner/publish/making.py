@@ -15,7 +15,7 @@ from pathlib import Path
 from pageturner.errors import CannotPublishError
 from pageturner.publish import rows
 from pageturner.publish.columns import Column
-from pageturner.publish.database import Database, database
+from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.ignored import IgnoredFields
 from pageturner.publish.page_files import download_pages
 from pageturner.publish.plan import Plan, read_plan
@@ -160,12 +160,8 @@ class Maker:
         if changes:
             pages.put_file(self.changes_key(bucket), rows.write_changes(db))
         ((count,),) = db.rows("SELECT count(*) FROM after")
-        keys = {
-            kind: [
-                key for (key,) in db.rows(f"SELECT key FROM changes WHERE kind = '{kind}' ORDER BY 1 LIMIT {_SAMPLE}")
-            ]
-            for kind in changes
-        }
+        first = "SELECT key FROM changes WHERE kind = {} ORDER BY 1 LIMIT {}"
+        keys = {kind: [key for (key,) in db.rows(first.format(quoted(kind), _SAMPLE))] for kind in changes}
         pages.put_json(_done_key(plan, "merged", bucket), asdict(Made(count, changes, keys)))
 
     def _download(self, db: Database, keys: Sequence[str]) -> list[Path]:

@@ -39,8 +39,8 @@ class Plan:
     `published` what is published then. `rehashes` says that other fields are ignored than before. `kept` counts the
     listings that ended, but are not published, by the reason.
 
-    A plan that only compares two runs, which publishes nothing, has the number 0. The plan of the earlier run's listings
-    is under the prefix `compared_with`.
+    A plan that only compares two runs, and publishes nothing, has the number 0. The plan of the earlier run is under
+    the prefix `compared_with`.
     """
 
     publication: Publication

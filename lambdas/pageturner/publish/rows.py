@@ -174,7 +174,8 @@ def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
     )
     db.execute(
         """CREATE OR REPLACE TABLE changes AS
-        SELECT kind, account, region, target, listing, result_key, key, id AS name, coalesce(fields.fields, []) AS fields, before, after, hash, first_seen, last_changed, fetched_at, run_id,
+        SELECT kind, account, region, target, listing, result_key, key, id AS name,
+        coalesce(fields.fields, []) AS fields, before, after, hash, first_seen, last_changed, fetched_at, run_id,
         page_object FROM differences LEFT JOIN fields USING (listing, id)"""
     )
 

@@ -85,7 +85,7 @@ class Teller:
                     raise _late()
                 reached += told
                 self.stores.publications.record_reached(publication, bucket, reached)
-        return reached >= total
+        return bool(reached >= total)
 
     def end(self) -> None:
         """Record that DynamoDB has been told. Raises `SinkError`."""
