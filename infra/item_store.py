@@ -10,10 +10,6 @@ from constructs import Construct
 
 # The Distributed Map's own report on its children. The verdicts are in the runs table; this is for troubleshooting.
 MAP_RESULTS_PREFIX = "map-results"
-# What whoever writes items does with the runs table: its records, and the fences of listings.
-_WRITES_ITEMS = tuple(
-    f"dynamodb:{action}" for action in ("GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem")
-)
 
 
 class ItemStore(Construct):
@@ -65,6 +61,7 @@ class ItemStore(Construct):
             "dynamodb:Query",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
+            "dynamodb:ConditionCheckItem",
         )
 
     def grant_turn_pages(self, grantee: iam.IGrantable) -> None:
@@ -73,32 +70,26 @@ class ItemStore(Construct):
         self.bucket.grant_put(grantee, "runs/*/tokens/*")
         self.bucket.grant_read(grantee, "items/*")
         self.bucket.grant_read(grantee, "runs/*/tokens/*")
-        self.items.grant(grantee, "dynamodb:BatchGetItem", "dynamodb:PutItem")
-        self.runs.grant(grantee, *_WRITES_ITEMS)
-
-    def grant_sweep(self, grantee: iam.IGrantable) -> None:
-        """Let SweepItems tell items apart, by their pages, and sweep. Only it and FinishRun may remove items."""
-        self.bucket.grant_read(grantee, "items/*")
-        self.items.grant(
+        self.runs.grant(
             grantee,
+            "dynamodb:GetItem",
             "dynamodb:Query",
-            "dynamodb:BatchGetItem",
             "dynamodb:PutItem",
-            "dynamodb:DeleteItem",
             "dynamodb:UpdateItem",
+            "dynamodb:ConditionCheckItem",
         )
-        self.runs.grant(grantee, *_WRITES_ITEMS)
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:
-        """Let FinishRun read the run's records, write manifest and summary, and sweep what no target lists any more."""
-        self.items.grant(grantee, "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
+        """Let FinishRun read the run's records and what is published, and write manifest and summary."""
         self.bucket.grant_read(grantee, "runs/*")
+        self.bucket.grant_read(grantee, "published/*")
         self.bucket.grant_put(grantee, "runs/*")
         self.runs.grant(
             grantee,
             "dynamodb:GetItem",
             "dynamodb:Query",
             "dynamodb:PutItem",
+            "dynamodb:BatchWriteItem",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
         )

@@ -38,7 +38,7 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     assert target_apis <= allowed
     tables = {action for action in allowed if action.startswith("dynamodb:")}
     assert tables == {
-        *("dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+        *("dynamodb:Query", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
         "dynamodb:ConditionCheckItem",
     }
     assert not [action for action in allowed if "Delete" in action or action.endswith(":*")]
@@ -52,26 +52,18 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     }
 
 
-def test_sweep_items_may_look_at_other_runs(resources: dict[str, Any]) -> None:
-    (runs,) = [each for each in statements(resources, "FunctionsSweepItems") if "RunTable" in str(each["Resource"])]
-    names = ("GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem")
-    assert set(actions_of(runs)) == {f"dynamodb:{name}" for name in names}
-
-
-def test_only_the_sweeps_may_remove_items(resources: dict[str, Any]) -> None:
+def test_items_in_dynamodb_are_left_to_publishing(resources: dict[str, Any]) -> None:
     for role in (
         "FunctionsPlanRun",
         "FunctionsFetchPage",
+        "FunctionsFinishRun",
         "FunctionsFailRun",
         "FunctionsStopRun",
         "CrawlStateMachine",
     ):
-        for statement in statements(resources, role):
-            if "dynamodb:DeleteItem" in statement["Action"]:
-                assert "RunTable" in str(statement["Resource"])
-    for role in ("FunctionsSweepItems", "FunctionsFinishRun"):
-        removes = [each for each in statements(resources, role) if "dynamodb:DeleteItem" in each["Action"]]
-        assert any("ItemTable" in str(statement["Resource"]) for statement in removes)
+        tables = [each for each in statements(resources, role) if "dynamodb:" in str(each["Action"])]
+        assert tables
+        assert "ItemTable" not in str([each["Resource"] for each in tables])
 
 
 def test_nothing_but_the_catalogues_actions_is_for_all_resources(resources: dict[str, Any]) -> None:
@@ -144,9 +136,8 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
 
 
 def test_functions(template: Template) -> None:
-    template.resource_count_is("AWS::Lambda::Function", 6)
-    timeouts = {"plan_run": 840, "fetch_page": 60, "sweep_items": 180, "finish_run": 900, "fail_run": 30}
-    timeouts |= {"stop_run": 30}
+    template.resource_count_is("AWS::Lambda::Function", 5)
+    timeouts = {"plan_run": 840, "fetch_page": 60, "finish_run": 900, "fail_run": 30, "stop_run": 30}
     for handler, timeout in timeouts.items():
         template.has_resource_properties(
             "AWS::Lambda::Function",
@@ -163,7 +154,7 @@ def test_functions(template: Template) -> None:
 
 def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 8
+    assert len(groups) == 7
     assert {group["RetentionInDays"] for group in groups} == {30}
 
 
