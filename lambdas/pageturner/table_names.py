@@ -33,9 +33,9 @@ CHANGES_COLUMNS = (
     ("before", "string"),
     ("after", "string"),
     ("hash", "string"),
-    ("first_seen", "string"),
-    ("last_changed", "string"),
-    ("fetched_at", "string"),
+    ("first_seen", "timestamp"),
+    ("last_changed", "timestamp"),
+    ("fetched_at", "timestamp"),
     ("run_id", "string"),
     ("page_object", "string"),
 )

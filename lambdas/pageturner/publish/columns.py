@@ -26,6 +26,7 @@ ENVELOPE = (
     ("result_key", "string"),
     ("key", "string"),
     ("name", "string"),
+    ("shares_key", "boolean"),
     ("hash", "string"),
     ("run_id", "string"),
     ("first_seen", "timestamp"),
@@ -106,7 +107,7 @@ def select_table(columns: Sequence[Column], source: str) -> str:
         *(f"{_cast(place.get(each) or _text(each), each.type)} AS {_quoted(each.name)}" for each in columns),
         "item",
     ]
-    return f"SELECT {', '.join(selected)} FROM (SELECT *, {texts} AS texts FROM {source})"  # noqa: S608
+    return f"SELECT {', '.join(selected)} FROM (SELECT *, {texts} AS texts FROM {source})"
 
 
 def _members(crawl: Crawl) -> Mapping[str, str]:

@@ -18,6 +18,9 @@ class IgnoredFields:
     def __init__(self, expressions: Iterable[str]) -> None:
         self._fields = [field for each in expressions if (field := named_field(each)) is not None]
 
+    def __bool__(self) -> bool:
+        return bool(self._fields)
+
     def without(self, item: str) -> str:
         """Return the canonical JSON text of an item without these fields. Raises `InvalidCrawlError`."""
         return _text(self._kept(item)) if self._fields else item
