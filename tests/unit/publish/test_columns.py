@@ -165,6 +165,11 @@ def test_a_member_with_another_type_gets_another_column(made: Made, old: Shape, 
     assert made({"Size": old}, before=found) == found
 
 
+# What the source of a table has, and what the table has then, where that is not the same.
+TEXTS = {"timestamp": "2026-11-25T12:00:00.123Z", "boolean": "true"}
+TYPED = {"timestamp": datetime(2026, 11, 25, 12, 0, 0, 123000), "boolean": True}  # noqa: DTZ001 - Athena's has no zone
+
+
 def read(column: Column, *items: Any) -> list[Any]:
     """Return what a column has for items, alone and in a whole table."""
     db = duckdb.connect()
@@ -172,7 +177,7 @@ def read(column: Column, *items: Any) -> list[Any]:
     texts = [f'"{name}" VARCHAR' for name, _ in (*ENVELOPE, ITEM)]
     db.execute(f"CREATE TABLE source ({', '.join(texts)})")
     for item in items:
-        given = ["2026-11-25T12:00:00.123Z" if kind == "timestamp" else name for name, kind in ENVELOPE]
+        given = [TEXTS.get(kind, name) for name, kind in ENVELOPE]
         text = json.dumps(item, separators=(",", ":"))
         db.execute(f"INSERT INTO source VALUES ({', '.join('?' * len(texts))})", [*given, text])  # noqa: S608
     alone = [value for (value,) in db.execute(f"SELECT {expression(column)} FROM source").fetchall()]  # noqa: S608
@@ -182,8 +187,7 @@ def read(column: Column, *items: Any) -> list[Any]:
     assert repr([row[-2] for row in rows]) == repr(alone)
     for row, item in zip(rows, items, strict=True):
         assert json.loads(row[-1]) == item
-        moment = datetime(2026, 11, 25, 12, 0, 0, 123000)  # noqa: DTZ001 - Athena's timestamps have no zone
-        assert row[: len(ENVELOPE)] == tuple(moment if kind == "timestamp" else name for name, kind in ENVELOPE)
+        assert row[: len(ENVELOPE)] == tuple(TYPED.get(kind, name) for name, kind in ENVELOPE)
     return alone
 
 
