@@ -129,7 +129,7 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
         if state["Type"] == "Task"
     ]
     names = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "TurnPages", "RecordVerdict", "SweepItems", "ContinueRun"}
-    names |= {"LastPage"}
+    names |= {"LastPage", "PublishRun", "PublishPart"}
     assert {name for name, _ in tasks} == names
     assert all(0 < state["TimeoutSeconds"] <= 960 for _, state in tasks)
     assert all(state["Retry"] for _, state in tasks)
@@ -268,6 +268,7 @@ def test_nothing_waits_for_what_was_given_up(crawl_machine: dict[str, Any]) -> N
     """It is fenced off instead: whoever may write late does so under another name, or on a condition."""
     assert crawl_machine["States"]["AnythingToDo?"]["Choices"] == [
         {"Variable": "$.targets", "IsPresent": True, "Next": "EachTarget"},
+        {"Variable": "$.publish", "IsPresent": True, "Next": "OnlyPublish"},
     ]
     waits = {name for name, state in states(crawl_machine) if state["Type"] == "Wait"}
     assert waits == {"BackOff", "LetRecover"}
@@ -298,7 +299,6 @@ def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[
     question = crawl_machine["States"]["RunComplete?"]
     assert question["Choices"] == [
         {"Variable": "$.outcome", "StringEquals": "succeeded", "Next": "RunSucceeded"},
-        {"Variable": "$.outcome", "StringEquals": "continues", "Next": "ContinueRun"},
     ]
     assert question["Default"] == "FailRun"
     fail_run = crawl_machine["States"]["FailRun"]
@@ -344,7 +344,7 @@ def test_the_documents_name_every_error_of_lambda_that_is_retried() -> None:
 
 
 def test_a_function_that_dies_is_tried_again(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
-    functions = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "SweepItems"}
+    functions = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "SweepItems", "PublishRun", "PublishPart"}
     both = itertools.chain(states(page_loop), states(crawl_machine))
     invoked = {name: state for name, state in both if name in functions}
     assert invoked.keys() == functions
