@@ -218,10 +218,13 @@ def test_schedules(template: Template) -> None:
     )
 
 
-def test_the_emulator_changes_the_runtime_and_the_binary_packages_and_nothing_else(
-    synth: Synth, template: Template
-) -> None:
+def test_the_emulator_changes_only_what_it_cannot_run(synth: Synth, template: Template) -> None:
     local, remote = synth(emulator="true").to_json(), template.to_json()
+    types = {resource["Type"] for resource in local["Resources"].values()}
+    assert "AWS::Athena::NamedQuery" not in types
+    remote["Resources"] = {
+        name: each for name, each in remote["Resources"].items() if each["Type"] != "AWS::Athena::NamedQuery"
+    }
     for name, resource in local["Resources"].items():
         if resource["Type"] == "AWS::Lambda::Function":
             there = remote["Resources"][name]["Properties"]
