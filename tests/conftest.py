@@ -60,8 +60,12 @@ class Aws:
     runs_table: str = "runs"
     s3: Any = field(default_factory=lambda: boto3.client("s3"))
     dynamodb: Any = field(default_factory=lambda: boto3.client("dynamodb"))
+    database: str = "pageturner"
 
     def __post_init__(self) -> None:
+        glue = boto3.client("glue")
+        glue.create_database(DatabaseInput={"Name": self.database})
+        glue.create_table(DatabaseName=self.database, TableInput={"Name": "changes"})
         self.s3.create_bucket(Bucket=self.bucket)
         for table in (self.items_table, self.runs_table):
             self.dynamodb.create_table(
@@ -102,6 +106,8 @@ def aws(_no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv("ITEMS_TABLE", made.items_table)
         monkeypatch.setenv("RUNS_TABLE", made.runs_table)
         monkeypatch.setenv("LOOP_SECONDS", "120")
+        monkeypatch.setenv("DATABASE", "pageturner")
+        monkeypatch.setenv("MOST_ROWS", "500000")
         monkeypatch.setenv("ACCOUNT", ACCOUNT)
         monkeypatch.setenv("READER_ROLE_ARN", "arn:aws:iam::{account}:role/PageturnerReader")
         monkeypatch.setenv("EXTERNAL_ID", "pageturner")
@@ -113,8 +119,10 @@ def aws(_no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 def _forget_clients() -> None:
     import fetch_page
+    import publish_run
     from pageturner import clients
 
+    publish_run.publisher.cache_clear()
     clients._client.cache_clear()
     clients._session.cache_clear()
     clients._reader_session.cache_clear()
@@ -172,6 +180,23 @@ class Machines:
         run = planned["run"]
         event = {"run_id": run["run_id"], "generation": run["generation"], "execution": planned["execution"]}
         return _through_json(finish_run.handler(event, self.context))
+
+    def publish(self, summary: Mapping[str, Any], execution: str = "execution-1") -> dict[str, Any]:
+        """Publish a run that has ended, all parts one after the other, and return its summary."""
+        import publish_part
+        import publish_run
+
+        for _ in range(100):
+            event = _through_json({"state": summary, "execution": execution})
+            step = _through_json(publish_run.handler(event, self.context))
+            if step["next"] == "end":
+                return dict(step["summary"])
+            if step["next"] == "parts":
+                found = boto3.client("s3").get_object(Bucket=step["parts"]["bucket"], Key=step["parts"]["key"])
+                for part in json.loads(found["Body"].read()):
+                    while part.get("next") != "end":
+                        part = _through_json(publish_part.handler({"part": part}, self.context))
+        raise AssertionError("it does not come to an end")
 
     def fail(self, summary: Mapping[str, Any], execution: str = "execution-1", redrives: int = 0) -> dict[str, Any]:
         """Return what FailRun reports to Step Functions about its task: `error` and `cause`, or `output`."""

@@ -13,6 +13,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     ├── ThrottledError        the service throttled the request             PageLoop backs off, then Crawl waits
     ├── TransientError        connection error, HTTP 5xx                    PageLoop retries, then Crawl
     ├── SinkError             Pageturner's own bucket or tables failed      PageLoop retries, then Crawl
+    ├── CannotPublishError    the run cannot be published                   never retried: the execution fails
     ├── StillRunningError     the listing is not made yet: a query runs     PageLoop backs off, then Crawl waits
     ├── TokenInvalidError     the token has expired or is invalid           FetchPage returns the start of a new pass
     ├── TooManyRestartsError  that has happened too often                   never retried: the verdict is failed
@@ -80,6 +81,10 @@ class TransientError(PageturnerError):
 
 class SinkError(PageturnerError):
     """A request to Pageturner's own bucket or tables failed."""
+
+
+class CannotPublishError(PageturnerError):
+    """The run cannot be published: its pages are gone, or cannot be read; the message says which."""
 
 
 class TokenInvalidError(PageturnerError):

@@ -7,7 +7,7 @@ fix.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,6 +18,7 @@ from pageturner.crawls.pagination_config import without_nulls
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging.paginators import STATED
+from pageturner.table_names import RESERVED, history_name, table_name
 
 # The name is part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
@@ -38,7 +39,8 @@ _FIXED = {
     "max_pages": "a listing that has reached it has ended; start a new run",
     **dict.fromkeys(SCHEDULE_KEYS, "only the catalogue says when a crawl runs"),
     **dict.fromkeys(
-        ("overlap", "stale_items", "allow_empty", "sinks"), "it is for the run as a whole; start a new run"
+        ("overlap", "stale_items", "time_to_live", "allow_empty", "ignore_fields", "sinks"),
+        "it is for the run as a whole; start a new run",
     ),
 }
 
@@ -61,6 +63,7 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
             crawls[str(name)] = _parse_crawl(name, entry, f"crawls.{name}")
         except InvalidCrawlError as error:
             wrong.append(str(error))
+    wrong += _same_tables(map(str, document["crawls"]))
     if not wrong:
         wrong = [line for name, crawl in crawls.items() for line in _check_chain(crawl, crawls, f"crawls.{name}")]
     if wrong:
@@ -146,6 +149,8 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     if name in catalogue and asked.keys() & _ITEM_KEYS and "stale_items" not in asked:
         # A run with different items must not make those of the catalogue's crawl stale.
         entry["stale_items"] = "keep"
+    if entry.get("stale_items") != "mark" and "time_to_live" not in asked:
+        entry.pop("time_to_live", None)  # of the catalogue's crawl, which marks
     crawl = _parse_crawl(name, entry, "input")
     if wrong := _check_chain(crawl, {**catalogue, name: crawl}, "input"):
         raise InvalidCrawlError("\n".join(wrong))
@@ -158,9 +163,10 @@ def _parse_crawl(name: object, entry: object, place: str) -> Crawl:
             f"{place}: invalid name {shown(name)}; must be 1 to 48 letters, digits, hyphens and underscores, "
             "starting with a letter or digit"
         )
-    if place != "input" and name.startswith(ADHOC_PREFIX):
+    if place != "input" and table_name(name).startswith(table_name(ADHOC_PREFIX)):
         raise InvalidCrawlError(
-            f'{place}: names that begin with "{ADHOC_PREFIX}" are reserved for crawls from the console'
+            f'{place}: names that begin with "{ADHOC_PREFIX}" or "{table_name(ADHOC_PREFIX)}" are reserved for crawls '
+            "from the console"
         )
     if not isinstance(entry, Mapping):
         raise InvalidCrawlError(
@@ -171,6 +177,17 @@ def _parse_crawl(name: object, entry: object, place: str) -> Crawl:
     if wrong := list(problems(entry, place)):
         raise InvalidCrawlError("\n".join(wrong))
     return Crawl.from_dict({"name": name, **entry})
+
+
+def _same_tables(names: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each crawl whose tables would have the name of another table."""
+    taken = dict.fromkeys(RESERVED, "of all crawls")
+    for name in names:
+        tables = (table_name(name), history_name(name))
+        same = [f'its table "{table}" would be that {taken[table]}, too' for table in tables if table in taken]
+        if same:
+            yield f"crawls.{name}: {same[0]}; rename the crawl"
+        taken.update(dict.fromkeys(tables, f"of crawls.{name}"))
 
 
 def _refuse_unknown_keys(entry: Mapping[Any, Any], known: Iterable[str], place: str, more: Iterable[str] = ()) -> None:

@@ -19,7 +19,7 @@ from botocore.model import OperationModel
 
 from pageturner.crawls import pagination_config
 from pageturner.crawls.bindings import literal_bindings
-from pageturner.crawls.expression_checks import item_shape, wrong_expression
+from pageturner.crawls.expression_checks import item_shape, wrong_expression, wrong_ignored_field
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
 from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
@@ -220,19 +220,25 @@ def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) 
 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    """Check `search`, which applies to a page, and `key`, which applies to an item."""
-    output = api.operation_model(entry["service"], entry["operation"]).output_shape if _can_be_crawled(entry) else None
+    """Check `search`, which applies to a page, and `key` and `ignore_fields`, which apply to an item."""
+    known = _can_be_crawled(entry)
+    output = api.operation_model(entry["service"], entry["operation"]).output_shape if known else None
     if "search" in entry:
         yield from _check_expression(entry["search"], f"{place}.search", output)
+    item = item_shape(entry["service"], entry["operation"], _stated(entry), entry.get("search")) if known else None
     if "key" in entry:
-        item = None
-        if _can_be_crawled(entry):
-            item = item_shape(entry["service"], entry["operation"], _stated(entry), entry.get("search"))
         yield from _check_expression(entry["key"], f"{place}.key", item)
+    for each in entry.get("ignore_fields", ()):
+        yield from (f"{place}.ignore_fields: {line}" for line in wrong_ignored_field(each, item))
 
 
 def _check_expression(expression: str, place: str, shape: Any = None) -> Iterable[str]:
     return (f"{place}: {line}" for line in wrong_expression(expression, shape))
+
+
+def _check_stale_items(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    if "time_to_live" in entry and entry.get("stale_items") != "mark":
+        yield f'{place}.time_to_live: only marked items expire; add "stale_items: mark", or remove this'
 
 
 def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -249,5 +255,6 @@ _CHECKS = (
     _check_accounts,
     _check_paging,
     _check_expressions,
+    _check_stale_items,
     _check_schedule,
 )

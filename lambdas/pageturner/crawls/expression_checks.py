@@ -12,6 +12,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.messages import shown
 from pageturner.paging import api, pagination, split
 from pageturner.paging.expression_shapes import FindsNothingError, Structure, shape_found
+from pageturner.paging.expressions import named_field
 from pageturner.paging.paginators import STATED, paginator_of
 
 _TEXT = Shape("Text", {"type": "string"})
@@ -29,12 +30,35 @@ def wrong_expression(expression: str, shape: Any = None) -> Iterator[str]:
         yield f"{shown(expression)} finds nothing: {error}"
 
 
+def wrong_ignored_field(expression: str, item: Any) -> Iterator[str]:
+    """Yield what is wrong with an expression of `ignore_fields`, which applies to items of the shape `item`."""
+    wrong = list(wrong_expression(expression, item))
+    yield from wrong
+    if not wrong and named_field(expression) is None:
+        yield (
+            f"{shown(expression)} does not name a field of the item; it must end in a field's name, and can have "
+            "names, indexes, [], [*] and filters before it, like \"Tags[?Key=='seen'].Value\""
+        )
+
+
 def item_shape(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Any:
     """Return the shape of a crawl's items, those of its primary result key; None if it is unknown or invalid."""
+    return next(item_shapes(service, operation, stated, search), None)
+
+
+def item_shapes(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Iterator[Any]:
+    """Yield the shapes of a crawl's items, one for each result key, the primary one first; None as in `item_shape`."""
     definition = paginator_of(service, operation, stated).definition
-    expression = search or (pagination.result_keys(definition)[0] if "result_key" in definition else None)
+    output = api.operation_model(service, operation).output_shape
+    if search is not None:
+        yield _item_shape(search, output, search)
+    elif "result_key" in definition:
+        yield from (_item_shape(each, output, None) for each in pagination.result_keys(definition))
+
+
+def _item_shape(expression: str, output: Any, search: str | None) -> Any:
     try:
-        found = shape_found(expression, api.operation_model(service, operation).output_shape) if expression else None
+        found = shape_found(expression, output)
     except (JMESPathError, FindsNothingError):
         return None
     if found is not None and found.type_name == "map" and search is None:

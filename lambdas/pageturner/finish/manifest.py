@@ -12,7 +12,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import dropwhile, takewhile
+from pathlib import Path
 from typing import IO, Any
 
 from pageturner.crawls.crawl import Crawl
@@ -27,6 +28,7 @@ from pageturner.verdicts import Ends, counts, entries, target_of
 
 # What the list of files begins with, behind the summary.
 _FILES = '"files": '
+_TARGETS = '"targets": '
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,37 @@ class Body:
         yield _FILES
         # Whoever reads nothing but the files sees which of them are not a whole listing.
         yield from array_text({**file, "verdict": self._verdicts[file["target_id"]]} for file in _read(self._files))
-        yield ',\n"targets": '
+        yield f",\n{_TARGETS}"
         yield from array_text(_read(self._targets))
         yield "}\n"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest that was downloaded to `path`: it can be larger than memory."""
+
+    path: Path
+
+    def summary(self) -> dict[str, Any]:
+        """Return the summary of the run."""
+        with self.path.open(encoding="ascii") as lines:
+            return summary_in(line.rstrip("\n") for line in lines)
+
+    def files(self) -> Iterator[dict[str, Any]]:
+        """Yield the files."""
+        return self._array(_FILES)
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Yield the entries of the targets."""
+        return self._array(_TARGETS)
+
+    def _array(self, begins: str) -> Iterator[dict[str, Any]]:
+        with self.path.open(encoding="ascii") as lines:
+            for line in dropwhile(lambda line: not line.startswith(begins), lines):
+                if line.startswith("]"):
+                    return
+                if not line.startswith(begins):
+                    yield json.loads(line.rstrip().removesuffix(","))
 
 
 def summary_in(lines: Iterator[str]) -> dict[str, Any]:

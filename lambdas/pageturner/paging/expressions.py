@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.parser import ParsedResult
 
 from pageturner.errors import InvalidCrawlError
 
@@ -19,3 +21,48 @@ def find(key: str, expression: str, value: Any) -> Any:
         return jmespath.compile(expression).search(value)
     except JMESPathError as error:
         raise InvalidCrawlError(f'{key}: "{expression}" cannot be evaluated: {error}') from error
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a valid expression like ``Tags[?Key=='x'].Value`` names: the field `name` of what `within` finds."""
+
+    within: ParsedResult
+    name: str
+
+
+def named_field(expression: str) -> Field | None:
+    """Return the field that a valid expression names.
+
+    None if it does not end in a field's name, or what is before that makes new values instead of finding parts.
+    """
+    split = _split(jmespath.compile(expression).parsed)
+    return Field(ParsedResult(expression, split[0]), split[1]) if split else None
+
+
+# What finds parts of a value.
+_PATHS = (
+    *("current", "field", "filter_projection", "flatten", "identity", "index_expression", "pipe", "projection"),
+    *("subexpression", "value_projection"),
+)
+
+
+def _split(node: Any) -> tuple[Any, str] | None:
+    """Return the tree of what is before the field's name, and that name."""
+    kind, children = node["type"], node["children"]
+    if kind == "field":
+        return {"type": "identity", "children": []}, node["value"]
+    at = {"subexpression": -1, "pipe": -1, "projection": 1, "value_projection": 1, "filter_projection": 1}.get(kind)
+    if at is None or not all(map(_finds_parts, children[:at])) or (split := _split(children[at])) is None:
+        return None
+    within = [*children]
+    within[at] = split[0]
+    return {**node, "children": within}, split[1]
+
+
+def _finds_parts(node: Any) -> bool:
+    kind, children = node["type"], node["children"]
+    if kind in ("index", "slice"):
+        return True
+    parts = children[:2] if kind == "filter_projection" else children
+    return kind in _PATHS and all(map(_finds_parts, parts))

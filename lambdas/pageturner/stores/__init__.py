@@ -13,9 +13,9 @@ from pageturner.stores.executions import ExecutionStore
 from pageturner.stores.item_table import ItemTable
 from pageturner.stores.last_listings import LastListings
 from pageturner.stores.listed_runs import ListedRuns
-from pageturner.stores.listing_fences import ListingFences
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.publications import PublicationStore
+from pageturner.stores.publishing_fences import PublishingFences
 from pageturner.stores.run_table import RunTable
 from pageturner.stores.runs_and_locks import RunStore
 from pageturner.stores.target_records import TargetRecords
@@ -44,7 +44,7 @@ class Stores:
     @cached_property
     def items(self) -> ItemTable:
         """The items."""
-        return ItemTable(self._client("dynamodb"), self._items_table)
+        return ItemTable(self._client("dynamodb"), self._items_table, self.fences)
 
     @cached_property
     def runs(self) -> RunStore:
@@ -62,9 +62,9 @@ class Stores:
         return ListedRuns(self._run_table)
 
     @cached_property
-    def fences(self) -> ListingFences:
-        """The fences of listings."""
-        return ListingFences(self._run_table)
+    def fences(self) -> PublishingFences:
+        """The fences of crawls."""
+        return PublishingFences(self._client("dynamodb"), self._runs_table)
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:

@@ -1,90 +1,130 @@
-"""The rows of items in DynamoDB: what they hold, and what they say of the run and the pass that wrote them."""
+"""The rows of the items table: one for each item, in the partition of its listing, and one for each listing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from pageturner.page_state import Run, Target
-from pageturner.stores.keys import item_hash, partition_key, sort_key
-from pageturner.stores.page_store import CommittedPage
+from pageturner.stores import keys
 
 # DynamoDB Developer Guide, "Quotas": size of an item.
-_LARGEST_ITEM = 400 * 1024
-# Room for the other attributes of an item: two keys of up to 1 KiB, each twice, and names.
+_LARGEST_ROW = 400 * 1024
+# Room for the other attributes of an item: keys of up to 1 KiB, what marks it, and names.
 _ROOM = 16 * 1024
 
 
-def version(run: Run, pass_number: int) -> str:
-    """What orders the writers of a listing: a run that began later is newer, and a later pass of the same run."""
-    return f"{run.started_at}#{run.run_id}#{pass_number:04d}"
+@dataclass(frozen=True)
+class Change:
+    """What a publication changed: an item is `after` now (its JSON text), or its listing has it no longer (None).
 
-
-def rows_of(page: CommittedPage, target: Target, result_keys: Sequence[str], run: Run) -> Iterator[dict[str, Any]]:
-    """Yield the row of each item of a page."""
-    for line, record in enumerate(page.records, start=1):
-        yield _row(record, target, result_keys, run, page.key, line)
-
-
-def _row(
-    record: Mapping[str, Any], target: Target, result_keys: Sequence[str], run: Run, page_object: str, line: int
-) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "pk": {"S": partition_key(record["crawl"], target)},
-        "sk": {"S": _name(record, result_keys)},
-        # A string item is its own key, and can be as large as a page.
-        "key": {"S": sort_key(record["key"])},
-        "pass": {"N": str(record["pass"])},
-        "version": {"S": version(run, record["pass"])},
-        "page_object": {"S": page_object},
-        "line": {"N": str(line)},
-    }
-    for name in ("crawl", "run_id", "account", "region", "target", "result_key", "fetched_at"):
-        item[name] = {"S": record[name]}
-    if is_large(record):
-        item["item_hash"] = {"S": item_hash(record["item"])}
-    else:
-        item["item"] = {"S": record["item"]}
-    return item
-
-
-def _name(record: Mapping[str, Any], result_keys: Sequence[str]) -> str:
-    """The sort key of an item. A folder and a file may have the same name, so the result key comes before it.
-
-    A primary item does without, unless its own key looks as if it had one.
+    `name` is its identity in the `listing`, and `hash` that of `after`. `kind` says how it changed, `run_id` which run
+    changed it, and `page_object` where it is in S3.
     """
-    key, of = record["key"], record["result_key"]
-    is_plain = of == result_keys[0] and not key.startswith(tuple(f"{name}#" for name in result_keys))
-    return sort_key(key if is_plain else f"{of}#{key}")
+
+    kind: str
+    account: str
+    region: str
+    target: str
+    listing: str
+    result_key: str
+    key: str
+    name: str
+    after: str | None
+    hash: str
+    first_seen: str
+    last_changed: str
+    fetched_at: str
+    run_id: str
+    page_object: str
 
 
-def is_large(record: Mapping[str, Any]) -> bool:
+@dataclass(frozen=True)
+class Row:
+    """An item in the table. `name` is the sort key; `hash` is empty if an earlier version of Pageturner wrote it."""
+
+    name: str
+    key: str
+    result_key: str
+    hash: str
+    is_stale: bool
+
+
+class Listing(Protocol):
+    """What the row of a listing says of it."""
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def region(self) -> str: ...
+
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class ListingRow:
+    """A listing in the table."""
+
+    account: str
+    region: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def key_of(crawl_name: str, change: Change) -> dict[str, Any]:
+    """The primary key of a change's item."""
+    return keys.row(keys.partition_key(crawl_name, change.listing), keys.sort_key(change.name))
+
+
+def item_row(crawl_name: str, number: int, change: Change) -> dict[str, Any]:
+    """The row of an item that publication `number` changed, and that is listed."""
+    row = {
+        **key_of(crawl_name, change),
+        "crawl": {"S": crawl_name},
+        # A string item is its own key, and can be as large as a page.
+        "key": {"S": keys.sort_key(change.key)},
+        "publication": {"N": str(number)},
+    }
+    for name in ("account", "region", "target", "result_key", "hash", "run_id", "page_object"):
+        row[name] = {"S": getattr(change, name)}
+    for name in ("first_seen", "last_changed", "fetched_at"):
+        row[name] = {"S": getattr(change, name)}
+    if change.after is not None and not is_large(change.after):
+        row["item"] = {"S": change.after}
+    return row
+
+
+def is_large(item: str) -> bool:
     """Return whether an item's text, which is ASCII, is too large for DynamoDB; its page object still has it."""
-    return len(record["item"]) > _LARGEST_ITEM - _ROOM
+    return len(item) > _LARGEST_ROW - _ROOM
 
 
-def is_stale(row: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
-    """Whether a row is of an abandoned pass of this run, or of a run that began before it."""
-    if row["run_id"]["S"] == run.run_id:
-        # A sweep that was given up may meet a later pass.
-        return int(row["pass"]["N"]) < passes.get(row["target"]["S"], int(row["pass"]["N"]) + 1)
-    if "version" in row:
-        return str(row["version"]["S"]) < version(run, 0)
-    # A version of Pageturner wrote it that had no versions of rows.
-    return str(row["fetched_at"]["S"]) < run.started_at
+def item_of(row: Mapping[str, Any]) -> Row:
+    """The item that a row is of, by the attributes that `ITEM_ATTRIBUTES` names."""
+    texts = {name: value["S"] for name, value in row.items()}
+    name, hashed = texts["sk"], texts.get("hash", "")
+    return Row(name, texts.get("key", name), texts.get("result_key", ""), hashed, is_stale="stale_since" in texts)
 
 
-def is_listed(row: Mapping[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
-    """Whether this run listed the item, in the last pass of its target."""
-    return row["run_id"]["S"] == run.run_id and int(row["pass"]["N"]) == passes.get(row["target"]["S"])
+# All of `item_of`; most are among DynamoDB's reserved words, or may be some day.
+ITEM_ATTRIBUTES = ("sk", "key", "result_key", "hash", "stale_since")
 
 
-def identity(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What two rows of the same item have in common."""
-    return row["result_key"]["S"], row["item_hash"]["S"] if "item_hash" in row else item_hash(row["item"]["S"])
+def listing_row(crawl_name: str, listing_id: str, listing: Listing) -> dict[str, Any]:
+    """The row of a listing, which says in which partition its items are."""
+    return {
+        **keys.listing_row(crawl_name, listing.account, listing.region, listing_id),
+        "account": {"S": listing.account},
+        "region": {"S": listing.region},
+        "listing_id": {"S": listing_id},
+        "parameters": {"S": json.dumps(listing.parameters, sort_keys=True)},
+        "partition": {"S": keys.partition_key(crawl_name, listing_id)},
+    }
 
 
-def apart(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of an item that shares its key with a different one."""
-    _, hashed = identity(row)
-    return {**row, "sk": {"S": sort_key(f"{row['sk']['S']}#{hashed}")}, "apart": {"BOOL": True}}
+def listing_of(row: Mapping[str, Any]) -> tuple[str, ListingRow]:
+    """The listing that a row is of, after its id."""
+    texts = {name: value["S"] for name, value in row.items()}
+    return texts["listing_id"], ListingRow(texts["account"], texts["region"], json.loads(texts["parameters"]))

@@ -1,296 +1,249 @@
-"""The items in DynamoDB: a projection of the page objects, keyed by item, so that a repeat is harmless.
+"""The items in DynamoDB: what is published of each crawl, by key. Publishing tells the table what has changed.
 
-Every write is conditional. A row goes only from an older run or pass to a newer one, and none is written behind the
-fence of its listing (`pageturner.stores.listing_fences`), whenever a writer that was given up wakes up.
+Every write is part of a transaction that checks the fence of its crawl (`pageturner.stores.publishing_fences`), and
+says what is, not what to add. So repeating one is harmless, and whoever is late writes nothing.
 """
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
+from pageturner.crawls.crawl import Crawl
 from pageturner.errors import SinkError, as_sink_error
-from pageturner.page_state import Run, Target
-from pageturner.stores.conditional_write import conditional_write
-from pageturner.stores.item_rows import apart, identity, is_listed, is_stale, rows_of
-from pageturner.stores.keys import partition_key
-from pageturner.stores.page_store import CommittedPage
+from pageturner.stores import keys
+from pageturner.stores.item_rows import (
+    ITEM_ATTRIBUTES,
+    Change,
+    Listing,
+    ListingRow,
+    Row,
+    is_large,
+    item_of,
+    item_row,
+    key_of,
+    listing_of,
+    listing_row,
+)
+from pageturner.stores.publishing_fences import PublishingFences
+from pageturner.stores.transactions import MOST_ACTIONS, MOST_BYTES, is_invalid, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# DynamoDB Developer Guide, "Quotas": actions and bytes of a TransactWriteItems request; keys of a BatchGetItem.
-_TRANSACTION = 100
-_TRANSACTION_BYTES = 4 * 1024 * 1024
-_BATCH_READ = 100
 # How large the attributes of a row can be besides its item, and the request around it.
 _ROW_BYTES = 8 * 1024
-# The parts of a split listing check the same fence. Transactions that meet there are tried again, after up to 20 ms,
-# doubling to a second: for 7 s at most.
-_MOST_CONFLICTS = 12
-_CONFLICT_SECONDS = 0.02
-_LONGEST_CONFLICT_SECONDS = 1.0
-# What says whose a row is, in a query.
-_WITHOUT_ITEMS: dict[str, Any] = {
-    "ProjectionExpression": "pk, sk, run_id, target, #pass, #version, fetched_at, apart",
-    "ExpressionAttributeNames": {"#pass": "pass", "#version": "version"},
-}
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a look at some rows of a listing found.
-
-    `stale` rows are not of the listing any more; `others` are. `own` rows are those that this run wrote, and `apart`
-    those of them that are told apart from others with the same key. `next_key` is DynamoDB's key to continue from (None
-    at the end).
-    """
-
-    next_key: Mapping[str, Any] | None
-    stale: int
-    others: int
-    own: int
-    apart: int
+_DAY = 24 * 60 * 60
 
 
 class ItemTable:
-    """Writes the items of committed pages, tells apart those that share a key, and sweeps stale ones."""
+    """Tells DynamoDB what publications changed, and reads what it has."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, table: str, fences: PublishingFences) -> None:
         self._dynamodb = dynamodb
+        self._fences = fences
         self.name = table
 
-    def project(
-        self, page: CommittedPage, target: Target, result_keys: Sequence[str], run: Run, check: Mapping[str, Any]
-    ) -> bool:
-        """Put every item of a page of `target`; the first of `result_keys` is the primary one. Raises `SinkError`.
+    def table_id(self) -> str:
+        """Return the id of the table: one that was restored or created anew has another. Raises `SinkError`."""
+        with as_sink_error(f"could not describe table {self.name}"):
+            return self._dynamodb.describe_table(TableName=self.name)["Table"]["TableId"]
 
-        `check` is that of the listing's fence. Returns False if the page is behind it: a newer run or pass has listed
-        all of the listing.
+    def tell(self, crawl: Crawl, number: int, changes: Sequence[Change], lane: int, stale_since: str) -> bool:
+        """Apply what publication `number` changed; of an item that is changed twice, the last. Raises `SinkError`.
+
+        Items that are no longer listed are removed, marked with `stale_since`, or kept, as the crawl says. Returns
+        False if a newer publication has put up the fence: then the rest is not written.
         """
-        rows = list(rows_of(page, target, result_keys, run))
-        if page.is_repeat:
-            # Whoever put the page has written some of them. So a page that is too much for one invocation gets written.
-            found = self._rows(rows)
-            rows = [row for row in rows if found.get(row["sk"]["S"]) != row]
-        return self._put(rows, check)
-
-    def tell_apart(
-        self,
-        page: CommittedPage,
-        target: Target,
-        result_keys: Sequence[str],
-        run: Run,
-        passes: Mapping[str, int],
-        is_left: Callable[[str], bool],
-        check: Mapping[str, Any],
-    ) -> bool:
-        """Give each item of a page that shares its key with a different item of the listing a row of its own.
-
-        All pages of the listing (of `passes`, as in `sweep`) must be projected before; the row of a key then has one of
-        its items. Whichever item of a page differs from it shares the key: both move to rows whose key has a hash of
-        the item, and the row of the key alone goes. Later pages see by its absence, and by the rows that this run has
-        told apart, that the key is shared. So nothing depends on the order of pages, and a page can be repeated.
-
-        What another run has written since then is that run's to tell apart. Only where `is_left` says that it will not
-        does an item that differs from its row get one of its own. Returns False as `project` does. Raises `SinkError`.
-        """
-        rows = list(rows_of(page, target, result_keys, run))
-        found = self._rows(rows)
-        moved: list[dict[str, Any]] = []
-        shared: dict[str, Mapping[str, Any]] = {}
-        told: dict[str, bool] = {}
-        for row in rows:
-            key = row["sk"]["S"]
-            listed = found.get(key)
-            if listed is None:
-                # Otherwise, a later run has removed the item.
-                if key not in told:
-                    told[key] = self._has_told_apart(row, run, passes)
-                if told[key]:
-                    moved.append(apart(row))
-            elif identity(listed) == identity(row):
-                continue
-            elif is_listed(listed, run, passes):
-                shared[key] = listed
-            elif (other := listed["run_id"]["S"]) != run.run_id and is_left(other):
-                moved.append(apart(row))
-        moved += [apart(row) for row in rows if row["sk"]["S"] in shared]
-        moved += [apart(listed) for listed in shared.values()]
-        if not self._put(moved, check):
-            return False
-        for listed in shared.values():
-            self._retire(listed, run, mark=False)
-        return True
-
-    def has_any(self, crawl_name: str, target: Target) -> bool:
-        """Return whether a target's listing has any items."""
-        return bool(self._query(partition_key(crawl_name, target), Limit=1)["Items"])
-
-    def sweep(
-        self,
-        crawl_name: str,
-        target: Target,
-        run: Run,
-        passes: Mapping[str, int],
-        start_key: Mapping[str, Any] | None,
-        stale_items: str,
-    ) -> Seen:
-        """Look at the next items of a target's listing, and remove, mark or keep the stale ones among them.
-
-        Stale items are those of abandoned passes of this run (`passes` has the last pass of each target of the
-        listing), and those last seen before this run. Raises `SinkError`.
-        """
-        more: dict[str, Any] = {"ExclusiveStartKey": start_key} if start_key else {}
-        answer = self._query(partition_key(crawl_name, target), **_WITHOUT_ITEMS, **more)
-        stale = [item for item in answer["Items"] if is_stale(item, run, passes)]
-        own = [item for item in answer["Items"] if is_listed(item, run, passes)]
-        if stale_items != "keep":
-            for item in stale:
-                self._retire(item, run, mark=stale_items == "mark")
-        return Seen(
-            answer.get("LastEvaluatedKey"),
-            stale=len(stale),
-            others=len(answer["Items"]) - len(stale),
-            own=len(own),
-            apart=sum("apart" in item for item in own),
+        # DynamoDB rejects a transaction that has the same key twice.
+        last = {(change.listing, keys.sort_key(change.name)): change for change in changes}
+        check = self._fences.check(crawl.name, number, lane)
+        return all(
+            self._write(check, [self._action(crawl, number, change, stale_since) for change in batch])
+            for batch in _batches(
+                change for change in last.values() if change.after is not None or crawl.stale_items != "keep"
+            )
         )
 
-    def _put(self, rows: Iterable[Mapping[str, Any]], check: Mapping[str, Any]) -> bool:
-        # DynamoDB rejects a transaction that has the same key twice.
-        puts = {row["sk"]["S"]: row for row in rows}
-        return all(self._write(batch, check) for batch in _transactions(list(puts.values())))
+    def tell_in_parallel(
+        self,
+        crawl: Crawl,
+        number: int,
+        changes: Iterable[Change],
+        stale_since: str,
+        seconds: float,
+        lanes: Sequence[int],
+    ) -> int | None:
+        """Apply changes, each of another item, as `tell` does, with a worker in each of the `lanes`.
 
-    def _write(self, rows: Sequence[Mapping[str, Any]], check: Mapping[str, Any]) -> bool:
-        """Put rows in one transaction, but for those that a newer run or pass has put. Returns as `project` does."""
-        left, conflicts = list(rows), 0
-        while left:
-            reasons = self._transact([check, *map(self._put_if_newer, left)])
-            if not reasons:
-                return True
-            failed = [reason["Code"] == "ConditionalCheckFailed" for reason in reasons]
-            if failed[0]:
-                return False
-            others = [reason for reason in reasons if reason["Code"] not in ("None", "ConditionalCheckFailed")]
-            if any(reason["Code"] != "TransactionConflict" for reason in others) or conflicts == _MOST_CONFLICTS:
-                # The state machine waits, because a Lambda function is billed while it waits.
-                codes = ", ".join(sorted({f"{reason['Code']}: {reason.get('Message', '')}" for reason in others}))
-                raise SinkError(f"table {self.name} accepted none of a batch of {len(left)} items: {codes}")
-            if others:
-                longest = min(_CONFLICT_SECONDS * 2**conflicts, _LONGEST_CONFLICT_SECONDS)
-                time.sleep(longest * random.random())  # noqa: S311 - so that they do not meet again
-                conflicts += 1
-            left = [row for row, is_newer in zip(left, failed[1:], strict=True) if not is_newer]
-        return True
+        Takes no more once the `seconds` are over, but for a first batch. Returns how many are surely applied, from the
+        beginning; None if a newer publication has put up the fence. If one fails and none before it is applied, raises
+        its `SinkError`. Only one worker at a time takes changes; with a single lane, it is the caller's thread.
+        """
+        batches = _Batches(changes, time.monotonic() + seconds)
 
-    def _transact(self, actions: Sequence[Any]) -> list[Any]:
-        """Return the reasons why a transaction was cancelled, one for each action, or nothing if it was not."""
-        with as_sink_error(f"could not write a batch of items to table {self.name}"):
-            try:
-                self._dynamodb.transact_write_items(TransactItems=actions)
-            except ClientError as error:
-                reasons: Any = error.response.get("CancellationReasons")
-                if not reasons:  # it was not cancelled, or nobody says why
-                    raise
-                return cast("list[Any]", reasons)
-        return []
+        def work(lane: int) -> bool:
+            for place, batch in batches:
+                is_told = False
+                try:
+                    is_told = self.tell(crawl, number, batch, lane, stale_since)
+                finally:
+                    batches.end(place, is_told=is_told)
+                if not is_told:
+                    return False
+            return True
 
-    def _put_if_newer(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            with ThreadPoolExecutor(max_workers=len(lanes)) as pool:
+                others = [pool.submit(work, lane) for lane in lanes[1:]]
+                is_told = work(lanes[0])
+            is_told = all([is_told, *(other.result() for other in others)])
+        except SinkError:
+            if not batches.told():
+                raise
+            return batches.told()
+        return batches.told() if is_told else None
+
+    def tell_listings(
+        self, crawl_name: str, number: int, put: Mapping[str, Listing], gone: Mapping[str, Listing], lane: int = 0
+    ) -> bool:
+        """Put the rows of the listings `put`, by id, and delete those that are `gone`. Returns and raises as `tell`."""
+        actions: list[dict[str, Any]] = [
+            {"Delete": {"TableName": self.name, "Key": keys.listing_row(crawl_name, of.account, of.region, listing_id)}}
+            for listing_id, of in gone.items()
+        ]
+        actions += [
+            {"Put": {"TableName": self.name, "Item": listing_row(crawl_name, listing_id, of)}}
+            for listing_id, of in put.items()
+        ]
+        check = self._fences.check(crawl_name, number, lane)
+        ends = range(0, len(actions), MOST_ACTIONS - 1)
+        return all(self._write(check, actions[start : start + MOST_ACTIONS - 1]) for start in ends)
+
+    def rows_there(self, crawl_name: str, listing_id: str) -> Iterator[Row]:
+        """Yield what the table has of a listing, in the order of the names. Raises `SinkError`."""
+        names = {f"#{name}": name for name in ITEM_ATTRIBUTES}
+        rows = self._partition(
+            keys.partition_key(crawl_name, listing_id),
+            ProjectionExpression=", ".join(names),
+            ExpressionAttributeNames=names,
+        )
+        return map(item_of, rows)
+
+    def listings_there(self, crawl_name: str) -> Iterator[tuple[str, ListingRow]]:
+        """Yield the listings of a crawl that the table has, each after its id. Raises `SinkError`."""
+        return map(listing_of, self._partition(crawl_name))
+
+    def _partition(self, partition: str, **more: Any) -> Iterator[Mapping[str, Any]]:
+        answers = self._dynamodb.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ConsistentRead=True,
+            **more,
+        )
+        with as_sink_error(f"could not read table {self.name}"):
+            for answer in answers:
+                yield from answer["Items"]
+
+    def _action(self, crawl: Crawl, number: int, change: Change, stale_since: str) -> dict[str, Any]:
+        if change.after is not None:
+            return {"Put": {"TableName": self.name, "Item": item_row(crawl.name, number, change)}}
+        there = {"TableName": self.name, "Key": key_of(crawl.name, change)}
+        if crawl.stale_items == "remove":
+            return {"Delete": there}
+        marks: dict[str, Any] = {"stale_since": {"S": stale_since}}
+        if crawl.time_to_live is not None:
+            seconds = int(datetime.fromisoformat(stale_since).timestamp()) + crawl.time_to_live * _DAY
+            marks["expires_at"] = {"N": str(seconds)}
+        update = ", ".join(f"{name} = if_not_exists({name}, :{name})" for name in marks)
         return {
-            "Put": {
-                "TableName": self.name,
-                "Item": row,
-                "ConditionExpression": "attribute_not_exists(#version) OR #version <= :mine",
-                "ExpressionAttributeNames": {"#version": "version"},
-                "ExpressionAttributeValues": {":mine": row["version"]},
+            "Update": {
+                **there,
+                "UpdateExpression": f"SET publication = :publication, {update}",
+                # Without it, the row of an item that is not there would be nothing but marks.
+                "ConditionExpression": "attribute_exists(pk)",
+                "ExpressionAttributeValues": {
+                    ":publication": {"N": str(number)},
+                    **{f":{name}": value for name, value in marks.items()},
+                },
             }
         }
 
-    def _rows(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-        """Return the rows that the table has under the keys of `rows`, by sort key."""
-        keys = list({row["sk"]["S"]: {"pk": row["pk"], "sk": row["sk"]} for row in rows}.values())
-        found: dict[str, Mapping[str, Any]] = {}
-        while keys:
-            batch, keys = keys[:_BATCH_READ], keys[_BATCH_READ:]
-            with as_sink_error(f"could not read a batch of items from table {self.name}"):
-                answer = self._dynamodb.batch_get_item(
-                    RequestItems={self.name: {"Keys": batch, "ConsistentRead": True}}
-                )
-            found |= {row["sk"]["S"]: row for row in cast("list[Any]", answer["Responses"].get(self.name, []))}
-            unread = answer["UnprocessedKeys"][self.name]["Keys"] if answer.get("UnprocessedKeys") else []
-            if len(unread) >= len(batch):
-                raise SinkError(f"table {self.name} is throttled: it returned none of a batch of {len(batch)} items")
-            keys += unread
-        return found
-
-    def _has_told_apart(self, row: dict[str, Any], run: Run, passes: Mapping[str, int]) -> bool:
-        """Return whether this run has told items with the key of `row` apart.
-
-        If DynamoDB accepts no longer key than that, the others have no common prefix, and are not looked for.
-        """
-        key = row["sk"]["S"]
-        prefix = f"{key}#"
-        if not apart(row)["sk"]["S"].startswith(prefix):
-            return True
-        start: dict[str, Any] = {}
-        while True:
-            answer = self._query(row["pk"]["S"], prefix, **_WITHOUT_ITEMS, **start)
-            for other in answer["Items"]:
-                # Another key may begin with this one.
-                if "apart" in other and other["sk"]["S"].rpartition("#")[0] == key and is_listed(other, run, passes):
-                    return True
-            if "LastEvaluatedKey" not in answer:
+    def _write(self, check: Mapping[str, Any], actions: Sequence[Mapping[str, Any]]) -> bool:
+        """Do the actions in one transaction, but for those whose rows are not there. Returns and raises as `tell`."""
+        left = list(actions)
+        while left:
+            try:
+                failed = transact(self._dynamodb, f"could not write items to table {self.name}", [check, *left])
+            except SinkError as error:
+                # DynamoDB may count what it has to remove, which nobody here has measured.
+                if not is_invalid(error) or len(left) == 1:
+                    raise
+                half = len(left) // 2
+                return self._write(check, left[:half]) and self._write(check, left[half:])
+            if 0 in failed:
                 return False
-            start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-    def _query(self, partition: str, prefix: str = "", **more: Any) -> Any:
-        condition, values = "pk = :pk", {":pk": {"S": partition}}
-        if prefix:
-            condition, values = f"{condition} AND begins_with(sk, :sk)", {**values, ":sk": {"S": prefix}}
-        with as_sink_error(f"could not read table {self.name}"):
-            return self._dynamodb.query(
-                TableName=self.name,
-                KeyConditionExpression=condition,
-                ExpressionAttributeValues=values,
-                ConsistentRead=True,
-                **more,
-            )
-
-    def _retire(self, item: Mapping[str, Any], run: Run, *, mark: bool) -> None:
-        request: dict[str, Any] = {
-            "TableName": self.name,
-            "Key": {"pk": item["pk"], "sk": item["sk"]},
-            # Another run may have seen the item in the meantime.
-            "ConditionExpression": "fetched_at = :seen",
-            "ExpressionAttributeValues": {":seen": item["fetched_at"]},
-        }
-        if "version" in item:
-            request["ConditionExpression"] += " AND #version = :version"
-            request["ExpressionAttributeNames"] = {"#version": "version"}
-            request["ExpressionAttributeValues"][":version"] = item["version"]
-        retire: Any = self._dynamodb.delete_item
-        if mark:
-            retire = self._dynamodb.update_item
-            request["UpdateExpression"] = "SET stale_since = if_not_exists(stale_since, :since)"
-            request["ExpressionAttributeValues"][":since"] = {"S": run.started_at}
-        conditional_write(f"could not remove or mark a row of table {self.name}", retire, **request)
+            if not failed:
+                break
+            left = [action for place, action in enumerate(left, start=1) if place not in failed]
+        return True
 
 
-def _transactions(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
-    """Yield the rows in batches that, with the check of the fence, are no larger than a transaction."""
-    batch: list[Mapping[str, Any]] = []
+class _Batches:
+    """Hands changes out in batches, to many workers, and counts how many from the beginning are applied."""
+
+    def __init__(self, changes: Iterable[Change], until: float) -> None:
+        self._batches = _batches(changes)
+        self._until = until
+        self._lock = Lock()
+        self._sizes: list[int] = []
+        self._told: set[int] = set()
+        self._is_over = False
+
+    def __iter__(self) -> Iterator[tuple[int, list[Change]]]:
+        while (taken := self._take()) is not None:
+            yield taken
+
+    def end(self, place: int, *, is_told: bool) -> None:
+        """Note that a batch was told, or else that no more are to be taken."""
+        with self._lock:
+            if is_told:
+                self._told.add(place)
+            else:
+                self._is_over = True
+
+    def told(self) -> int:
+        """Return how many changes from the beginning are told."""
+        first = next((place for place in range(len(self._sizes)) if place not in self._told), len(self._sizes))
+        return sum(self._sizes[:first])
+
+    def _take(self) -> tuple[int, list[Change]] | None:
+        with self._lock:
+            if self._is_over or (self._sizes and time.monotonic() >= self._until):
+                return None
+            batch = next(self._batches, None)
+            if batch is None:
+                return None
+            self._sizes.append(len(batch))
+            return len(self._sizes) - 1, batch
+
+
+def _batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """Yield the changes in batches that, with the check of the fence, are no larger than a transaction."""
+    batch: list[Change] = []
     size = _ROW_BYTES
-    for row in rows:
-        needed = _ROW_BYTES + len(row.get("item", {}).get("S", ""))
-        if batch and (len(batch) == _TRANSACTION - 1 or size + needed > _TRANSACTION_BYTES):
+    for change in changes:
+        item = change.after or ""
+        needed = _ROW_BYTES + (0 if is_large(item) else len(item))
+        if batch and (len(batch) == MOST_ACTIONS - 1 or size + needed > MOST_BYTES):
             yield batch
             batch, size = [], _ROW_BYTES
-        batch.append(row)
+        batch.append(change)
         size += needed
     if batch:
         yield batch

@@ -11,8 +11,7 @@ from typing import Any
 from pageturner.page_state import Place, Run, Target
 
 # Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock,
-# latest complete runs and listed runs of a crawl, by name; the fence of a listing, by the partition of its items; the
-# last complete listing, by crawl and listing id.
+# latest complete runs, listed runs and fence of a crawl, by name; the last complete listing, by crawl and listing id.
 RUN = "run#{}"
 EXECUTION = "execution#{}"
 LOCK = "lock#{}"
@@ -20,6 +19,7 @@ LATEST = "latest#{}"
 LISTED = "listed#{}"
 LAST_LISTING = "last#{}#{}"
 FENCE = "fence#{}"
+LANE = "lane#{}"
 # What is published of a crawl, by name.
 PUBLISHED = "published#{}"
 # The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (sweeps, comparisons).
@@ -98,9 +98,9 @@ def published_key(crawl_name: str, number: int) -> str:
     return f"published/{crawl_name}/{number}.json"
 
 
-def publishing_prefix(crawl_name: str, number: int, run_id: str, generation: int) -> str:
+def publishing_prefix(crawl_name: str, publication: str) -> str:
     """The prefix of what a publication is made of: its plan, and what its parts hand over. It expires soon."""
-    return f"publishing/{crawl_name}/{number}-{run_id}-{generation}/"
+    return f"publishing/{crawl_name}/{publication}/"
 
 
 def table_prefix(crawl_name: str, publication: str | None = None) -> str:
@@ -113,9 +113,19 @@ def changes_prefix(crawl_name: str, publication: str) -> str:
     return f"changes/crawl={crawl_name}/run={publication}/"
 
 
-def partition_key(crawl_name: str, target: Target) -> str:
-    """The partition key of a target's items: the same for all parts of a listing, which differ from run to run."""
-    return f"{crawl_name}#{target.listing_id}"
+def summary_key(table: str, crawl_name: str, run: Run) -> str:
+    """The key of a run's rows in the tables `runs` and `targets`."""
+    return f"summaries/{table}/{crawl_name}/{run.run_id}.parquet"
+
+
+def partition_key(crawl_name: str, listing_id: str) -> str:
+    """The partition key of a listing's items: the same for all its parts, which differ from run to run."""
+    return f"{crawl_name}#{listing_id}"
+
+
+def listing_row(crawl_name: str, account: str, region: str, listing_id: str) -> dict[str, Any]:
+    """The primary key of a listing in the items table. No name of a crawl has a #, so no item has its partition key."""
+    return row(crawl_name, f"{account}#{region}#{listing_id}")
 
 
 def sort_key(key: str) -> str:

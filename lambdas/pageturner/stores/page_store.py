@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
@@ -155,6 +156,16 @@ class PageStore:
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
+    def find_json(self, key: str) -> Any | None:
+        """Return the JSON document under `key`, or None if there is none. Raises `SinkError`."""
+        with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
+            try:
+                return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchKey":
+                    raise
+                return None
+
     def put_text(
         self,
         key: str,
@@ -187,6 +198,62 @@ class PageStore:
                         raise
                     return False
         return True
+
+    def download(self, key: str, path: Path) -> bool:
+        """Copy the object under `key` to a file. Returns False if there is none. Raises `SinkError`."""
+        with as_sink_error(f"could not read s3://{self.bucket}/{key}"), path.open("wb") as file:
+            try:
+                body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchKey":
+                    raise
+                return False
+            for chunk in body.iter_chunks(_CHUNK):
+                file.write(chunk)
+        return True
+
+    def put_file(self, key: str, path: Path) -> bool:
+        """Put a file. Returns False if there is an object under `key` already, which stays. Raises `SinkError`."""
+        with as_sink_error(f"could not write s3://{self.bucket}/{key}"), path.open("rb") as file:
+            try:
+                self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, IfNoneMatch="*")
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "PreconditionFailed":
+                    raise
+                return False
+        return True
+
+    def put_newer(self, key: str, path: Path, generation: int) -> None:
+        """Put a file of a run, unless that of a later generation of the run is there. Raises `SinkError`."""
+        while True:
+            there = self.version(key)
+            if there is not None and int(there.metadata["generation"]) > generation:
+                return
+            condition: Any = {"IfNoneMatch": "*"} if there is None else {"IfMatch": there.etag}
+            with as_sink_error(f"could not write s3://{self.bucket}/{key}"), path.open("rb") as file:
+                try:
+                    metadata = {"generation": str(generation)}
+                    self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, Metadata=metadata, **condition)
+                except ClientError as error:
+                    if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
+                        raise
+                    continue
+            return
+
+    def mark_superseded(self, key: str) -> None:
+        """Tag a file that a later one has superseded, for the bucket's lifecycle rules. It may be gone already."""
+        tags: Any = {"TagSet": [{"Key": "superseded", "Value": "true"}]}
+        with as_sink_error(f"could not tag s3://{self.bucket}/{key}"):
+            try:
+                self._s3.put_object_tagging(Bucket=self.bucket, Key=key, Tagging=tags)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "NoSuchKey":
+                    raise
+
+    def delete(self, key: str) -> None:
+        """Delete an object; it may be gone already. Raises `SinkError`."""
+        with as_sink_error(f"could not delete s3://{self.bucket}/{key}"):
+            self._s3.delete_object(Bucket=self.bucket, Key=key)
 
     def version(self, key: str) -> Version | None:
         """Return the version of the object under `key` that there is now, or None. Raises `SinkError`."""

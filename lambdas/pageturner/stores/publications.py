@@ -11,12 +11,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pageturner.page_state import known
 from pageturner.stores import keys
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.run_table import RunTable
+
+# How long it is known how far DynamoDB has been told.
+_EXPIRES_SECONDS = 30 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Publication:
     `name` is its partition in the tables and the name of its folders: the run's id, or that with the number if the run
     was published before. Its files are in `buckets` parts, by the key's hash; 1 if a function can hold everything.
     `base` is the number of what was published before (0: nothing), and `begun_at` when it was begun (ISO 8601).
-    `asked` says that a person asked for it: mistrusted listings are published too, and DynamoDB is reconciled.
+    `asked_by` is the execution in which a person asked for it: mistrusted listings are published too, and DynamoDB is
+    reconciled.
     """
 
     number: int
@@ -37,7 +42,7 @@ class Publication:
     buckets: int
     base: int
     begun_at: str
-    asked: bool = False
+    asked_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,10 @@ class State:
 class PublishedListing:
     """The last complete listing of a target, as it was published: of the run `run_id`, which began at `started_at`.
 
-    `items` counts what was listed, and `passes` has the last pass of each of its targets. `definition` is a hash of
-    what decides what its items and their keys are. `as_catalogued` says that the run was one of the catalogue's crawl.
-    If only limited listings were published, which add, `is_complete` is false.
+    `items` and `bytes` (compressed) count what was listed, and `passes` has the last pass of each of its targets.
+    `definition` is a hash of what decides what its items and their keys are. `as_catalogued` says that the run was one
+    of the catalogue's crawl. `added` has when the runs began whose items were added since; if there are no others,
+    `is_complete` is false.
     """
 
     account: str
@@ -75,10 +81,12 @@ class PublishedListing:
     run_id: str
     started_at: str
     items: int
+    bytes: int
     passes: Mapping[str, int]
     definition: str
     as_catalogued: bool
     is_complete: bool = True
+    added: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,13 @@ class Published:
     listings: Mapping[str, PublishedListing] = field(default_factory=dict)
     columns: tuple[tuple[str, str, str], ...] = ()
     ignore_fields: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Published:
+        """The inverse of `asdict`."""
+        listings = {of: PublishedListing(**known(PublishedListing, each)) for of, each in document["listings"].items()}
+        columns = tuple((member, name, kind) for member, name, kind in document["columns"])
+        return cls(listings, columns, tuple(document["ignore_fields"]))
 
 
 class PublicationStore:
@@ -154,14 +169,26 @@ class PublicationStore:
         """Return what was published with a publication; nothing with None. Raises `SinkError`."""
         if publication is None:
             return Published()
-        document = self._pages.get_json(keys.published_key(publication.crawl, publication.number))
-        listings = {of: PublishedListing(**known(PublishedListing, each)) for of, each in document["listings"].items()}
-        columns = tuple((member, name, kind) for member, name, kind in document["columns"])
-        return Published(listings, columns, tuple(document["ignore_fields"]))
+        return Published.from_dict(self._pages.get_json(keys.published_key(publication.crawl, publication.number)))
 
     def put_published(self, publication: Publication, published: Published) -> None:
         """Put what is published with a publication, before it is committed. Repeating this puts the same."""
         self._pages.put_json(keys.published_key(publication.crawl, publication.number), asdict(published))
+
+    def forget(self, publication: Publication) -> None:
+        """Delete what was published with an earlier publication; its tables stay."""
+        self._pages.delete(keys.published_key(publication.crawl, publication.number))
+
+    def reached(self, publication: Publication, bucket: int) -> int:
+        """Return of how many changes of a bucket DynamoDB has been told."""
+        found = self._table.get(_progress(publication, bucket), f"how far bucket {bucket} of {publication.name} is")
+        return int(found["reached"]["N"]) if found is not None else 0
+
+    def record_reached(self, publication: Publication, bucket: int, reached: int) -> None:
+        """Record that. Whoever is late, and is less far, moves it back, which is harmless."""
+        expires = int(datetime.fromisoformat(publication.begun_at).timestamp()) + _EXPIRES_SECONDS
+        values = {"reached": {"N": str(reached)}, "expires_at": {"N": str(expires)}}
+        self._table.put_row(_progress(publication, bucket), f"how far bucket {bucket} is", values)
 
     def _update(
         self, crawl_name: str, update: str, condition: str, names: Mapping[str, str], /, **values: str | int
@@ -182,6 +209,10 @@ class PublicationStore:
 
 def _row(crawl_name: str) -> dict[str, Any]:
     return keys.row(keys.PUBLISHED.format(crawl_name), "published")
+
+
+def _progress(publication: Publication, bucket: int) -> dict[str, Any]:
+    return keys.row(keys.PUBLISHED.format(publication.crawl), f"told#{publication.number}#{bucket}")
 
 
 def _text(publication: Publication) -> str:

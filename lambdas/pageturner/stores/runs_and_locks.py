@@ -23,7 +23,8 @@ class RunRecord:
     """The record of a run: its `execution` while it is running, and its `summary` once it has ended.
 
     `begun_by` and `planned_by` name its first and its last plan. `as_catalogued` says that it lists what the crawl of
-    its name in the catalogue listed when it began; `source` is the run whose items its targets come from.
+    its name in the catalogue listed when it began; `source` is the run whose items its targets come from;
+    `published` says what became of its publication.
     """
 
     run: Mapping[str, Any]
@@ -34,6 +35,7 @@ class RunRecord:
     planned_by: str = ""
     as_catalogued: bool = False
     source: str | None = None
+    published: Mapping[str, Any] | None = None
 
     @property
     def generation(self) -> int:
@@ -97,6 +99,7 @@ class RunStore:
             planned_by=item["planned_by"]["S"] if "planned_by" in item else "",
             as_catalogued=item.get("as_catalogued") == {"N": "1"},
             source=item["source"]["S"] if "source" in item else None,
+            published=json.loads(item["published"]["S"]) if "published" in item else None,
         )
 
     def resume(self, run: Run, crawl: Mapping[str, Any], planned_by: str) -> bool:
@@ -136,6 +139,23 @@ class RunStore:
                 ":summary": {"S": json.dumps(summary)},
                 ":none": {"S": ""},
                 ":generation": {"N": str(run.generation)},
+            },
+        )
+
+    def record_published(self, run_id: str, generation: int, published: Mapping[str, Any]) -> bool:
+        """Record what became of the publication of a generation. Returns False if that of a later one is on record."""
+        return self._table.write_if(
+            f"could not write the publication of run {run_id} to the runs table",
+            "update_item",
+            Key=_run(run_id),
+            UpdateExpression="SET published = :published, published_generation = :generation",
+            ConditionExpression=(
+                "attribute_exists(pk) AND (attribute_not_exists(published_generation) "
+                "OR published_generation <= :generation)"
+            ),
+            ExpressionAttributeValues={
+                ":published": {"S": json.dumps(published)},
+                ":generation": {"N": str(generation)},
             },
         )
 

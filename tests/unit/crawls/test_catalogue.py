@@ -405,10 +405,80 @@ def test_what_is_no_catalogue(document: object) -> None:
         parse_catalogue(document)
 
 
-@pytest.mark.parametrize("name", ["", "a" * 49, "a/b", "-a", "a b", "ü", 3, "adhoc-mine"])
+@pytest.mark.parametrize("name", ["", "a" * 49, "a/b", "-a", "a b", "ü", 3, "adhoc-mine", "Adhoc_mine"])
 def test_a_name_must_fit_where_it_is_used(name: object) -> None:
     with pytest.raises(InvalidCrawlError, match=r"1 to 48 letters|are reserved for crawls from the console"):
         parse_catalogue({"crawls": {name: OBJECTS}})
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a-b", "a_b"], 'crawls.a_b: its table "a_b" would be that of crawls.a-b, too; rename the crawl'),
+        (["X", "x"], 'crawls.x: its table "x" would be that of crawls.X, too; rename the crawl'),
+        (["a", "a_history"], 'crawls.a_history: its table "a_history" would be that of crawls.a, too; rename'),
+        (["A-History", "a"], 'crawls.a: its table "a_history" would be that of crawls.A-History, too; rename'),
+        (["changes"], 'crawls.changes: its table "changes" would be that of all crawls, too; rename the crawl'),
+        (["Runs"], 'crawls.Runs: its table "runs" would be that of all crawls, too; rename the crawl'),
+        (["targets"], 'crawls.targets: its table "targets" would be that of all crawls, too; rename the crawl'),
+    ],
+)
+def test_crawls_whose_tables_would_have_the_same_name(names: list[str], said: str) -> None:
+    with pytest.raises(InvalidCrawlError, match=f"^{re.escape(said)}[^\n]*$"):
+        parse_catalogue({"crawls": {"other": OBJECTS, **dict.fromkeys(names, OBJECTS)}})
+
+
+def test_names_whose_tables_differ() -> None:
+    parse_catalogue({"crawls": dict.fromkeys(["a", "a_b", "a-histories", "history", "changes-", "target"], OBJECTS)})
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("Szie", 'there is no member Szie; did you mean "Size"?'),
+        ("Owner.", "is not valid JMESPath"),
+        ("Owner.{id: ID}", '"Owner.{id: ID}" does not name a field of the item; it must end in a field\'s name'),
+        ("[Key, Size]", "does not name a field of the item"),
+        ("to_string(Owner).x", "does not name a field of the item"),
+        ("Key || ETag", "does not name a field of the item"),
+        ("ChecksumAlgorithm[0]", "does not name a field of the item"),
+        ("@", "does not name a field of the item"),
+        ("Size > `5`", "does not name a field of the item"),
+    ],
+)
+def test_an_expression_that_names_no_field_to_ignore(expression: str, said: str) -> None:
+    with pytest.raises(InvalidCrawlError, match=rf"^crawls\.c\.ignore_fields: .*{re.escape(said)}[^\n]*$"):
+        parse_catalogue({"crawls": {"c": {**OBJECTS, "ignore_fields": ["Owner.DisplayName", expression]}}})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "State",
+        "State.Name",
+        "NetworkInterfaces[].Attachment.Status",
+        "NetworkInterfaces[*].Groups[*].GroupName",
+        "NetworkInterfaces[?Status=='in-use'].Attachment | [0].Status",
+        "BlockDeviceMappings[0:2].Ebs.Status",
+        "@.Tags[-1].Value",
+        "Tags[?starts_with(Key, 'aws:') && Value != `null`].Value",
+    ],
+)
+def test_an_expression_that_names_a_field_to_ignore(expression: str) -> None:
+    entry = {"service": "ec2", "operation": "describe_instances", "search": "Reservations[].Instances[]"}
+    parse_catalogue({"crawls": {"c": {**entry, "ignore_fields": [expression]}}})
+
+
+def test_only_marked_items_expire() -> None:
+    with pytest.raises(InvalidCrawlError, match=r'^crawls\.c\.time_to_live: only marked items expire; add "stale_i'):
+        parse_catalogue({"crawls": {"c": {**OBJECTS, "time_to_live": 30}}})
+    marks = parse_catalogue({"crawls": {"c": {**OBJECTS, "time_to_live": 30, "stale_items": "mark"}}})
+    assert parse_input({"crawl": "c", "allow_empty": True}, marks).time_to_live == 30
+    # Such a run keeps items, or removes them.
+    assert parse_input({"crawl": "c", "search": "Contents[]"}, marks).time_to_live is None
+    assert parse_input({"crawl": "c", "stale_items": "remove"}, marks).time_to_live is None
+    with pytest.raises(InvalidCrawlError, match=r"^input\.time_to_live: only marked items expire"):
+        parse_input({"crawl": "c", "stale_items": "remove", "time_to_live": 5}, marks)
 
 
 def test_everything_that_is_wrong_is_said_at_once() -> None:

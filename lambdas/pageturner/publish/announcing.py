@@ -1,0 +1,180 @@
+"""Announces what a run came to: its rows in the tables `runs` and `targets`, and events on EventBridge."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pageturner import table_names
+from pageturner.errors import CannotPublishError, SinkError, as_sink_error
+from pageturner.finish.manifest import Manifest
+from pageturner.messages import count_of
+from pageturner.page_state import Run
+from pageturner.publish.database import Database, database, quoted
+from pageturner.publish.making import Made
+from pageturner.publish.plan import Plan
+from pageturner.stores import Stores
+from pageturner.stores.keys import changes_prefix, manifest_key, summary_key
+from pageturner.stores.publications import Published
+from pageturner.stores.runs_and_locks import RunRecord
+from pageturner.verdicts import target_of
+
+SOURCE = "pageturner"
+RUN_FINISHED = "Run finished"
+ITEMS_CHANGED = "Items changed"
+# EventBridge takes 256 KB (User Guide, "Quotas"). A key can be as long as a page.
+_LONGEST_KEY = 200
+_LONGEST_MESSAGE = 2_000
+# DuckDB's names of Glue's types.
+_TYPES = {"string": "VARCHAR"}
+_SUMMED = ("pages", "items", "bytes", "throttles", "restarts")
+_NOTHING = Made(0, dict.fromkeys(("new", "changed", "gone", "replaced"), 0), {})
+
+
+@dataclass(frozen=True)
+class Announcer:
+    """Announces runs. `database` is the name of Glue's."""
+
+    stores: Stores
+    events: Any
+    database: str
+
+    def announce(self, found: RunRecord, plan: Plan | None, made: Made | None) -> dict[str, Any]:
+        """Announce a run, and return what is said of its publication. Whoever repeats this sends the events again.
+
+        Without a `plan`, there was nothing to publish. Raises `SinkError`, and `CannotPublishError` if the run's
+        manifest is gone.
+        """
+        published = self._published(found, plan, made or _NOTHING)
+        self._put_rows(found, plan, published)
+        self._send(found, published, made or _NOTHING)
+        return published
+
+    def _published(self, found: RunRecord, plan: Plan | None, made: Made) -> dict[str, Any]:
+        crawl = str(found.crawl["name"])
+        about: dict[str, Any] = {
+            "generation": found.generation,
+            "number": 0,
+            "asked_by": "",
+            "database": self.database,
+            "table": table_names.table_name(crawl),
+            **made.changes,
+        }
+        if plan is None:
+            return {**about, "message": "nothing to publish"}
+        publication, listings = plan.publication, plan.listings
+        message = (
+            f"published {made.changes['new']:,} new, {made.changes['changed']:,} changed, {made.changes['gone']:,} gone"
+        )
+        if made.changes["replaced"]:
+            message += f", and {made.changes['replaced']:,} that cannot be compared with those before"
+        if plan.kept:
+            reasons = "; ".join(f"{count_of(number, 'listing')}: {why}" for why, number in sorted(plan.kept.items()))
+            message += f" (not published: {reasons})"
+        return {
+            **about,
+            "generation": publication.generation,
+            "number": publication.number,
+            "name": publication.name,
+            "asked_by": publication.asked_by,
+            "rows": made.rows,
+            "listings": sum(each.how != "remove" for each in listings.values()),
+            "gone_listings": sum(each.how == "remove" for each in listings.values()),
+            "kept": dict(plan.kept),
+            "changes": f"s3://{self.stores.pages.bucket}/{changes_prefix(crawl, publication.name)}",
+            "message": message,
+        }
+
+    def _put_rows(self, found: RunRecord, plan: Plan | None, published: Mapping[str, Any]) -> None:
+        run, summary = Run(**found.run), found.summary or {}
+        crawl = str(found.crawl["name"])
+        if plan is None:
+            now = self.stores.publications.published(self.stores.publications.state(crawl).current)
+        else:
+            now = plan.published
+        row = {
+            **{
+                name: summary.get(name) for name in ("verdict", "outcome", "ended_at", "seconds", "message", "manifest")
+            },
+            **{name: summary.get(name) for name in _SUMMED},
+            **{name: published[name] for name in ("new", "changed", "gone")},
+            "run_id": run.run_id,
+            "crawl": crawl,
+            "started_at": run.started_at,
+            "targets": sum(summary.get("targets", {}).values()),
+            "dollars": summary.get("estimated_cost"),
+            "published": bool(published["number"]),
+        }
+        with database() as db:
+            manifest = db.folder / "manifest.json"
+            if not self.stores.pages.download(manifest_key(run), manifest):
+                raise CannotPublishError(f"the manifest of {run.run_id} is gone")
+            targets = (_target_row(entry, run, crawl, now) for entry in Manifest(manifest).entries())
+            for table, columns, rows in (
+                (table_names.RUNS, table_names.RUNS_COLUMNS, [row]),
+                (table_names.TARGETS, table_names.TARGETS_COLUMNS, targets),
+            ):
+                path = _write(db, table, columns, rows)
+                self.stores.pages.put_newer(summary_key(table, crawl, run), path, found.generation)
+
+    def _send(self, found: RunRecord, published: Mapping[str, Any], made: Made) -> None:
+        run, summary = found.run, found.summary or {}
+        about = {
+            "crawl": found.crawl["name"],
+            "run_id": run["run_id"],
+            "generation": found.generation,
+            "verdict": summary.get("verdict"),
+            "outcome": summary.get("outcome"),
+            **made.changes,
+        }
+        finished = {
+            **about,
+            **{name: summary.get(name) for name in (*_SUMMED, "seconds", "ended_at", "targets", "manifest")},
+            "started_at": run["started_at"],
+            "message": f"{summary.get('message', '')}; {published['message']}"[:_LONGEST_MESSAGE],
+            "published": bool(published["number"]),
+        }
+        entries = [_event(RUN_FINISHED, finished)]
+        if any(made.changes.values()):
+            keys = {f"{kind}_keys": [key[:_LONGEST_KEY] for key in found] for kind, found in made.keys.items()}
+            where = {name: published[name] for name in ("database", "table", "name", "changes")}
+            entries.append(_event(ITEMS_CHANGED, {**about, **where, **keys}))
+        with as_sink_error("could not send the events of a run"):
+            answer = self.events.put_events(Entries=entries)
+        if answer["FailedEntryCount"]:
+            codes = sorted({str(each.get("ErrorCode")) for each in answer["Entries"] if "ErrorCode" in each})
+            raise SinkError(f"EventBridge did not take the events of a run: {', '.join(codes)}")
+
+
+def _target_row(entry: Mapping[str, Any], run: Run, crawl: str, now: Published) -> dict[str, Any]:
+    target = target_of(entry)
+    listing = now.listings.get(target.listing_id)
+    is_added = listing is not None and run.run_id in (listing.run_id, *listing.added)
+    return {
+        **{name: entry.get(name) for name in ("account", "region", "verdict", "error", "cause", *_SUMMED)},
+        "run_id": run.run_id,
+        "crawl": crawl,
+        "target": target.target_id,
+        "listing": target.listing_id,
+        "parameters": json.dumps(entry["parameters"]),
+        "seconds": entry["milliseconds"] / 1000,
+        "witness": json.dumps(entry["witness"]) if entry.get("witness") else None,
+        "published": is_added and entry["verdict"] in ("complete", "limited", "failed"),
+    }
+
+
+def _write(db: Database, table: str, columns: Iterable[tuple[str, str]], rows: Iterable[Mapping[str, Any]]) -> Path:
+    source, path = db.folder / f"{table}.json", db.folder / f"{table}.parquet"
+    with source.open("w", encoding="ascii") as file:
+        file.writelines(f"{json.dumps(row)}\n" for row in rows)
+    typed = ", ".join(f"{quoted(name)}: {quoted(_TYPES.get(kind, kind))}" for name, kind in columns)
+    read = f"read_json({quoted(str(source))}, format = 'newline_delimited', columns = {{{typed}}})"
+    db.execute(f"COPY (FROM {read}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    return path
+
+
+def _event(kind: str, detail: Mapping[str, Any]) -> dict[str, str]:
+    return {"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail)}

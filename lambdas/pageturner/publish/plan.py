@@ -1,0 +1,106 @@
+"""The plan of a publication: what it is made of, pinned before it begins, so that everyone makes the same of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from pageturner.crawls.crawl import Crawl
+from pageturner.page_state import Run
+from pageturner.stores import Stores
+from pageturner.stores.keys import publishing_prefix
+from pageturner.stores.publications import Publication, Published
+
+# What becomes of what was published of a listing: the items of the run take its place, or are added, or it is gone.
+How = Literal["replace", "add", "remove"]
+
+
+@dataclass(frozen=True)
+class ListingPlan:
+    """How a listing is published. `is_comparable` says that its items and keys mean what they meant before.
+
+    `newer` has the runs that began after this one, and have added items, which stay.
+    """
+
+    how: How
+    is_comparable: bool = True
+    newer: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a publication is made of.
+
+    `listings` says how each listing is published that is not just carried over, by id, and `of_targets` names the
+    listing of each of their targets. The page objects are in `chunks` lists. `rehashes` says that other fields are
+    ignored than before. `base` is what was published before, and
+    `published` what is published then. `kept` counts the listings that ended, but are not published, by the reason.
+    """
+
+    publication: Publication
+    run: Run
+    crawl: Crawl
+    base: Publication | None
+    published: Published
+    listings: Mapping[str, ListingPlan]
+    of_targets: Mapping[str, str]
+    chunks: int
+    rehashes: bool = False
+    kept: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of all objects that the publication is made of."""
+        return prefix_of(self.publication)
+
+    def chunk_key(self, chunk: int) -> str:
+        """The key of the list of the page objects of a chunk."""
+        return f"{self.prefix}pages/{chunk}.json"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return {**asdict(self), "crawl": self.crawl.as_dict()}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Plan:
+        """The inverse of `as_dict`."""
+        base = document["base"]
+        return cls(
+            publication=Publication(**document["publication"]),
+            run=Run(**document["run"]),
+            crawl=Crawl.from_dict(document["crawl"]),
+            base=Publication(**base) if base else None,
+            published=Published.from_dict(document["published"]),
+            listings={
+                of: ListingPlan(each["how"], each["is_comparable"], tuple(each["newer"]))
+                for of, each in document["listings"].items()
+            },
+            of_targets=document["of_targets"],
+            chunks=document["chunks"],
+            rehashes=document["rehashes"],
+            kept=document["kept"],
+        )
+
+
+def prefix_of(publication: Publication) -> str:
+    """The prefix of what a publication is made of. Two that begin at the same time share nothing."""
+    kind = "-asked" if publication.asked_by else ""
+    name = f"{publication.number}-{publication.generation}{kind}-{publication.run_id}"
+    return publishing_prefix(publication.crawl, name)
+
+
+def put_plan(stores: Stores, plan: Plan) -> None:
+    """Put a plan, unless it is there already. Raises `SinkError`."""
+    stores.pages.put_text(_key(plan.publication), [json.dumps(plan.as_dict())], dict)
+
+
+def read_plan(stores: Stores, publication: Publication) -> Plan | None:
+    """Return the plan of a publication, or None if it is gone. Raises `SinkError`."""
+    found = stores.pages.find_json(_key(publication))
+    return Plan.from_dict(found) if found is not None else None
+
+
+def _key(publication: Publication) -> str:
+    return f"{prefix_of(publication)}plan.json"

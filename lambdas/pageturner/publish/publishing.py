@@ -1,0 +1,186 @@
+"""Publishes a run: what is next to do, or the end.
+
+Whoever publishes finishes what is pending first, whosever it is: the publications of a crawl follow one another. Killed
+anywhere and called again, it comes to the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pageturner.errors import CannotPublishError, RunStoppedError, SinkError
+from pageturner.page_state import Run
+from pageturner.publish.announcing import Announcer
+from pageturner.publish.columns import Column
+from pageturner.publish.making import Maker, table_file_key
+from pageturner.publish.plan import Plan, prefix_of, read_plan
+from pageturner.publish.plan_making import PlanMaker
+from pageturner.publish.tables import Tables
+from pageturner.publish.telling import Teller, lanes_of
+from pageturner.stores import Stores
+from pageturner.stores.publications import Publication, State
+from pageturner.stores.runs_and_locks import RunRecord
+
+# Lambda ends a function after 15 minutes. What is begun at the end may take some more.
+_SECONDS = 600
+What = Literal["scatter", "merge", "tell"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a publication's work that is done beside others: `what` is done to the chunk or bucket `index`."""
+
+    crawl: str
+    number: int
+    what: What
+    index: int
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """Publishes runs. `most_rows` is how many rows one function publishes at once."""
+
+    stores: Stores
+    tables: Tables
+    announcer: Announcer
+    most_rows: int
+
+    def publish(self, run_id: str, generation: int, asked_by: str, now: str) -> dict[str, Any]:
+        """Publish a generation of a run, or do the next step of that.
+
+        `asked_by` is the execution of a person who asks for it by itself. Returns `next`: "parts" (those that are
+        listed in an object are to be done, and then the next step), "again", or "end" with the run's `summary`. Raises
+        `SinkError`, `CannotPublishError`, and `RunStoppedError` if the run was resumed and goes on.
+        """
+        while True:
+            found = self._record(run_id, generation)
+            if self._is_published(found, asked_by):
+                return {"next": "end", "summary": self._ended(found, asked_by)}
+            crawl = found.crawl["name"]
+            state = self.stores.publications.state(crawl)
+            if state.pending is None:
+                maker = PlanMaker(self.stores, self.most_rows)
+                plan = maker.make(found, state, asked_by, now)
+                if plan is None:
+                    self.stores.runs.record_published(run_id, generation, self.announcer.announce(found, None, None))
+                else:
+                    self.stores.publications.begin(plan.publication)
+                continue
+            try:
+                step = self._step(state.pending, state)
+            except CannotPublishError:
+                # It would stand in the way of all others. DynamoDB is reconciled by the next one.
+                self.stores.publications.finish(state.pending)
+                if (state.pending.run_id, state.pending.generation) == (run_id, generation):
+                    raise
+                continue
+            if step is not None:
+                return step
+
+    def do(self, part: Part) -> bool:
+        """Do a part. Returns whether all of it is done. Raises as `publish` does."""
+        state = self.stores.publications.state(part.crawl)
+        if state.pending is None or state.pending.number != part.number:
+            return True  # it is done already, or was given up
+        plan = self._plan(state.pending)
+        maker = Maker(self.stores, plan)
+        if part.what == "scatter":
+            maker.scatter(part.index)
+        elif part.what == "merge":
+            maker.merge(part.index)
+        else:
+            lanes = lanes_of(part.index, plan.publication.buckets)
+            return Teller(self.stores, maker, state).tell(part.index, _SECONDS, lanes)
+        return True
+
+    def _record(self, run_id: str, generation: int) -> RunRecord:
+        found = self.stores.runs.find(run_id)
+        if found is None:
+            raise SinkError(f"the runs table has no record of run {run_id}")
+        is_resumed = found.generation != generation
+        if found.summary is None or (is_resumed and (found.published or {}).get("generation") != found.generation):
+            raise RunStoppedError(f"{run_id} was resumed in another execution, which publishes it")
+        return found
+
+    def _is_published(self, found: RunRecord, asked_by: str) -> bool:
+        published = found.published or {}
+        return published.get("generation") == found.generation and (
+            not asked_by or published.get("asked_by") == asked_by
+        )
+
+    def _ended(self, found: RunRecord, asked_by: str) -> dict[str, Any]:
+        """Return the summary of a run that is published, and let the next run of its crawl begin."""
+        summary, published = dict(found.summary or {}), dict(found.published or {})
+        self.stores.runs.unlock(found.crawl["name"], Run(**found.run))
+        if asked_by:
+            summary["outcome"] = "succeeded"
+        return {**summary, "message": f"{summary['message']}; {published['message']}", "published": published}
+
+    def _plan(self, publication: Publication) -> Plan:
+        plan = read_plan(self.stores, publication)
+        if plan is None:
+            raise CannotPublishError(f"the plan of publication {publication.name} is gone")
+        return plan
+
+    def _step(self, publication: Publication, state: State) -> dict[str, Any] | None:
+        """Do the next step of the pending publication. Returns None if it is finished."""
+        plan = self._plan(publication)
+        maker = Maker(self.stores, plan)
+        if not state.is_committed:
+            if parts := self._make(maker):
+                return parts
+            self.stores.publications.put_published(publication, plan.published)
+            # If somebody else has, it is the same.
+            self.stores.publications.commit(publication)
+            return None
+        self.tables.move(publication, [Column(*each) for each in plan.published.columns])
+        teller = Teller(self.stores, maker, state)
+        if not teller.is_told:
+            teller.begin()
+            if publication.buckets > 1:
+                if not_told := maker.not_told():
+                    return self._parts(publication, "tell", not_told)
+            elif not teller.tell(0, _SECONDS, lanes_of(0, 1)):
+                return {"next": "again"}
+            teller.end()
+        self._end(plan, maker)
+        return None
+
+    def _make(self, maker: Maker) -> dict[str, Any] | None:
+        """Make the files, or return the parts in which they are made."""
+        publication = maker.plan.publication
+        not_merged = maker.not_merged()
+        if publication.buckets == 1:
+            if not_merged:
+                maker.make_whole()
+            return None
+        if not not_merged:
+            return None
+        if not_scattered := maker.not_scattered():
+            return self._parts(publication, "scatter", not_scattered)
+        return self._parts(publication, "merge", not_merged)
+
+    def _parts(self, publication: Publication, what: What, indexes: list[int]) -> dict[str, Any]:
+        key = f"{prefix_of(publication)}{what}.json"
+        parts = [
+            {"crawl": publication.crawl, "number": publication.number, "what": what, "index": index}
+            for index in indexes
+        ]
+        self.stores.pages.put_json(key, parts)
+        return {"next": "parts", "parts": {"bucket": self.stores.pages.bucket, "key": key}}
+
+    def _end(self, plan: Plan, maker: Maker) -> None:
+        """Announce a publication of which DynamoDB has been told, and end it."""
+        publication = plan.publication
+        found = self.stores.runs.find(publication.run_id)
+        # An expired record needs none.
+        if found is not None and (found.published or {}).get("number") != publication.number:
+            published = self.announcer.announce(found, plan, maker.made())
+            self.stores.runs.record_published(publication.run_id, publication.generation, published)
+        if plan.base is not None:
+            for bucket in range(plan.base.buckets):
+                self.stores.pages.mark_superseded(table_file_key(plan.base, bucket))
+        self.stores.publications.finish(publication)
+        if plan.base is not None:
+            self.stores.publications.forget(plan.base)

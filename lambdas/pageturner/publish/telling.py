@@ -1,0 +1,146 @@
+"""Tells DynamoDB what a publication changed: its difference, or, where the two may disagree, that from the table itself.
+
+They may disagree if DynamoDB was not told of the publication before (it was given up, or the crawl had no such sink),
+if the table was restored, if what becomes of stale items has changed, or if a person asks for a publication.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pageturner.errors import CannotPublishError, RunStoppedError
+from pageturner.publish import rows
+from pageturner.publish.database import Database, database, quoted
+from pageturner.publish.making import Maker
+from pageturner.stores import Stores
+from pageturner.stores.item_rows import Change
+from pageturner.stores.publications import State, Told
+from pageturner.stores.publishing_fences import LANES
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Tells DynamoDB of one committed publication, the pending one of `state`."""
+
+    stores: Stores
+    maker: Maker
+    state: State
+
+    @property
+    def is_told(self) -> bool:
+        """Whether DynamoDB has been told of it, or the crawl has no items there."""
+        told = self.state.told
+        is_sink = "dynamodb" in self.maker.plan.crawl.sinks
+        return not is_sink or (told is not None and told.number == self.maker.plan.publication.number)
+
+    def begin(self) -> None:
+        """Put up the fence, and tell which listings there are. Raises `SinkError`, `RunStoppedError` if it is late."""
+        plan = self.maker.plan
+        number, name = plan.publication.number, plan.crawl.name
+        if not self.stores.fences.put_up(name, number):
+            raise _late()
+        before = self.stores.publications.published(plan.base).listings
+        now = plan.published.listings
+        put = {of: each for of, each in now.items() if of not in before}
+        gone = {of: each for of, each in before.items() if of not in now}
+        if self._reconciles():
+            there = dict(self.stores.items.listings_there(name))
+            put = dict(now)
+            gone = {of: each for of, each in there.items() if of not in now}  # type: ignore[misc]
+        if not self.stores.items.tell_listings(name, number, put, gone):
+            raise _late()
+
+    def tell(self, bucket: int, seconds: float, lanes: range) -> bool:
+        """Tell of a bucket's changes for some seconds, from where it was left. Returns whether that is all of them.
+
+        Raises `SinkError`, and `RunStoppedError` if it is late.
+        """
+        is_told = self._tell(bucket, seconds, lanes)
+        if is_told:
+            self.maker.record_told(bucket)
+        return is_told
+
+    def _tell(self, bucket: int, seconds: float, lanes: range) -> bool:
+        ends = time.monotonic() + seconds
+        publication = self.maker.plan.publication
+        if not self._reconciles() and not self.maker.changed(bucket):
+            return True
+        with database() as db:
+            file = self._list(db, bucket)
+            ((total,),) = db.rows(f"SELECT count(*) FROM read_parquet({quoted(str(file))})")
+            reached = self.stores.publications.reached(publication, bucket)
+            while reached < total and time.monotonic() < ends:
+                told = self.stores.items.tell_in_parallel(
+                    self.maker.plan.crawl,
+                    publication.number,
+                    _changes(db, file, reached),
+                    self.maker.plan.run.started_at,
+                    ends - time.monotonic(),
+                    lanes,
+                )
+                if told is None:
+                    raise _late()
+                reached += told
+                self.stores.publications.record_reached(publication, bucket, reached)
+        return reached >= total
+
+    def end(self) -> None:
+        """Record that DynamoDB has been told. Raises `SinkError`."""
+        plan = self.maker.plan
+        told = Told(plan.publication.number, self.stores.items.table_id(), plan.crawl.stale_items)
+        self.stores.publications.record_told(plan.publication, told)
+
+    def _reconciles(self) -> bool:
+        plan, told = self.maker.plan, self.state.told
+        return (
+            bool(plan.publication.asked_by)
+            or told is None
+            or told != Told(plan.publication.base, self.stores.items.table_id(), plan.crawl.stale_items)
+        )
+
+    def _list(self, db: Database, bucket: int) -> Path:
+        """Return the file of what DynamoDB is told of a bucket."""
+        if not self._reconciles():
+            return self._download(db, self.maker.changes_key(bucket))
+        key = f"{self.maker.plan.prefix}reconciled-{bucket}.parquet"
+        if self.stores.pages.version(key) is None:
+            self.stores.pages.put_file(key, self._reconciled(db, bucket))
+        return self._download(db, key)
+
+    def _reconciled(self, db: Database, bucket: int) -> Path:
+        """Write how the table differs from what is published, in a bucket of the sort keys' hash."""
+        plan = self.maker.plan
+        listings = {*plan.published.listings, *dict(self.stores.items.listings_there(plan.crawl.name))}
+        listings |= set(self.stores.publications.published(plan.base).listings)
+
+        def there() -> Iterator[tuple[str, str, str, str, str, str]]:
+            for of in sorted(listings):
+                for row in self.stores.items.rows_there(plan.crawl.name, of):
+                    yield of, row.name, row.result_key, row.key, row.hash, str(row.is_stale).lower()
+
+        buckets = range(plan.publication.buckets)
+        files = [self._download(db, self.maker.table_key(each)) for each in buckets]
+        return rows.write_reconciled(db, files, there(), bucket, len(buckets), plan.crawl.stale_items)
+
+    def _download(self, db: Database, key: str) -> Path:
+        path = db.folder / key.replace("/", "-")
+        if not self.stores.pages.download(key, path):
+            raise CannotPublishError(f"a file of the publication is gone: s3://{self.stores.pages.bucket}/{key}")
+        return path
+
+
+def lanes_of(bucket: int, buckets: int) -> range:
+    """The lanes for a bucket: buckets are told side by side, and a single one has them all."""
+    return range(LANES) if buckets == 1 else range(bucket % LANES, bucket % LANES + 1)
+
+
+def _changes(db: Database, file: Path, start: int) -> Iterator[Change]:
+    for row in rows.stream_changes(db, file, start):
+        yield Change(*row)
+
+
+def _late() -> RunStoppedError:
+    return RunStoppedError("a later publication tells DynamoDB: this one was given up, and is late")

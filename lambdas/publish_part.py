@@ -1,0 +1,22 @@
+"""PublishPart: does a part of the work of a publication that is too large for one function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pageturner import telemetry
+from pageturner.publish.publishing import Part
+from publish_run import publisher
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@telemetry.logger.inject_lambda_context
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Do the part `event["part"]`, and return it with `next`: "part" if there is more to do of it, or "end"."""
+    part = Part(**{name: value for name, value in event["part"].items() if name != "next"})
+    is_done = publisher().do(part)
+    telemetry.logger.info("part done" if is_done else "part goes on", extra={"part": event["part"]})
+    return {**event["part"], "next": "end" if is_done else "part"}
