@@ -42,18 +42,17 @@ class ItemStore(Construct):
             auto_delete_objects=not retain_data,
         )
         self.items = self._table("ItemTable", removal_policy)
-        self.runs = self._table("RunTable", removal_policy, time_to_live_attribute="expires_at")
+        self.runs = self._table("RunTable", removal_policy)
 
-    def _table(
-        self, construct_id: str, removal_policy: RemovalPolicy, time_to_live_attribute: str | None = None
-    ) -> dynamodb.TableV2:
+    def _table(self, construct_id: str, removal_policy: RemovalPolicy) -> dynamodb.TableV2:
         return dynamodb.TableV2(
             self,
             construct_id,
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             billing=dynamodb.Billing.on_demand(),
-            time_to_live_attribute=time_to_live_attribute,
+            # Of a run's records, and of items that a crawl with `time_to_live` has marked as stale.
+            time_to_live_attribute="expires_at",
             removal_policy=removal_policy,
         )
 

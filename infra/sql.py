@@ -17,17 +17,9 @@ from constructs import Construct
 
 from infra.item_store import ATHENA_RESULTS_PREFIX
 from infra.settings import Settings
-from infra.until_merged import (
-    CHANGES,
-    CHANGES_COLUMNS,
-    RUNS,
-    RUNS_COLUMNS,
-    SAVED_QUERIES,
-    TARGETS,
-    TARGETS_COLUMNS,
-)
+from infra.until_merged import SAVED_QUERIES
+from pageturner import table_names
 
-_HIVE = "org.apache.hadoop.hive.ql.io.parquet"
 _BYTES_OF_A_GIGABYTE = 1024**3
 _MOVES_TABLES = tuple(
     f"glue:{action}"
@@ -57,9 +49,9 @@ class Sql(Construct):
             ),
         )
         for name, folder, columns, partition_keys in (
-            (CHANGES, "changes/", CHANGES_COLUMNS, ("crawl", "run")),
-            (RUNS, "summaries/runs/", RUNS_COLUMNS, ()),
-            (TARGETS, "summaries/targets/", TARGETS_COLUMNS, ()),
+            (table_names.CHANGES, "changes/", table_names.CHANGES_COLUMNS, table_names.CHANGES_PARTITION_KEYS),
+            (table_names.RUNS, "summaries/runs/", table_names.RUNS_COLUMNS, ()),
+            (table_names.TARGETS, "summaries/targets/", table_names.TARGETS_COLUMNS, ()),
         ):
             self._table(name, folder, columns, partition_keys).add_resource_dependency(database)
         workgroup = self._workgroup(settings.query_scan_limit_gb)
@@ -91,9 +83,11 @@ class Sql(Construct):
                 storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
                     columns=[glue.CfnTable.ColumnProperty(name=column, type=kind) for column, kind in columns],
                     location=f"s3://{self._bucket.bucket_name}/{folder}",
-                    input_format=f"{_HIVE}.MapredParquetInputFormat",
-                    output_format=f"{_HIVE}.MapredParquetOutputFormat",
-                    serde_info=glue.CfnTable.SerdeInfoProperty(serialization_library=f"{_HIVE}.serde.ParquetHiveSerDe"),
+                    input_format=table_names.INPUT_FORMAT,
+                    output_format=table_names.OUTPUT_FORMAT,
+                    serde_info=glue.CfnTable.SerdeInfoProperty(
+                        serialization_library=table_names.SERDE, parameters={"serialization.format": "1"}
+                    ),
                 ),
             ),
         )

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from infra.until_merged import CHANGES_COLUMNS, RUNS_COLUMNS, SAVED_QUERIES, TARGETS_COLUMNS
+from infra.until_merged import SAVED_QUERIES
+from pageturner.table_names import CHANGES_COLUMNS, RUNS_COLUMNS, TARGETS_COLUMNS
 from tests.infra.conftest import Synth
 
 
@@ -37,7 +38,8 @@ def test_a_table_that_all_crawls_share(
                     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
                     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
                     "SerdeInfo": {
-                        "SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
+                        "SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+                        "Parameters": {"serialization.format": "1"},
                     },
                 },
             },
