@@ -117,7 +117,7 @@ class Planner:
         """Resume, in the same run, its targets that are neither complete nor limited.
 
         What changes in its crawl lasts, for FinishRun, for a redrive, and for an execution in which the run continues.
-        Returns its summary, under `nothing_to_do`, if it has succeeded. Raises `InvalidCrawlError` if there is no such
+        Returns its summary, under `nothing_to_do`, if it has succeeded, or what there is to `publish`. Raises `InvalidCrawlError` if there is no such
         run or its operation does not only read, and `OverlapError` while it is running.
         """
         run_id = resume.run_id
@@ -127,6 +127,8 @@ class Planner:
                 f'input.resume: there is no run "{run_id}"; find the run_id in the output of its execution'
             )
         if found.summary and found.summary["outcome"] == "succeeded":
+            if (found.published or {}).get("generation") != found.generation:
+                return {"publish": {"run_id": run_id, "generation": found.generation}}
             message = (
                 f"{run_id} has already succeeded, and nothing is left to resume. It was {found.summary['message']}"
             )

@@ -113,6 +113,11 @@ def changes_prefix(crawl_name: str, publication: str) -> str:
     return f"changes/crawl={crawl_name}/run={publication}/"
 
 
+def comparison_prefix(crawl_name: str, runs: str) -> str:
+    """The prefix of the Parquet files of how two runs differ that a person has compared."""
+    return f"comparisons/{crawl_name}/{runs}/"
+
+
 def summary_key(table: str, crawl_name: str, run: Run) -> str:
     """The key of a run's rows in the tables `runs` and `targets`."""
     return f"summaries/{table}/{crawl_name}/{run.run_id}.parquet"
