@@ -47,23 +47,30 @@ def item_shape(service: str, operation: str, stated: Mapping[str, Any], search: 
 
 
 def item_shapes(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Iterator[Any]:
-    """Yield the shapes of a crawl's items, one for each result key, the primary one first; None as in `item_shape`."""
+    """Yield the shapes of a crawl's items, of each result key that can have some; None as in `item_shape`."""
     definition = paginator_of(service, operation, stated).definition
     output = api.operation_model(service, operation).output_shape
     if search is not None:
-        yield _item_shape(search, output, search)
-    elif "result_key" in definition:
-        yield from (_item_shape(each, output, None) for each in pagination.result_keys(definition))
+        found = _found(search, output)
+        yield found.member if _is(found, "list") else found
+        return
+    for each in pagination.result_keys(definition) if "result_key" in definition else ():
+        found = _found(each, output)
+        if _is(found, "map"):
+            yield Structure({"key": _TEXT, "value": found.value})
+        elif found is None or _is(found, "list", "structure", "string", "blob"):  # numbers are sums
+            yield found.member if _is(found, "list") else found
 
 
-def _item_shape(expression: str, output: Any, search: str | None) -> Any:
+def _found(expression: str, shape: Any) -> Any:
     try:
-        found = shape_found(expression, output)
+        return shape_found(expression, shape)
     except (JMESPathError, FindsNothingError):
         return None
-    if found is not None and found.type_name == "map" and search is None:
-        return Structure({"key": _TEXT, "value": found.value})
-    return found.member if found is not None and found.type_name == "list" else found
+
+
+def _is(shape: Any, *kinds: str) -> bool:
+    return getattr(shape, "type_name", None) in kinds
 
 
 def wrong_for_each(crawl: Crawl, source: Crawl) -> Iterator[str]:
