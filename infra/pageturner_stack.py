@@ -25,7 +25,7 @@ class PageturnerStack(Stack):
         crawls = settings.crawls()
         retention = log_retention(settings.log_retention_days)
         store = ItemStore(self, "Store", settings=settings)
-        sql = Sql(self, "Sql", bucket=store.bucket, settings=settings)
+        sql = Sql(self, "Sql", bucket=store.bucket, settings=settings, crawls=crawls)
         functions = Functions(self, "Functions", settings=settings, crawls=crawls, store=store)
         publishing = Publishing(self, "Publishing", settings=settings, crawls=crawls, store=store, sql=sql)
         page_loop = PageLoop(self, "PageLoop", fetch_page=functions.fetch_page, log_retention=retention)

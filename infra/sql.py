@@ -16,8 +16,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.item_store import ATHENA_RESULTS_PREFIX
+from infra.saved_queries import saved_queries
 from infra.settings import Settings
-from infra.until_merged import SAVED_QUERIES
 from pageturner import table_names
 
 _BYTES_OF_A_GIGABYTE = 1024**3
@@ -33,7 +33,9 @@ _MOVES_TABLES = tuple(
 class Sql(Construct):
     """`database` and `workgroup` are names: people type them."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, bucket: s3.IBucket, settings: Settings) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, bucket: s3.IBucket, settings: Settings, crawls: Iterable[str]
+    ) -> None:
         super().__init__(scope, construct_id)
         self._bucket = bucket
         stack_name = Stack.of(self).stack_name
@@ -56,7 +58,7 @@ class Sql(Construct):
             self._table(name, folder, columns, partition_keys).add_resource_dependency(database)
         workgroup = self._workgroup(settings.query_scan_limit_gb)
         # MiniStack refuses a template with a type that it does not know, and this is one.
-        for query in () if settings.emulator else SAVED_QUERIES:
+        for query in () if settings.emulator else saved_queries(crawls):
             athena.CfnNamedQuery(
                 self,
                 query.name,

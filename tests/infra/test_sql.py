@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from infra.until_merged import SAVED_QUERIES
+from infra.saved_queries import saved_queries
 from pageturner.table_names import CHANGES_COLUMNS, RUNS_COLUMNS, TARGETS_COLUMNS
 from tests.infra.conftest import Synth
 
@@ -80,8 +80,9 @@ def test_a_query_cannot_scan_everything_nor_put_its_results_elsewhere(synth: Syn
 
 
 def test_the_workgroup_has_the_saved_queries(template: Template) -> None:
-    template.resource_count_is("AWS::Athena::NamedQuery", len(SAVED_QUERIES))
-    for query in SAVED_QUERIES:
+    queries = saved_queries(["buckets"])
+    template.resource_count_is("AWS::Athena::NamedQuery", len(queries))
+    for query in queries:
         template.has_resource_properties(
             "AWS::Athena::NamedQuery",
             {"Name": query.name, "Database": "pageturner", "WorkGroup": "Pageturner", "QueryString": query.sql},
