@@ -48,9 +48,7 @@ class CrawlMachine(Construct):
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
-        child = TargetChild(
-            self, "Target", functions=functions, page_loop=page_loop, store=store, hand_overs=hand_overs
-        )
+        child = TargetChild(self, "Target", page_loop=page_loop, store=store, hand_overs=hand_overs)
         plan_run, finish_run = self._plan_run(functions), self._finish_run(functions)
         each_target = self._each_target(store, child)
         each_target.add_catch(finish_run, result_path="$.map_error")

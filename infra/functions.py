@@ -23,7 +23,7 @@ PLAN_RUN_TIMEOUT = Duration.minutes(14)
 
 
 class Functions(Construct):
-    """`plan_run`, `fetch_page`, `sweep_items`, `finish_run`, `fail_run`, `stop_run`: one file of ``lambdas/`` each."""
+    """`plan_run`, `fetch_page`, `finish_run`, `fail_run`, `stop_run`: one file of ``lambdas/`` each."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: Settings, crawls: Mapping[str, Crawl], store: ItemStore
@@ -52,8 +52,6 @@ class Functions(Construct):
         )
         # It holds about 300 bytes for each page and target of the manifest.
         self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
-        # It stops itself after 20 s, but finishes the page of items that it is deleting.
-        self.sweep_items = self._function("SweepItems", "sweep_items", memory_size=512, timeout=Duration.minutes(3))
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
         self.stop_run = self._function("StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30))
         for function in (self.plan_run, self.fetch_page):

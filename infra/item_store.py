@@ -71,6 +71,7 @@ class ItemStore(Construct):
             "dynamodb:Query",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
+            "dynamodb:ConditionCheckItem",
         )
 
     def grant_turn_pages(self, grantee: iam.IGrantable) -> None:
@@ -102,6 +103,7 @@ class ItemStore(Construct):
             "dynamodb:GetItem",
             "dynamodb:Query",
             "dynamodb:PutItem",
+            "dynamodb:BatchWriteItem",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
         )

@@ -136,8 +136,8 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
 
 
 def test_functions(template: Template) -> None:
-    timeouts = {"plan_run": 840, "fetch_page": 60, "sweep_items": 180, "finish_run": 900, "fail_run": 30}
-    timeouts |= {"stop_run": 30, "publish_run": 900, "publish_part": 900}
+    timeouts = {"plan_run": 840, "fetch_page": 60, "finish_run": 900, "fail_run": 30, "stop_run": 30}
+    timeouts |= {"publish_run": 900, "publish_part": 900}
     template.resource_count_is("AWS::Lambda::Function", len(timeouts))
     for handler, timeout in timeouts.items():
         template.has_resource_properties(
@@ -155,7 +155,7 @@ def test_functions(template: Template) -> None:
 
 def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 10
+    assert len(groups) == 9
     assert {group["RetentionInDays"] for group in groups} == {30}
 
 
