@@ -79,7 +79,7 @@ def resumed_targets_key(run: Run, planned_by: str) -> str:
 
 def token_key(run: Run, token: str) -> str:
     """The key of the object that holds a token too long for metadata and state."""
-    return f"runs/{run.run_id}/tokens/{_hash(token)}"
+    return f"tokens/{run.run_id}/{_hash(token)}"
 
 
 def manifest_key(run: Run) -> str:

@@ -130,7 +130,7 @@ def test_a_long_token_travels_as_a_reference(
 ) -> None:
     monkeypatch.setattr(page_store, "_LONGEST_TOKEN", 10)
     places = machines.turn_all(planned, target)
-    assert all(place["token"].startswith(f"s3:runs/{planned['run']['run_id']}/tokens/") for place in places[:-1])
+    assert all(place["token"].startswith(f"s3:tokens/{planned['run']['run_id']}/") for place in places[:-1])
     assert keys_in_s3(aws) == KEYS
 
 

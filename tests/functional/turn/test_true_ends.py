@@ -313,6 +313,6 @@ def test_a_long_resume_token_can_be_copied_from_the_manifest_into_the_next_run(
 
 
 def test_a_reference_to_a_token_is_no_token(aws: Aws, machines: Machines) -> None:
-    machines.catalogue = {"c": {**ROLES, "pagination_config": {"StartingToken": "s3:runs/r/tokens/abc"}}}
+    machines.catalogue = {"c": {**ROLES, "pagination_config": {"StartingToken": "s3:tokens/r/abc"}}}
     with pytest.raises(errors.InvalidCrawlError, match="the token itself is the resume_token in the run's manifest"):
         machines.plan({"crawl": "c"})
