@@ -117,8 +117,9 @@ class Planner:
         """Resume, in the same run, its targets that are neither complete nor limited.
 
         What changes in its crawl lasts, for FinishRun, for a redrive, and for an execution in which the run continues.
-        Returns its summary, under `nothing_to_do`, if it has succeeded, or what there is to `publish`. Raises `InvalidCrawlError` if there is no such
-        run or its operation does not only read, and `OverlapError` while it is running.
+        Returns its summary, under `nothing_to_do`, if it has succeeded, or what there is to `publish`. Raises
+        `InvalidCrawlError` if there is no such run or its operation does not only read, and `OverlapError` while it is
+        running.
         """
         run_id = resume.run_id
         found = self.stores.runs.find(run_id)
