@@ -54,7 +54,8 @@ class ItemTable:
         Raises `SinkError`.
         """
         with as_sink_error(f"could not describe table {self.name}"):
-            return self._dynamodb.describe_table(TableName=self.name)["Table"]["CreationDateTime"].isoformat()
+            created_at = self._dynamodb.describe_table(TableName=self.name)["Table"]["CreationDateTime"]
+        return str(created_at.timestamp())
 
     def tell(self, crawl: Crawl, number: int, changes: Sequence[Change], lane: int, stale_since: str) -> bool:
         """Apply what publication `number` changed; of an item that is changed twice, the last. Raises `SinkError`.

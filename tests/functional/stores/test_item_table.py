@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -185,9 +186,12 @@ def test_whoever_is_late_changes_nothing(fake: FakeDynamoDB) -> None:
     assert fake.tables["items"] == there
 
 
-def test_without_a_fence_nothing_is_written(fake: FakeDynamoDB) -> None:
+def test_without_its_own_fence_a_publication_writes_nothing(fake: FakeDynamoDB) -> None:
+    """If it did, the one before could still write behind it."""
     table = unfenced_table_of(fake)
     assert not table.tell(CRAWL, 1, [listed("a")], 0, SINCE)
+    assert fences_of(fake).put_up("roles", 1)
+    assert not table.tell(CRAWL, 2, [listed("a")], 0, SINCE)
     assert names(fake) == []
 
 
@@ -345,6 +349,14 @@ def test_what_is_applied_is_counted_from_the_beginning(fake: FakeDynamoDB, lanes
     assert names(fake) == [f"{n:04}" for n in range(1000)]
 
 
+def test_one_that_fails_stops_the_others(fake: FakeDynamoDB) -> None:
+    failing = Refusing(fake, {4: cancelled("ThrottlingError")})
+    endless = (listed(f"{n:08}") for n in itertools.count())
+    with suppress(SinkError):  # the batch that fails may be the first
+        table_of(failing).tell_in_parallel(CRAWL, 1, endless, SINCE, 5, range(4))
+    assert failing.requests < 100
+
+
 @pytest.mark.parametrize("lanes", [range(1), range(4)])
 @pytest.mark.parametrize("nth", [2, 3, 5])
 def test_a_kill_or_an_unexpected_error_surfaces(fake: FakeDynamoDB, lanes: range, nth: int) -> None:
@@ -432,6 +444,18 @@ def test_listings_that_are_there(aws: Aws) -> None:
     assert table.tell_listings("roles", 1, {"other": ListingRow("2", "", {})}, some)
     left = dict(table.listings_there("roles"))
     assert left == {**{name: of for name, of in listings.items() if name not in some}, "other": ListingRow("2", "", {})}
+
+
+def test_what_is_there_is_what_was_told_last() -> None:
+    class Consistent(FakeDynamoDB):
+        def query(self, *, ConsistentRead: bool = False, **request: Any) -> dict[str, Any]:
+            return super().query(**request) if ConsistentRead else {"Items": []}
+
+    table = table_of(Consistent())
+    assert table.tell(CRAWL, 1, [listed("a")], 0, SINCE)
+    assert table.tell_listings("roles", 1, {"l1": ListingRow("1", "r")}, {})
+    assert [row.name for row in table.rows_there("roles", "l1")] == ["a"]
+    assert [listing_id for listing_id, _ in table.listings_there("roles")] == ["l1"]
 
 
 def test_a_table_that_was_created_anew_is_another(aws: Aws) -> None:
