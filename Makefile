@@ -83,7 +83,7 @@ clean: ## remove all that the other targets made
 
 need_python = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pageturner needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=…")'
 
-$(RUN): requirements.txt lambdas/requirements.txt
+$(RUN): requirements.txt lambdas/requirements.txt lambdas/publish-requirements.txt
 	$(need_python)
 	$(STEP) "Creating .venv" $(PYTHON) -m venv --clear .venv
 	$(STEP) "Installing the CDK and the functions' packages" .venv/bin/python -m pip install --requirement requirements.txt

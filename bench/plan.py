@@ -86,6 +86,9 @@ class Records:
 
     delete_item = update_item
 
+    def batch_write_item(self, **_: Any) -> dict[str, Any]:
+        return {"UnprocessedItems": {}}
+
     def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:
         found = self.items.get(Key["pk"]["S"])
         return {} if found is None else {"Item": found}
@@ -95,18 +98,8 @@ class Records:
 
     def paginate(self, *, ExpressionAttributeValues: dict[str, Any], **_: Any) -> Iterator[dict[str, Any]]:
         prefix = ExpressionAttributeValues.get(":sk", {"S": ""})["S"]
-        for number in range(self._pages if prefix in ("page#", "sweep#") else 0):
-            record = self._page(number)
-            if prefix == "sweep#":
-                target_id = record["sk"]["S"].split("#")[1]
-                record = {
-                    "sk": {"S": f"sweep#{target_id}#0001"},
-                    "stale": {"N": "0"},
-                    "merged": {"N": "0"},
-                    "shared": {"N": "0"},
-                }
-                record["kept_because"] = {"S": ""}
-            yield {"Items": [record]}
+        for number in range(self._pages if prefix == "page#" else 0):
+            yield {"Items": [self._page(number)]}
 
 
 def page_record(target_id: str, page: int, items: int) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from infra.functions import PLAN_RUN_TIMEOUT, Functions, crawl_machine_name, mac
 from infra.invoke_function import invoke_function
 from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
 from infra.page_loop import PageLoop
+from infra.publishing import Publishing
+from infra.publishing_states import PublishingStates
 from infra.retries import EXECUTION_EXISTS, retry_always, retry_function
 from infra.target_child import TargetChild
 from pageturner.errors import (
@@ -31,7 +33,7 @@ from pageturner.errors import (
 
 
 class CrawlMachine(Construct):
-    """`PlanRun` → `AnythingToDo?` → `EachTarget` → `FinishRun` → `RunComplete?`."""
+    """`PlanRun` → `AnythingToDo?` → `EachTarget` → `FinishRun` → `Continues?` → `PublishRun` → `RunComplete?`."""
 
     def __init__(
         self,
@@ -39,28 +41,33 @@ class CrawlMachine(Construct):
         construct_id: str,
         *,
         functions: Functions,
+        publishing: Publishing,
         page_loop: PageLoop,
         store: ItemStore,
         hand_overs: int,
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
-        child = TargetChild(
-            self, "Target", functions=functions, page_loop=page_loop, store=store, hand_overs=hand_overs
-        )
+        child = TargetChild(self, "Target", page_loop=page_loop, store=store, hand_overs=hand_overs)
         plan_run, finish_run = self._plan_run(functions), self._finish_run(functions)
         each_target = self._each_target(store, child)
         each_target.add_catch(finish_run, result_path="$.map_error")
 
-        anything_to_do = sfn.Choice(self, "AnythingToDo?")
-        anything_to_do.when(sfn.Condition.is_present("$.targets"), each_target)
-        anything_to_do.otherwise(sfn.Succeed(self, "NothingToDo", output_path="$.nothing_to_do"))
-        each_target.next(finish_run)
         run_complete = sfn.Choice(self, "RunComplete?")
         run_complete.when(sfn.Condition.string_equals("$.outcome", "succeeded"), sfn.Succeed(self, "RunSucceeded"))
-        run_complete.when(sfn.Condition.string_equals("$.outcome", "continues"), self._continue_run())
         run_complete.otherwise(self._fail_run(functions).next(plan_run))
-        finish_run.next(run_complete)
+        publish = PublishingStates(self, "Publishing", publishing=publishing, then=run_complete)
+
+        anything_to_do = sfn.Choice(self, "AnythingToDo?")
+        anything_to_do.when(sfn.Condition.is_present("$.targets"), each_target)
+        only_publish = sfn.Pass(self, "OnlyPublish", output_path="$.publish").next(publish.start)
+        anything_to_do.when(sfn.Condition.is_present("$.publish"), only_publish)
+        anything_to_do.otherwise(sfn.Succeed(self, "NothingToDo", output_path="$.nothing_to_do"))
+        continues = sfn.Choice(self, "Continues?")
+        continues.when(sfn.Condition.string_equals("$.outcome", "continues"), self._continue_run())
+        continues.otherwise(publish.start)
+        each_target.next(finish_run)
+        finish_run.next(continues)
         self.state_machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -80,8 +87,7 @@ class CrawlMachine(Construct):
                 include_execution_data=False,
             ),
         )
-        store.bucket.grant_read(self.state_machine, "runs/*")
-        store.runs.grant(self.state_machine, "dynamodb:PutItem")
+        store.grant_crawl(self.state_machine)
 
     def _plan_run(self, functions: Functions) -> tasks.LambdaInvoke:
         plan_run = invoke_function(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import ArnFormat, Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, Aws, Duration, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.function_code import RUNTIME, function_code
+from infra.function_code import function_code
 from infra.item_store import ItemStore
 from infra.permissions import grant_organization, grant_reads
-from infra.settings import SettingError, Settings
+from infra.python_function import PythonFunction
+from infra.settings import Settings
 from pageturner.costs import FETCH_PAGE_MEMORY_MB
 from pageturner.crawls.crawl import Crawl
 
@@ -23,7 +23,7 @@ PLAN_RUN_TIMEOUT = Duration.minutes(14)
 
 
 class Functions(Construct):
-    """`plan_run`, `fetch_page`, `sweep_items`, `finish_run`, `fail_run`, `stop_run`: one file of ``lambdas/`` each."""
+    """`plan_run`, `fetch_page`, `finish_run`, `fail_run`, `stop_run`: one file of ``lambdas/`` each."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: Settings, crawls: Mapping[str, Crawl], store: ItemStore
@@ -52,8 +52,6 @@ class Functions(Construct):
         )
         # It holds about 300 bytes for each page and target of the manifest.
         self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
-        # It stops itself after 20 s, but finishes the page of items that it is deleting.
-        self.sweep_items = self._function("SweepItems", "sweep_items", memory_size=512, timeout=Duration.minutes(3))
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
         self.stop_run = self._function("StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30))
         for function in (self.plan_run, self.fetch_page):
@@ -66,7 +64,6 @@ class Functions(Construct):
             function.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
         for action in ("states:SendTaskFailure", "states:SendTaskSuccess"):
             self.fail_run.add_to_role_policy(self._may(action, "stateMachine", name))
-        store.grant_sweep(self.sweep_items)
         store.grant_plan(self.plan_run)
         store.grant_turn_pages(self.fetch_page)
         store.grant_finish(self.finish_run)
@@ -89,30 +86,16 @@ class Functions(Construct):
         timeout: Duration,
         environment: Mapping[str, str] | None = None,
     ) -> lambda_.Function:
-        return lambda_.Function(
+        return PythonFunction(
             self,
             construct_id,
+            module,
             code=self._code,
-            handler=f"{module}.handler",
-            # MiniStack's own Python worker loses the class names of exceptions, which the state machines match.
-            # `bootstrap` runs AWS's runtime interface client instead.
-            runtime=lambda_.Runtime.PROVIDED_AL2023 if self._settings.emulator else RUNTIME,
-            architecture=lambda_.Architecture.ARM_64,
+            settings=self._settings,
+            store=self._store,
             memory_size=memory_size,
             timeout=timeout,
-            tracing=lambda_.Tracing.ACTIVE,
-            log_group=logs.LogGroup(
-                self,
-                f"{construct_id}Logs",
-                retention=log_retention(self._settings.log_retention_days),
-                removal_policy=RemovalPolicy.DESTROY,
-            ),
-            environment={
-                "ITEMS_BUCKET": self._store.bucket.bucket_name,
-                "ITEMS_TABLE": self._store.items.table_name,
-                "RUNS_TABLE": self._store.runs.table_name,
-                **(environment or {}),
-            },
+            environment=environment,
         )
 
 
@@ -128,11 +111,3 @@ def machine_log_group(machine: str) -> str:
 
 def _reader_role(account: str, settings: Settings) -> str:
     return f"arn:{Aws.PARTITION}:iam::{account}:role/{settings.reader_role}"
-
-
-def log_retention(days: int) -> logs.RetentionDays:
-    """Return CloudWatch Logs' retention of that many days. Raises `SettingError` if there is none."""
-    known = {3: "THREE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
-    if days not in known:
-        raise SettingError(f"log_retention_days is {days}; it can be {', '.join(map(str, known))}")
-    return logs.RetentionDays[known[days]]

@@ -8,19 +8,27 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.settings import Settings
+
 # The Distributed Map's own report on its children. The verdicts are in the runs table; this is for troubleshooting.
 MAP_RESULTS_PREFIX = "map-results"
-# What whoever writes items does with the runs table: its records, and the fences of listings.
-_WRITES_ITEMS = tuple(
-    f"dynamodb:{action}" for action in ("GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem")
-)
+ATHENA_RESULTS_PREFIX = "athena-results"
+# Days for which things are kept that only troubleshooting needs, or nobody once they are used.
+_MAP_RESULTS_DAYS = 30
+_ATHENA_RESULTS_DAYS = 7
+_PUBLISHING_DAYS = 30
+# As long as the records of the run, which refer to them.
+_TOKEN_DAYS = 400
+# What publishing puts.
+_PUBLISHED_PREFIXES = ("publishing", "published", "tables", "changes", "summaries")
 
 
 class ItemStore(Construct):
     """The bucket is the record. The tables are its index (runs) and a projection of it (items)."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, retain_data: bool) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
+        retain_data = settings.retain_data
         removal_policy = RemovalPolicy.RETAIN if retain_data else RemovalPolicy.DESTROY
         self.bucket = s3.Bucket(
             self,
@@ -29,26 +37,22 @@ class ItemStore(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
-            lifecycle_rules=[
-                s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
-                s3.LifecycleRule(prefix=f"{MAP_RESULTS_PREFIX}/", expiration=Duration.days(30)),
-            ],
+            lifecycle_rules=_lifecycle_rules(settings),
             removal_policy=removal_policy,
             auto_delete_objects=not retain_data,
         )
         self.items = self._table("ItemTable", removal_policy)
-        self.runs = self._table("RunTable", removal_policy, time_to_live_attribute="expires_at")
+        self.runs = self._table("RunTable", removal_policy)
 
-    def _table(
-        self, construct_id: str, removal_policy: RemovalPolicy, time_to_live_attribute: str | None = None
-    ) -> dynamodb.TableV2:
+    def _table(self, construct_id: str, removal_policy: RemovalPolicy) -> dynamodb.TableV2:
         return dynamodb.TableV2(
             self,
             construct_id,
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
             billing=dynamodb.Billing.on_demand(),
-            time_to_live_attribute=time_to_live_attribute,
+            # Of a run's records, and of items that a crawl with `time_to_live` has marked as stale.
+            time_to_live_attribute="expires_at",
             removal_policy=removal_policy,
         )
 
@@ -56,6 +60,8 @@ class ItemStore(Construct):
         """Let PlanRun take the lock, put the targets file, and begin a run or find out how far a resumed run is."""
         self.bucket.grant_put(grantee, "runs/*")
         self.bucket.grant_read(grantee, "runs/*")
+        # A token that an execution's input begins with may be too long for the state.
+        self.bucket.grant_put(grantee, "tokens/*")
         # The items of another crawl's run, each of which becomes a target.
         self.bucket.grant_read(grantee, "items/*")
         self.runs.grant(
@@ -65,35 +71,73 @@ class ItemStore(Construct):
             "dynamodb:Query",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
+            "dynamodb:ConditionCheckItem",
         )
 
     def grant_turn_pages(self, grantee: iam.IGrantable) -> None:
         """Let FetchPage turn pages. It may not delete: a written page stays."""
         self.bucket.grant_put(grantee, "items/*")
-        self.bucket.grant_put(grantee, "runs/*/tokens/*")
+        self.bucket.grant_put(grantee, "tokens/*")
         self.bucket.grant_read(grantee, "items/*")
+        self.bucket.grant_read(grantee, "tokens/*")
+        # Where an earlier version put them.
         self.bucket.grant_read(grantee, "runs/*/tokens/*")
-        self.items.grant(grantee, "dynamodb:BatchGetItem", "dynamodb:PutItem")
-        self.runs.grant(grantee, *_WRITES_ITEMS)
+        self.runs.grant(
+            grantee,
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:ConditionCheckItem",
+        )
 
-    def grant_sweep(self, grantee: iam.IGrantable) -> None:
-        """Let SweepItems tell items apart, by their pages, and sweep. Only it and FinishRun may remove items."""
-        self.bucket.grant_read(grantee, "items/*")
+    def grant_finish(self, grantee: iam.IGrantable) -> None:
+        """Let FinishRun read the run's records and what was published before, and write manifest and summary."""
+        self.bucket.grant_read(grantee, "runs/*")
+        self.bucket.grant_put(grantee, "runs/*")
+        # The manifest has tokens, not references to them.
+        self.bucket.grant_read(grantee, "tokens/*")
+        self.bucket.grant_read(grantee, "published/*")
+        self.runs.grant(
+            grantee,
+            "dynamodb:GetItem",
+            "dynamodb:Query",
+            "dynamodb:PutItem",
+            "dynamodb:BatchWriteItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+        )
+
+    def grant_publish(self, grantee: iam.IGrantable) -> None:
+        """Let PublishRun and PublishPart hold pages against what is published, and publish. Only they write items."""
+        objects = self.bucket.arn_for_objects
+        written = [objects(f"{prefix}/*") for prefix in _PUBLISHED_PREFIXES]
+        for actions, resources in (
+            (["s3:GetObject"], [objects("items/*"), objects("runs/*"), *written]),
+            (["s3:PutObject"], written),
+            # A superseded publication is marked for its expiry.
+            (["s3:PutObjectTagging"], [objects("tables/*")]),
+            (["s3:DeleteObject"], [objects("published/*")]),
+        ):
+            statement = iam.PolicyStatement(actions=actions, resources=resources)
+            grantee.grant_principal.add_to_principal_policy(statement)
+        grantee.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["s3:ListBucket"],
+                resources=[self.bucket.bucket_arn],
+                # "If exists": GetObject has no prefix, and says that an object is not there only to those who may list.
+                conditions={"StringLikeIfExists": {"s3:prefix": ["publishing/*", "tables/*"]}},
+            )
+        )
         self.items.grant(
             grantee,
+            "dynamodb:DescribeTable",
             "dynamodb:Query",
             "dynamodb:BatchGetItem",
             "dynamodb:PutItem",
-            "dynamodb:DeleteItem",
             "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
         )
-        self.runs.grant(grantee, *_WRITES_ITEMS)
-
-    def grant_finish(self, grantee: iam.IGrantable) -> None:
-        """Let FinishRun read the run's records, write manifest and summary, and sweep what no target lists any more."""
-        self.items.grant(grantee, "dynamodb:Query", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
-        self.bucket.grant_read(grantee, "runs/*")
-        self.bucket.grant_put(grantee, "runs/*")
         self.runs.grant(
             grantee,
             "dynamodb:GetItem",
@@ -101,7 +145,14 @@ class ItemStore(Construct):
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
+            "dynamodb:ConditionCheckItem",
         )
+
+    def grant_crawl(self, grantee: iam.IGrantable) -> None:
+        """Let the Crawl machine read the files with targets and parts, record verdicts, and look up pages."""
+        self.bucket.grant_read(grantee, "runs/*")
+        self.bucket.grant_read(grantee, "publishing/*")
+        self.runs.grant(grantee, "dynamodb:PutItem")
 
     def grant_fail(self, grantee: iam.IGrantable) -> None:
         """Let FailRun record that the execution failed."""
@@ -110,3 +161,29 @@ class ItemStore(Construct):
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Let StopRun record that an execution was stopped."""
         self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:DeleteItem")
+
+
+def _lifecycle_rules(settings: Settings) -> list[s3.LifecycleRule]:
+    """The rules of the bucket. What `published/` and the current publications have never expires."""
+    rules = [
+        s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
+        *(
+            s3.LifecycleRule(prefix=f"{prefix}/", expiration=Duration.days(days))
+            for prefix, days in (
+                (MAP_RESULTS_PREFIX, _MAP_RESULTS_DAYS),
+                (ATHENA_RESULTS_PREFIX, _ATHENA_RESULTS_DAYS),
+                ("publishing", _PUBLISHING_DAYS),
+                ("tokens", _TOKEN_DAYS),
+                ("items", settings.page_retention_days),
+                ("changes", settings.changes_retention_days),
+                ("runs", settings.run_retention_days),
+                ("summaries", settings.run_retention_days),
+            )
+            if days
+        ),
+    ]
+    if days := settings.history_retention_days:
+        # Publishing tags what it supersedes: the table of a crawl is in one of these folders.
+        superseded = {"superseded": "true"}
+        rules.append(s3.LifecycleRule(prefix="tables/", tag_filters=superseded, expiration=Duration.days(days)))
+    return rules

@@ -6,11 +6,14 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from infra.crawl_machine import CrawlMachine
-from infra.functions import Functions, log_retention
+from infra.functions import Functions
 from infra.item_store import ItemStore
 from infra.page_loop import PageLoop
+from infra.publishing import Publishing
+from infra.python_function import log_retention
 from infra.schedules import Schedules
 from infra.settings import Settings
+from infra.sql import Sql
 from infra.stopped_executions import StoppedExecutions
 
 
@@ -21,13 +24,16 @@ class PageturnerStack(Stack):
         super().__init__(scope, settings.stack_name, description="Pageturner: turns every page of any AWS API")
         crawls = settings.crawls()
         retention = log_retention(settings.log_retention_days)
-        store = ItemStore(self, "Store", retain_data=settings.retain_data)
+        store = ItemStore(self, "Store", settings=settings)
+        sql = Sql(self, "Sql", bucket=store.bucket, settings=settings, crawls=crawls)
         functions = Functions(self, "Functions", settings=settings, crawls=crawls, store=store)
+        publishing = Publishing(self, "Publishing", settings=settings, crawls=crawls, store=store, sql=sql)
         page_loop = PageLoop(self, "PageLoop", fetch_page=functions.fetch_page, log_retention=retention)
         crawl_machine = CrawlMachine(
             self,
             "Crawl",
             functions=functions,
+            publishing=publishing,
             page_loop=page_loop,
             store=store,
             hand_overs=settings.hand_overs,
@@ -43,6 +49,8 @@ class PageturnerStack(Stack):
             "ItemsBucket": store.bucket.bucket_name,
             "ItemsTable": store.items.table_name,
             "RunsTable": store.runs.table_name,
+            "Database": sql.database,
+            "WorkGroup": sql.workgroup,
             "DeadLetterQueue": schedules.dead_letters.queue_url,
         }.items():
             CfnOutput(self, name, value=value)

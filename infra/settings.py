@@ -39,6 +39,13 @@ _NOT_ONLY_READ = {
 LONGEST_LOOP_SECONDS = 120
 # A hand-over is 11 of the 25,000 history events that an execution may have; one after an interruption is 24.
 MOST_HAND_OVERS = 1000
+# A run that is cut off is resumed and published from its pages and files, and nobody should have to hurry.
+LEAST_RETENTION_DAYS = 30
+# A hundred years: whoever wants more means 0.
+MOST_RETENTION_DAYS = 36_500
+# Above this, Athena's limit would not fit into its API's number of bytes; below it, a table of a large crawl.
+MOST_SCAN_GB = 7_000_000
+_RETENTIONS = ("page_retention_days", "run_retention_days", "history_retention_days", "changes_retention_days")
 
 
 class SettingError(Exception):
@@ -55,6 +62,13 @@ class Settings:
     loop_seconds: float = 120.0  # how long a PageLoop turns pages before it hands over
     hand_overs: int = 1000  # in one execution, before the run continues in a new one
     log_retention_days: int = 30
+    # Days for which the bucket keeps things; 0 is for ever.
+    page_retention_days: int = 0
+    run_retention_days: int = 0  # manifests, targets files, and the rows of the tables `runs` and `targets`
+    history_retention_days: int = 0  # what a later publication has superseded
+    changes_retention_days: int = 0
+    query_scan_limit_gb: int = 100  # what an Athena query may scan
+    most_rows: int = 500_000  # that one function publishes at once; more are published in parts
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
     reader_role: str = "PageturnerReader"  # name of the role in other accounts
     external_id: str = "pageturner"  # the external id that the role requires
@@ -88,7 +102,18 @@ class Settings:
             raise SettingError(f"loop_seconds is {self.loop_seconds:g}; it must be from 0 to {LONGEST_LOOP_SECONDS}")
         if not 1 <= self.hand_overs <= MOST_HAND_OVERS:
             raise SettingError(f"hand_overs is {self.hand_overs}; it must be from 1 to {MOST_HAND_OVERS}")
-
+        for name in _RETENTIONS:
+            days = getattr(self, name)
+            if days and not LEAST_RETENTION_DAYS <= days <= MOST_RETENTION_DAYS:
+                raise SettingError(
+                    f"{name} is {days}; it must be 0 (for ever) or from {LEAST_RETENTION_DAYS} to {MOST_RETENTION_DAYS}"
+                )
+        if not 1 <= self.query_scan_limit_gb <= MOST_SCAN_GB:
+            raise SettingError(
+                f"query_scan_limit_gb is {self.query_scan_limit_gb}; it must be from 1 to {MOST_SCAN_GB}"
+            )
+        if self.most_rows < 1:
+            raise SettingError(f"most_rows is {self.most_rows}; it must be at least 1")
         for name in self.read_policies:
             _check_read_policy(name)
 

@@ -14,26 +14,22 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.failed_page_loop import FailedPageLoop
-from infra.functions import Functions
-from infra.invoke_function import invoke_function
 from infra.item_store import ItemStore
 from infra.page_loop import PageLoop
 from infra.retries import retry_always
 from infra.target_state import after_a_loop, after_success
 from infra.verdict_states import VerdictStates
-from pageturner.errors import SinkError
-from pageturner.page_state import CONTINUES, Sweep
+from pageturner.page_state import CONTINUES
 
 
 class TargetChild(Construct):
-    """`TurnPages` → `PageLoopSucceeded?` → `WhatNext?` → `TurnPages` … `SweepItems`. `start` is its first state."""
+    """`TurnPages` → `PageLoopSucceeded?` → `WhatNext?` → `TurnPages` … `TargetEnded`. `start` is its first state."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        functions: Functions,
         page_loop: PageLoop,
         store: ItemStore,
         hand_overs: int,
@@ -47,9 +43,9 @@ class TargetChild(Construct):
         take_place = sfn.Pass(self, "TakePlace", parameters=after_a_loop(place, after_success()))
 
         what_next = sfn.Choice(self, "WhatNext?")
-        sweep, more = self._sweep(functions)
-        verdicts.record_verdict.next(more)
-        what_next.when(_next_is("end"), sweep)
+        ended = sfn.Succeed(self, "TargetEnded")
+        verdicts.record_verdict.next(ended)
+        what_next.when(_next_is("end"), ended)
         # Also at the last hand-over: another execution would begin at the checkpoint, with the token that was rejected.
         what_next.when(_next_is("begin_pass"), turn_pages)
         what_next.when(
@@ -59,7 +55,6 @@ class TargetChild(Construct):
                 "unfinished",
                 error=CONTINUES,
                 cause="the target continues in another execution",
-                sweep=Sweep(next="end"),
             ),
         )
         what_next.otherwise(turn_pages)
@@ -99,25 +94,6 @@ class TargetChild(Construct):
         # because the first writer of a page wins.
         retry_always(turn_pages)
         return turn_pages
-
-    def _sweep(self, functions: Functions) -> tuple[sfn.Chain, sfn.Choice]:
-        """Sweep the items that the run did not see: from the beginning, or where `$.sweep` says whether to."""
-        sweep_items = invoke_function(
-            self,
-            "SweepItems",
-            functions.sweep_items,
-            {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "place", "sweep")},
-            timeout=Duration.minutes(4),
-            own_errors=[SinkError],
-            result_path="$.sweep",
-        )
-        ended = sfn.Succeed(self, "TargetEnded")
-        # FinishRun sees that the sweep is not done.
-        sweep_items.add_catch(ended, result_path="$.sweep_error")
-        more = sfn.Choice(self, "MoreToSweep?")
-        more.when(sfn.Condition.string_equals("$.sweep.next", "sweep"), sweep_items)
-        more.otherwise(ended)
-        return sweep_items.next(more), more
 
 
 def _next_is(what: str) -> sfn.Condition:

@@ -1,18 +1,17 @@
 """The state of a target's child execution, as its states pass it on.
 
-`run`, `crawl`, `target`, `place`, `patience` and `sweep` are those of `pageturner.page_state`. `hand_overs` counts the
+`run`, `crawl`, `target`, `place` and `patience` are those of `pageturner.page_state`. `hand_overs` counts the
 PageLoops.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from aws_cdk import aws_stepfunctions as sfn
 
-from pageturner.page_state import FIRST_WAIT_SECONDS, FROM_CHECKPOINT, Sweep
+from pageturner.page_state import FIRST_WAIT_SECONDS, FROM_CHECKPOINT
 
 
 def at_first() -> dict[str, Any]:
@@ -26,13 +25,12 @@ def at_first() -> dict[str, Any]:
         # PlanRun puts it into the targets file, because it outlasts the execution.
         "patience": sfn.JsonPath.object_at("$$.Map.Item.Value.patience"),
         "hand_overs": 0,
-        "sweep": asdict(Sweep()),
     }
 
 
 def after_a_loop(place: Any, left: Mapping[str, Any]) -> dict[str, Any]:
     """The state after a PageLoop: a new place, the patience that is left, and one more hand-over."""
-    unchanged = {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target", "sweep")}
+    unchanged = {name: sfn.JsonPath.object_at(f"$.{name}") for name in ("run", "crawl", "target")}
     hand_overs = sfn.JsonPath.math_add(sfn.JsonPath.number_at("$.hand_overs"), 1)
     return {**unchanged, "hand_overs": hand_overs, "place": place, "patience": left}
 

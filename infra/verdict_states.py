@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Literal
 
 from aws_cdk import Duration
@@ -12,11 +11,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra.retries import retry_always
-from pageturner.page_state import FROM_CHECKPOINT, Sweep
 from pageturner.stores import keys
-
-# If the run may succeed without this target, its items that share a key are told apart.
-_TELLS_APART = Sweep()
 
 
 class VerdictStates(Construct):
@@ -58,17 +53,13 @@ class VerdictStates(Construct):
         *,
         error: str | None = None,
         cause: str | None = None,
-        sweep: Sweep = _TELLS_APART,
     ) -> sfn.Chain:
         """Return a state that gives the target this verdict, by default with PageLoop's own error and cause."""
         return sfn.Pass(
             self,
             name,
             parameters={
-                **{part: sfn.JsonPath.object_at(f"$.{part}") for part in ("run", "crawl", "target", "patience")},
-                # The failed loop's own place may be older.
-                "place": FROM_CHECKPOINT,
-                "sweep": asdict(sweep),
+                **{part: sfn.JsonPath.object_at(f"$.{part}") for part in ("run", "target", "patience")},
                 "verdict": verdict,
                 "error": error or sfn.JsonPath.string_at("$.page_loop.ended.Error"),
                 "cause": cause or sfn.JsonPath.string_at("$.page_loop.ended.Cause"),

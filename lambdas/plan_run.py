@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
-from pageturner.crawls.catalogue import parse_dry_run, parse_input, parse_resume
+from pageturner.crawls.catalogue import parse_changes, parse_dry_run, parse_input, parse_publish, parse_resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
 from pageturner.errors import RunWouldFailError
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
+from pageturner.plan.publishing import to_compare, to_publish
 from pageturner.stores import Stores
 
 if TYPE_CHECKING:
@@ -27,14 +28,18 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the run that `event["input"]` asks for, in the execution `event["execution"]`.
 
     The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
-    location of the `targets`, `max_concurrency`, and for people `paging`; or `nothing_to_do`, which is the report of a
-    dry run or the summary of a run that has succeeded before.
+    location of the `targets`, `max_concurrency`, and for people `paging`; or what PublishRun is to `publish`; or
+    `nothing_to_do`, which is the report of a dry run or the summary of a run that has succeeded before.
     Raises `InvalidCrawlError`, `OverlapError`, `RunStoppedError` and `RunWouldFailError`.
     """
     execution = Execution(**event["execution"])
     stores = Stores.of_environment()
     planner = Planner(stores, clients.is_running)
-    if resume := parse_resume(event["input"]):
+    if run_id := parse_publish(event["input"]):
+        plan = {"publish": to_publish(stores, run_id)}
+    elif runs := parse_changes(event["input"]):
+        plan = {"publish": to_compare(stores, *runs)}
+    elif resume := parse_resume(event["input"]):
         plan = planner.resume(resume, execution)
     else:
         is_dry, asked = parse_dry_run(event["input"])

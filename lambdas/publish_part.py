@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pageturner import telemetry
-from pageturner.publish.publishing import Part
+from pageturner.publish.parts import Part
 from publish_run import publisher
 
 if TYPE_CHECKING:

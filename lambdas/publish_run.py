@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pageturner import clients, telemetry
 from pageturner.page_state import utc_text
 from pageturner.publish.announcing import Announcer
+from pageturner.publish.comparing import Comparer
 from pageturner.publish.publishing import Publisher
 from pageturner.publish.tables import Tables
 from pageturner.stores import Stores
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Publish the run of `event["state"]`, in `event["execution"]`; see `pageturner.publish.publishing`."""
+    """Publish the run of `event["state"]`, in `event["execution"]`; or compare it with another.
+
+    Returns `next`, and what that needs: see `pageturner.publish.publishing`. `asked` says that a person asks for it.
+    """
     state = event["state"]
     telemetry.logger.set_correlation_id(state["run_id"])
-    # A person asks for a publication by itself.
-    asked_by = event["execution"] if state.get("asked") else ""
-    step = publisher().publish(state["run_id"], state["generation"], asked_by, utc_text(datetime.now(UTC)))
+    if "compare" in state:
+        step = Comparer(publisher().stores, publisher().most_rows).compare(*state["compare"])
+    else:
+        asked_by = event["execution"] if state.get("asked") else ""
+        step = publisher().publish(state["run_id"], state["generation"], asked_by, utc_text(datetime.now(UTC)))
     telemetry.logger.info("published" if step["next"] == "end" else "goes on", extra={"step": step})
     return step
 

@@ -222,23 +222,12 @@ class Machines:
         event = {"source": "aws.states", "detail": {"executionArn": execution, "status": status}}
         stop_run.handler(event, self.context)
 
-    def sweep(
-        self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any], step: str = "count"
-    ) -> dict[str, Any]:
-        import sweep_items
-
-        sweep: dict[str, Any] = {"next": "sweep", "step": step}
-        while sweep["next"] != "end":
-            state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
-            sweep = _through_json(sweep_items.handler(_through_json({**state, "sweep": sweep}), self.context))
-        return sweep
-
     def run(self, aws: Aws, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
         planned = self.plan(execution_input, execution)
         if "nothing_to_do" in planned:
             return dict(planned["nothing_to_do"])
         for target in aws.json(planned["targets"]["key"]):
-            self.sweep(planned, target, self.turn_all(planned, target)[-1])
+            self.turn_all(planned, target)
         return self.finish(planned)
 
 

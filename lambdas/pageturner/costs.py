@@ -20,7 +20,7 @@ _TRANSITION = 0.025e-3
 _S3_PUT = 0.005e-3
 _DYNAMODB_WRITE = 0.625e-6
 # State transitions of a run, a target and a hand-over in Standard; the rest is negligible.
-_TRANSITIONS_OF_RUN, _TRANSITIONS_OF_TARGET, _TRANSITIONS_OF_HAND_OVER = 6, 4, 4
+_TRANSITIONS_OF_RUN, _TRANSITIONS_OF_TARGET, _TRANSITIONS_OF_HAND_OVER = 6, 2, 4
 _LOOP_SECONDS = 120
 
 
@@ -47,8 +47,8 @@ def estimate(crawl: Crawl, volume: Volume) -> dict[str, Any]:
     pages, seconds, gigabytes = volume.pages, volume.seconds, FETCH_PAGE_MEMORY_MB / 1024
     hand_overs = volume.targets + int(seconds / _LOOP_SECONDS)
     transitions = _TRANSITIONS_OF_RUN + _TRANSITIONS_OF_TARGET * volume.targets + _TRANSITIONS_OF_HAND_OVER * hand_overs
-    # Items are written in transactions, which cost twice as much, and check a fence.
-    writes = pages + (2 * (volume.items + pages) if "dynamodb" in crawl.sinks else 0)
+    # As if all items were new. Publishing writes only what has changed, in transactions, which cost twice as much.
+    writes = pages + (2 * volume.items if "dynamodb" in crawl.sinks else 0)
     lines = {
         f"Lambda invocations: {pages:,} x $0.20/million + {seconds:,.1f} s x {gigabytes:g} GB x $0.0000133334": (
             pages * _LAMBDA_REQUEST + seconds * gigabytes * _LAMBDA_GB_SECOND

@@ -100,9 +100,8 @@ class Place:
     """How far the paging of a target is.
 
     `page` is the number of the page to fetch, in pass `pass_number`, and `token` fetches it (None: the first page).
-    `taken` counts what `MaxItems` counts. `items` and `bytes` (compressed) count what was written, and
-    `large_items` the items that DynamoDB holds as a reference to their line in S3. `sums` adds up the numbers among the
-    result keys.
+    `taken` counts what `MaxItems` counts. `items` and `bytes` (compressed) count what was written. `sums` adds up the
+    numbers among the result keys.
     `page_errors` counts the errors beside the items, and `ignored_errors` those that the crawl ignores.
     `miscount` is how many more items the answers said that they had.
     `last_key` is the last key of a listing whose order is known.
@@ -123,7 +122,6 @@ class Place:
     taken: int = 0
     items: int = 0
     bytes: int = 0
-    large_items: int = 0
     sums: Mapping[str, float] = field(default_factory=dict)
     page_errors: int = 0
     ignored_errors: int = 0
@@ -171,26 +169,6 @@ class Patience:
     wait_seconds: int = FIRST_WAIT_SECONDS
     interruptions: int = 0
     last_page: str = ""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """How far the sweep of a listing is.
-
-    `step` is what it is doing: see `pageturner.finish.sweep`. It continues from `start_key` (DynamoDB's), or behind
-    `pages` pages. `stale`, `others`, `own` and `apart` count the rows that this step has seen, as `Seen` does.
-
-    `next` is "sweep" or "end".
-    """
-
-    next: str = "sweep"
-    step: Literal["count", "tell_apart", "remove"] = "count"
-    start_key: Mapping[str, Any] | None = None
-    pages: int = 0
-    stale: int = 0
-    others: int = 0
-    own: int = 0
-    apart: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pageturner.crawls.crawl import Crawl
 from pageturner.errors import MistrustedListingError
 from pageturner.messages import count_of
 from pageturner.page_state import CONTINUES, Place, Target
 from pageturner.stores.checkpoints import Listing
-from pageturner.stores.target_records import SweepRecord, Throttles
+from pageturner.stores.target_records import Throttles
 
 # The verdicts of targets whose listing has ended, so that there is nothing to resume.
 ENDED = ("complete", "limited")
-# The error of a target whose listing ended, but not its sweep.
-NOT_SWEPT = "NotSwept"
 # The errors of targets with which a run that continues by itself goes on; None if they were cut short without one.
-GOES_ON = (None, CONTINUES, NOT_SWEPT)
+GOES_ON = (None, CONTINUES)
 # The error of a target whose listing ended, but of which the runs table no longer has all page records.
 PAGES_MISSING = "PagesMissing"
-
-
-def is_swept(crawl: Crawl, verdict: str | None) -> bool:
-    """Return whether a target with this verdict is swept."""
-    return verdict == "complete" and "dynamodb" in crawl.sinks and crawl.stale_items != "keep"
 
 
 def counts(listing: Listing) -> dict[str, Any]:
@@ -46,7 +37,6 @@ def counts(listing: Listing) -> dict[str, Any]:
         "bytes": sum(record.bytes for record in records),
         "milliseconds": sum(record.milliseconds for record in records),
         "restarts": max(listing.pass_number - 1, 0),
-        "large_items": end.large_items,
         "page_errors": end.page_errors,
         "ignored_errors": end.ignored_errors,
         "miscount": end.miscount,
@@ -72,12 +62,11 @@ _JUDGED = ("end", "end_error", "pass_number", "pages_missing", "resume_token", "
 class Ends:
     """What is known of a run's targets when it ends: `counts` and records, by target id.
 
-    `sweeps`, and why a listing is `mistrusted`, are by listing id and the last pass of the listing.
+    Why a listing is `mistrusted` is by listing id and the last pass of the listing.
     """
 
     counted: Mapping[str, Mapping[str, Any]]
     verdicts: Mapping[str, Mapping[str, str]]
-    sweeps: Mapping[tuple[str, int], SweepRecord]
     mistrusted: Mapping[tuple[str, int], str] = field(default_factory=dict)
     throttles: Mapping[str, Throttles] = field(default_factory=dict)
 
@@ -85,48 +74,24 @@ class Ends:
         """Return the last pass of the target's listing: of all its parts."""
         return max(self.counted[part]["pass_number"] if part in self.counted else 0 for part in target.listing_targets)
 
-    def sweep(self, target: Target) -> SweepRecord | None:
-        """Return the record of the sweep of a target's listing in its last pass."""
-        return self.sweeps.get((target.listing_id, self.last_pass(target)))
 
-
-def entries(crawl: Crawl, targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
+def entries(targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
     """Yield the manifest's entry of each target, with its verdict.
 
     The end that the last page records takes precedence over the recorded verdict. A target with neither is
-    `unfinished`, and so is one whose listing has ended but whose sweep is not finished.
+    `unfinished`.
     """
     nothing = counts(Listing(""))
-    ended_parts = Counter(
-        target_id.rpartition("-")[0]
-        for target_id, counted in ends.counted.items()
-        if counted["end"] in (*ENDED, "endless")
-    )
     for target in targets:
-        listing_id, counted = target.listing_id, ends.counted.get(target.target_id, nothing)
-        sweep = ends.sweep(target)
-        # A sweep is recorded only of a listing that is trusted, or was trusted in a resumption.
-        mistrusted = "" if sweep else ends.mistrusted.get((listing_id, ends.last_pass(target)), "")
+        counted = ends.counted.get(target.target_id, nothing)
+        mistrusted = ends.mistrusted.get((target.listing_id, ends.last_pass(target)), "")
         throttles = ends.throttles.get(target.target_id, Throttles())
-        whole = target.part is None or ended_parts[listing_id] == target.part.count
-        is_first = target.part is None or target.part.number == 1
         yield {
             **target.as_dict(),
-            **_verdict(
-                crawl,
-                counted,
-                ends.verdicts.get(target.target_id, {}),
-                swept=sweep is not None or not whole,
-                mistrusted=mistrusted,
-            ),
+            **_verdict(counted, ends.verdicts.get(target.target_id, {}), mistrusted),
             **{name: value for name, value in counted.items() if name not in _JUDGED},
             "throttles": throttles.count,
             "last_throttle": throttles.last,
-            # The parts of a listing are swept together.
-            "stale_items": sweep.stale if sweep and is_first else 0,
-            "merged_items": sweep.merged if sweep and is_first else 0,
-            "shared_keys": sweep.shared if sweep and is_first else 0,
-            "stale_items_kept_because": sweep.kept_because if sweep else "",
         }
 
 
@@ -135,9 +100,7 @@ def target_of(entry: Mapping[str, Any]) -> Target:
     return Target.from_dict({name: entry[name] for name in _TARGET if name in entry})
 
 
-def _verdict(
-    crawl: Crawl, counted: Mapping[str, Any], recorded: Mapping[str, str], *, swept: bool, mistrusted: str
-) -> dict[str, str]:
+def _verdict(counted: Mapping[str, Any], recorded: Mapping[str, str], mistrusted: str) -> dict[str, str]:
     end = counted["end"]
     if counted["end_error"]:
         return {"verdict": end, **counted["end_error"]}
@@ -150,11 +113,6 @@ def _verdict(
         return {"verdict": "unfinished", "error": PAGES_MISSING, "cause": cause}
     if mistrusted and end == "complete":
         return {"verdict": "failed", "error": MistrustedListingError.__name__, "cause": mistrusted}
-    if "dynamodb" in crawl.sinks and not swept:
-        cause = "the listing has ended, but items that share a key may not be told apart in DynamoDB yet"
-        if is_swept(crawl, end):
-            cause = "the listing is complete, but the sweep of its stale items is not finished"
-        return {"verdict": "unfinished", "error": NOT_SWEPT, "cause": cause}
     return {"verdict": end, **({"resume_token": counted["resume_token"]} if counted["resume_token"] else {})}
 
 

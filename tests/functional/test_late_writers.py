@@ -12,6 +12,7 @@ import pytest
 from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError
 from pageturner.page_state import FROM_CHECKPOINT, Target
 from pageturner.plan.expansion import Expansion
+from pageturner.stores.checkpoints import CheckpointStore, PageRecord
 from pageturner.turn.stop_check import StopCheck
 from tests.conftest import Aws, Machines
 from tests.runs_of_a_bucket import (
@@ -21,12 +22,12 @@ from tests.runs_of_a_bucket import (
     UNORDERED,
     entry,
     keys_by_manifest,
-    keys_in_dynamodb,
     target_of,
     verdict_of,
 )
 
 pytestmark = pytest.mark.usefixtures("source")
+BEGINS = {"pass_number": 2, "page": 1, "next": "begin_pass"}
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +36,9 @@ def _looked_just_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StopCheck, "check", lambda *_: None)
 
 
-def rows_of(aws: Aws, run_id: str) -> set[str]:
-    return {row["sk"]["S"] for row in aws.rows(aws.items_table) if row["run_id"]["S"] == run_id}
-
-
-def turned_and_swept(aws: Aws, machines: Machines, planned: dict[str, Any]) -> dict[str, Any]:
+def turned_and_finished(aws: Aws, machines: Machines, planned: dict[str, Any]) -> dict[str, Any]:
     for target in aws.json(planned["targets"]["key"]):
-        machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+        machines.turn_all(planned, target)
     return machines.finish(planned)
 
 
@@ -63,7 +60,7 @@ def test_a_plan_that_was_given_up_does_not_change_the_targets(
     late = machines.plan({"crawl": "c"})
     assert late["targets"] == planned["targets"]
     assert planned["targets"]["count"] == 3
-    summary = turned_and_swept(aws, machines, planned)
+    summary = turned_and_finished(aws, machines, planned)
     assert summary["targets"] == {"complete": 3}
     # Now the run has ended.
     with pytest.raises(RunStoppedError, match="was planned before, and has ended"):
@@ -159,7 +156,7 @@ def test_only_one_of_two_executions_resumes_a_run(machines: Machines, monkeypatc
 
 def test_a_finish_that_was_given_up_takes_the_manifest_that_is_there(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({"crawl": "c"})
-    summary = turned_and_swept(aws, machines, planned)
+    summary = turned_and_finished(aws, machines, planned)
     assert (summary["verdict"], summary["items"]) == ("complete", len(KEYS))
     # It comes to something else: a record has expired.
     (last,) = [row for row in aws.rows(aws.runs_table) if row["sk"]["S"].endswith("#0001#00000004")]
@@ -178,7 +175,7 @@ def test_a_finish_that_was_given_up_does_not_finish_a_run_that_was_resumed_since
     resumed = machines.plan({"resume": run_id}, "execution-2")
     with pytest.raises(RunStoppedError, match="was resumed in another execution"):
         machines.finish(planned)
-    summary = turned_and_swept(aws, machines, resumed)
+    summary = turned_and_finished(aws, machines, resumed)
     before = aws.json(f"runs/{run_id}/manifest.json")
     assert machines.finish(planned) == summary, "a redriven execution says what its run has come to"
     assert aws.json(f"runs/{run_id}/manifest.json") == before
@@ -214,7 +211,7 @@ def test_a_finish_that_sleeps_before_it_puts_the_manifest(
 
     def completed() -> None:
         third = machines.plan({"resume": run_id}, "execution-3")
-        said.append(turned_and_swept(aws, machines, third))
+        said.append(turned_and_finished(aws, machines, third))
 
     asleep(completed)
     with pytest.raises(RunStoppedError):
@@ -233,108 +230,64 @@ def test_the_verdict_of_an_earlier_generation_does_not_count(aws: Aws, machines:
     assert entry(aws, machines.finish(resumed))["error"] == "DeadlinePassedError"
 
 
-def test_a_sweep_of_an_earlier_pass_does_not_count(aws: Aws, machines: Machines) -> None:
-    machines.catalogue = {"c": UNORDERED}
-    planned = machines.plan({"crawl": "c"})
-    target = target_of(aws, planned)
-    first = machines.turn_all(planned, target)[-1]
-    machines.fetch(planned, target, {"pass_number": 2, "page": 1, "next": "begin_pass"})
-    aws.s3.delete_object(Bucket="source", Key=KEYS[0])
-    second = machines.turn_all(planned, target)[-1]
-    assert (first["pass_number"], second["pass_number"]) == (1, 2)
-    # The sweep of the first pass was given up, and comes now.
-    machines.sweep(planned, target, first)
-    assert machines.finish(planned)["targets"] == {"unfinished": 1}
-
-
-def test_a_sweep_of_an_earlier_pass_leaves_the_rows_of_a_later_one(aws: Aws, machines: Machines) -> None:
-    planned = machines.plan({"crawl": "c"})
-    target = target_of(aws, planned)
-    first = machines.turn_all(planned, target)[-1]
-    machines.sweep(planned, target, first)
-    for row in aws.rows(aws.runs_table):
-        if row["sk"]["S"].endswith("#00000002"):
-            aws.dynamodb.delete_item(TableName=aws.runs_table, Key={name: row[name] for name in ("pk", "sk")})
-    run_id = machines.finish(planned)["run_id"]
-    resumed = machines.plan({"resume": run_id}, "execution-2")
-    second = machines.turn_all(resumed, target)[-1]
-    assert (first["pass_number"], second["pass_number"]) == (1, 2)
-    # The sweep of the first pass was given up while it removed, and goes on now.
-    machines.sweep(planned, target, first, step="remove")
-    assert keys_in_dynamodb(aws) == KEYS
-    machines.sweep(resumed, target, second)
-    assert machines.finish(resumed)["merged_items"] == 0
-
-
 def test_a_page_of_an_earlier_pass_brings_nothing_back(aws: Aws, machines: Machines) -> None:
     machines.catalogue = {"c": UNORDERED}
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
     machines.fetch(planned, target, FROM_CHECKPOINT)
     aws.s3.delete_object(Bucket="source", Key=KEYS[0])
-    machines.fetch(planned, target, {"pass_number": 2, "page": 1, "next": "begin_pass"})
+    machines.fetch(planned, target, BEGINS)
     machines.fetch(planned, target, {"page": 1})
-    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    machines.turn_all(planned, target)
     machines.fetch(planned, target, {"page": 1})
-    summary = machines.finish(planned)
-    assert keys_by_manifest(aws, summary) == keys_in_dynamodb(aws) == KEYS[1:]
+    assert keys_by_manifest(aws, machines.finish(planned)) == KEYS[1:]
 
 
-def test_an_invocation_that_is_late_begins_no_pass_of_a_listing_that_has_ended(aws: Aws, machines: Machines) -> None:
+def test_an_invocation_that_is_late_begins_no_pass_of_a_run_that_has_ended(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan({"crawl": "c", "regions": ["us-east-1", "eu-west-1"]})
+    target, other = aws.json(planned["targets"]["key"])
+    machines.turn_all(planned, target)
+    run_id = machines.finish(planned)["run_id"]
+    with pytest.raises(RunStoppedError, match=f"{run_id} has ended or was resumed"):
+        machines.fetch(planned, target, BEGINS)
+    resumed = machines.plan({"resume": run_id}, "execution-2")
+    with pytest.raises(RunStoppedError, match=f"{run_id} has ended or was resumed"):
+        machines.fetch(planned, target, BEGINS)
+    machines.turn_all(resumed, other)
+    assert machines.finish(resumed)["verdict"] == "complete"
+
+
+def test_a_run_that_goes_on_begins_passes_in_every_generation(aws: Aws, machines: Machines) -> None:
+    machines.catalogue = {"c": UNORDERED}
+    run_id = machines.finish(machines.plan({"crawl": "c"}))["run_id"]
+    resumed = machines.plan({"resume": run_id}, "execution-2")
+    target = target_of(aws, resumed)
+    assert machines.fetch(resumed, target, BEGINS)["pass_number"] == 2
+    summary = turned_and_finished(aws, machines, resumed)
+    assert (summary["verdict"], summary["restarts"], keys_by_manifest(aws, summary)) == ("complete", 1, KEYS)
+
+
+def test_a_resumption_that_was_given_up_begins_no_pass_once_the_run_was_resumed(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It read the run's record before a retry resumed the run, and reads its pages when that turns pages."""
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
-    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
-    with pytest.raises(RunStoppedError, match="has ended in an earlier pass"):
-        machines.fetch(planned, target, {"pass_number": 2, "page": 1, "next": "begin_pass"})
-    assert machines.finish(planned)["verdict"] == "complete"
+    machines.fetch(planned, target, FROM_CHECKPOINT)
+    verdict_of(aws, planned, "failed", "TooManyRestartsError", "tokens expire")
+    run_id = machines.finish(planned)["run_id"]
+    whole, said = CheckpointStore.pages, list[dict[str, Any]]()
 
+    def pages(*arguments: Any) -> Iterator[PageRecord]:
+        monkeypatch.setattr(CheckpointStore, "pages", whole)
+        said.append(machines.plan({"resume": run_id}, "execution-2"))
+        machines.fetch(said[0], target, FROM_CHECKPOINT)
+        return whole(*arguments)
 
-def test_an_older_run_begins_passes_all_the_same(aws: Aws, machines: Machines) -> None:
-    machines.catalogue = {"c": {**UNORDERED, "overlap": "allow"}}
-    older = machines.plan({"crawl": "c"}, "older")
-    target = target_of(aws, older)
-    machines.started_at = LATER
-    turned_and_swept(aws, machines, machines.plan({"crawl": "c"}, "newer"))
-    machines.fetch(older, target, {"pass_number": 2, "page": 1, "next": "begin_pass"})
-    assert turned_and_swept(aws, machines, older)["verdict"] == "complete"
-
-
-def test_an_older_run_does_not_write_over_a_newer_one(aws: Aws, machines: Machines) -> None:
-    machines.catalogue = {"c": {**CRAWL, "overlap": "allow"}}
-    older = machines.plan({"crawl": "c"}, "older")
-    target = target_of(aws, older)
-    machines.fetch(older, target, FROM_CHECKPOINT)
-    machines.started_at = LATER
-    newer = machines.plan({"crawl": "c"}, "newer")
-    end = machines.turn_all(newer, target)[-1]
-    # Its pages, and a late duplicate of its first one, come before and after the newer run has swept.
-    machines.fetch(older, target, {"page": 1})
-    machines.fetch(older, target, FROM_CHECKPOINT)
-    machines.sweep(newer, target, end)
-    machines.fetch(older, target, {"page": 1})
-    assert machines.finish(newer)["verdict"] == "complete"
-    summary = turned_and_swept(aws, machines, older)
-    assert summary["verdict"] == "complete"
-    assert entry(aws, summary)["stale_items_kept_because"].startswith("a later run has listed it completely")
-    assert rows_of(aws, newer["run"]["run_id"]) == set(KEYS)
-    assert keys_by_manifest(aws, summary) == keys_in_dynamodb(aws) == KEYS
-
-
-def test_an_older_run_that_is_resumed_brings_nothing_back(aws: Aws, machines: Machines) -> None:
-    older = machines.plan({"crawl": "c"}, "older")
-    machines.fetch(older, target_of(aws, older), FROM_CHECKPOINT)
-    machines.stop("older")
-    for key in KEYS[:3]:
-        aws.s3.delete_object(Bucket="source", Key=key)
-    machines.started_at = LATER
-    newer = turned_and_swept(aws, machines, machines.plan({"crawl": "c"}, "newer"))
-    assert newer["verdict"] == "complete"
-    resumed = machines.plan({"resume": older["run"]["run_id"]}, "resumed")
-    # A late duplicate of the first execution, too.
-    machines.fetch(older, target_of(aws, older), {"page": 1})
-    summary = turned_and_swept(aws, machines, resumed)
-    assert (summary["verdict"], keys_by_manifest(aws, summary)) == ("complete", KEYS)
-    assert keys_in_dynamodb(aws) == KEYS[3:]
+    monkeypatch.setattr(CheckpointStore, "pages", pages)
+    assert machines.plan({"resume": run_id}, "execution-2") == said[0]
+    place = machines.fetch(said[0], target, FROM_CHECKPOINT)
+    assert (place["pass_number"], place["page"]) == (2, 3), "no pass 3 has begun"
 
 
 def test_a_run_that_continues_keeps_its_lock(aws: Aws, machines: Machines) -> None:
@@ -348,7 +301,7 @@ def test_a_run_that_continues_keeps_its_lock(aws: Aws, machines: Machines) -> No
     with pytest.raises(OverlapError, match=f"{summary['run_id']} of the crawl c is still running"):
         machines.plan({"crawl": "c"}, "schedule")
     again = machines.plan(summary["continuation"], "two")
-    assert turned_and_swept(aws, machines, again)["verdict"] == "complete"
+    assert turned_and_finished(aws, machines, again)["verdict"] == "complete"
     assert "targets" in machines.plan({"crawl": "c"}, "schedule-2")
 
 

@@ -64,7 +64,7 @@ def after(
         "Next": turn_pages["Next"],
     }
     place = {"from_checkpoint": True, "throttled": False}
-    given: dict[str, Any] = {"run": {}, "crawl": {}, "target": {}, "sweep": {}, "place": place}
+    given: dict[str, Any] = {"run": {}, "crawl": {}, "target": {}, "place": place}
     given |= {"hand_overs": hand_overs, "response": {"Input": json.dumps(given), "Name": "n", **page_loop}}
     given["patience"] = {"wait_seconds": 60, "interruptions": interruptions, "last_page": known_page}
     return run({"StartAt": "Response", "States": states}, given)
@@ -126,17 +126,20 @@ def test_every_error_of_a_loop_is_waited_out_gone_on_after_or_a_verdict(child: d
         }
 
 
-@pytest.mark.parametrize(
-    ("next_", "came_to"),
-    [("hand_over", "TurnPages"), ("page", "TurnPages"), ("begin_pass", "TurnPages"), ("end", "SweepItems")],
-)
-def test_a_place_that_was_handed_over_is_taken(child: dict[str, Any], next_: str, came_to: str) -> None:
+@pytest.mark.parametrize("next_", ["hand_over", "page", "begin_pass"])
+def test_a_place_that_was_handed_over_is_taken(child: dict[str, Any], next_: str) -> None:
     place = {"pass_number": 2, "page": 7, "token": "t", "next": next_}
     found = after(child, {"Status": "SUCCEEDED", "Output": json.dumps(place)}, interruptions=3, known_page=page(6))
-    assert found["came_to"] == came_to
+    assert found["came_to"] == "TurnPages"
     assert found["with"]["place"] == place
     # The next interruption looks whether it turned a page.
     assert found["with"]["patience"] == {"wait_seconds": 15, "interruptions": 3, "last_page": page(6)}
+
+
+def test_a_target_ends_with_the_last_page(child: dict[str, Any]) -> None:
+    place = {"pass_number": 2, "page": 7, "token": None, "next": "end"}
+    found = after(child, {"Status": "SUCCEEDED", "Output": json.dumps(place)})
+    assert (found["place"], "came_to" in found) == (place, False)
 
 
 def test_a_loop_that_turned_pages_before_it_was_ended_is_the_first_to_be_interrupted_there(

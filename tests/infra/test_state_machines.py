@@ -65,9 +65,11 @@ def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dic
     # continues from the checkpoint; RunStoppedError is such an error if the execution has been redriven since.
     # FetchPage never raises TokenInvalidError: it returns the start of the next pass.
     handled = error_names(page_loop) | error_names(crawl_machine)
-    # SweepItems records a MistrustedListingError, and nothing raises it.
+    # FinishRun writes a MistrustedListingError into the manifest, and nothing raises it.
     never_raised = {"PageturnerError", "TokenInvalidError", "RunStoppedError", "MistrustedListingError"}
-    assert handled >= OUR_ERRORS - never_raised
+    # The execution fails with it, and a redrive tries again.
+    never_handled = {"CannotPublishError"}
+    assert handled >= OUR_ERRORS - never_raised - never_handled
 
 
 def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dict[str, Any]) -> None:
@@ -128,24 +130,18 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
         for name, state in itertools.chain(states(page_loop), states(crawl_machine))
         if state["Type"] == "Task"
     ]
-    names = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "TurnPages", "RecordVerdict", "SweepItems", "ContinueRun"}
-    names |= {"LastPage"}
+    names = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "TurnPages", "RecordVerdict", "ContinueRun"}
+    names |= {"LastPage", "PublishRun", "PublishPart"}
     assert {name for name, _ in tasks} == names
     assert all(0 < state["TimeoutSeconds"] <= 960 for _, state in tasks)
     assert all(state["Retry"] for _, state in tasks)
 
 
-def test_a_target_that_is_cut_short_is_not_swept_but_its_items_are_told_apart(child: dict[str, Any]) -> None:
-    assert child["States"]["RecordVerdict"]["Next"] == "MoreToSweep?"
-    sweeps = {
-        name: state["Parameters"]["sweep"]["next"]
-        for name, state in child["States"].items()
-        if state.get("Next") == "RecordVerdict"
-    }
-    assert sweeps.pop("ContinueElsewhere") == "end", "it goes on, and ends there"
-    assert set(sweeps.values()) == {"sweep"}
-    assert {"Denied", "Failed", "Late", "Absent"} <= sweeps.keys()
-    assert child["States"]["Denied"]["Parameters"]["place"]["from_checkpoint"] is True
+def test_a_target_ends_with_its_listing_or_with_its_verdict(child: dict[str, Any]) -> None:
+    assert child["States"]["WhatNext?"]["Choices"][0]["Next"] == "TargetEnded"
+    assert child["States"]["RecordVerdict"]["Next"] == "TargetEnded"
+    verdicts = {name for name, state in child["States"].items() if state.get("Next") == "RecordVerdict"}
+    assert {"ContinueElsewhere", "Denied", "Failed", "Late", "Absent"} <= verdicts
 
 
 def test_a_hand_over_is_cheap_in_history(child: dict[str, Any]) -> None:
@@ -187,7 +183,6 @@ def test_the_place_survives_a_hand_over(child: dict[str, Any]) -> None:
         "run.$": "$.run",
         "crawl.$": "$.crawl",
         "target.$": "$.target",
-        "sweep.$": "$.sweep",
         "hand_overs.$": "States.MathAdd($.hand_overs, 1)",
         "place.$": "States.StringToJson($.page_loop.ended.Output)",
         "patience": {
@@ -268,6 +263,7 @@ def test_nothing_waits_for_what_was_given_up(crawl_machine: dict[str, Any]) -> N
     """It is fenced off instead: whoever may write late does so under another name, or on a condition."""
     assert crawl_machine["States"]["AnythingToDo?"]["Choices"] == [
         {"Variable": "$.targets", "IsPresent": True, "Next": "EachTarget"},
+        {"Variable": "$.publish", "IsPresent": True, "Next": "OnlyPublish"},
     ]
     waits = {name for name, state in states(crawl_machine) if state["Type"] == "Wait"}
     assert waits == {"BackOff", "LetRecover"}
@@ -298,7 +294,6 @@ def test_a_run_that_is_not_complete_fails_with_its_sentence(crawl_machine: dict[
     question = crawl_machine["States"]["RunComplete?"]
     assert question["Choices"] == [
         {"Variable": "$.outcome", "StringEquals": "succeeded", "Next": "RunSucceeded"},
-        {"Variable": "$.outcome", "StringEquals": "continues", "Next": "ContinueRun"},
     ]
     assert question["Default"] == "FailRun"
     fail_run = crawl_machine["States"]["FailRun"]
@@ -344,7 +339,7 @@ def test_the_documents_name_every_error_of_lambda_that_is_retried() -> None:
 
 
 def test_a_function_that_dies_is_tried_again(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
-    functions = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "SweepItems"}
+    functions = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "PublishRun", "PublishPart"}
     both = itertools.chain(states(page_loop), states(crawl_machine))
     invoked = {name: state for name, state in both if name in functions}
     assert invoked.keys() == functions

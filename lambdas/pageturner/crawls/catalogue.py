@@ -106,6 +106,40 @@ def parse_resume(document: object) -> Resume | None:
     return Resume(run_id, changes)
 
 
+def parse_publish(document: object) -> str | None:
+    """Return the run_id that an input like ``{"publish": "<run_id>"}`` asks to publish; None for any other input.
+
+    Raises `InvalidCrawlError`.
+    """
+    if not isinstance(document, Mapping) or "publish" not in document:
+        return None
+    run_id = document["publish"]
+    if not isinstance(run_id, str) or not run_id:
+        raise InvalidCrawlError(
+            f'input.publish: invalid value {shown(run_id)}; must be a run_id, like {{"publish": "<run_id>"}}'
+        )
+    _refuse_unknown_keys({key: value for key, value in document.items() if key != "publish"}, [], "input", ["publish"])
+    return run_id
+
+
+def parse_changes(document: object) -> tuple[str, str] | None:
+    """Return the earlier and the later run that an input like ``{"changes": ["<run_id>", "<run_id>"]}`` compares.
+
+    None for any other input. Raises `InvalidCrawlError`.
+    """
+    if not isinstance(document, Mapping) or "changes" not in document:
+        return None
+    match document["changes"]:
+        case [str(earlier), str(later)] if earlier and later and earlier != later:
+            rest = {key: value for key, value in document.items() if key != "changes"}
+            _refuse_unknown_keys(rest, [], "input", ["changes"])
+            return earlier, later
+    raise InvalidCrawlError(
+        f"input.changes: invalid value {shown(document['changes'])}; must be the run_ids of two runs, the earlier one "
+        'first, like {"changes": ["<run_id>", "<run_id>"]}'
+    )
+
+
 def parse_dry_run(document: object) -> tuple[bool, object]:
     """Return whether an input asks for a dry run, and the input without `dry_run`. Raises `InvalidCrawlError`."""
     if not isinstance(document, Mapping) or "dry_run" not in document:

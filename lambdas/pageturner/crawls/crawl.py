@@ -23,8 +23,8 @@ _LISTING_KEYS = (
     *("regions", "accounts", "organizational_units", "tolerate", "ignore_errors"),
     *STATED,
 )
-# Of these, what decides which items a listing has, besides the parameters and the place.
-_ITEM_KEYS = ("search", *STATED)
+# Of these, what decides which items a listing has and what their keys are, besides the parameters and the place.
+_ITEM_KEYS = ("search", "key", *STATED)
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Crawl:
         return _hash({name: whole[name] for name in _LISTING_KEYS if name in whole})
 
     @property
-    def items_hash(self) -> str:
-        """Equal for crawls that take the same items from the same listing."""
+    def definition(self) -> str:
+        """Equal for crawls that take the same items, with the same keys, from the same listing."""
         whole = self.as_dict()
         return _hash({name: whole[name] for name in _ITEM_KEYS if name in whole})
 

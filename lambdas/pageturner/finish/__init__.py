@@ -1,1 +1,1 @@
-"""Finishes a run: sweeps, manifest, verdict and summary."""
+"""Finishes a run: trust, manifest, verdict and summary."""

@@ -17,7 +17,7 @@ from pageturner.messages import count_of, listed, shortened, shown
 from pageturner.page_state import CONTINUES
 from pageturner.paging import split
 from pageturner.paging.answers import words_in
-from pageturner.verdicts import NOT_SWEPT, PAGES_MISSING
+from pageturner.verdicts import PAGES_MISSING
 
 Entry = Mapping[str, Any]
 _LONGEST_CAUSE = 500
@@ -228,10 +228,6 @@ def _pages_missing(_: Crawl, __: Entry) -> Advice:
     return Advice("Resuming lists this target anew", resume=True)
 
 
-def _not_swept(_: Crawl, __: Entry) -> Advice:
-    return Advice("Resuming finishes the sweep; the logs of SweepItems have the reason", resume=True)
-
-
 def _continues(_: Crawl, __: Entry) -> Advice:
     return Advice("There is nothing to do")
 
@@ -264,6 +260,5 @@ BY_ERROR: Mapping[str, _Rule] = {
     "TruncatedListingError": _truncated,
     CONTINUES: _continues,
     "Interrupted": _interrupted,
-    NOT_SWEPT: _not_swept,
     PAGES_MISSING: _pages_missing,
 }

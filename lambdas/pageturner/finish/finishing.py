@@ -1,4 +1,4 @@
-"""Finishes a run: writes its manifest, records its summary and releases its lock."""
+"""Finishes a run: writes its manifest and records its summary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import RunStoppedError, SinkError
 from pageturner.finish.console import Console
-from pageturner.finish.gone_listings import GoneListings
 from pageturner.finish.manifest import collected, summary_in
 from pageturner.finish.summary import Tally, summary
 from pageturner.page_state import Run
@@ -27,7 +26,7 @@ class Finisher:
     console: Console
 
     def finish(self, run_id: str, execution: str, ended: datetime, generation: int | None = None) -> dict[str, Any]:
-        """Write the manifest, record the end of the run and release its lock. Returns its summary.
+        """Write the manifest and record the end of the run. Returns its summary.
 
         It can be called twice, and late. What counts is the first manifest of the run's `generation` (None: the latest
         one). If the run has been resumed and has ended since, it returns that summary. Raises `RunStoppedError` if it
@@ -42,11 +41,8 @@ class Finisher:
                 raise _resumed(run)
             return dict(found.summary)
         ended_as = self._ended_as(run, crawl, ended)
-        gone = GoneListings(self.stores, run, crawl).sweep(ended_as["targets"])
         result = {
             **ended_as,
-            "stale_items": ended_as["stale_items"] + gone.stale,
-            **gone.as_dict(),
             "manifest": f"s3://{self.stores.pages.bucket}/{manifest_key(run)}",
             "items_prefix": f"s3://{self.stores.pages.bucket}/{page_prefix(run, crawl.name)}",
             "items_table": self.stores.items.name,
@@ -64,8 +60,6 @@ class Finisher:
         self.stores.executions.end(execution, run.generation)
         if ended_as["outcome"] == "continues":
             self.stores.runs.hand_lock_over(crawl.name, run)
-        else:
-            self.stores.runs.unlock(crawl.name, run)
         return result
 
     def _ended_as(self, run: Run, crawl: Crawl, ended: datetime) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.summary import Tally
+from pageturner.finish.trust import Trust
 from pageturner.finish.witness import Witnessed
 from pageturner.page_state import Run, Target
 from pageturner.stores import Stores
@@ -107,18 +108,20 @@ def collected(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[
     counted: dict[str, dict[str, Any]] = {}
     verdicts: dict[str, str] = {}
 
+    def targets() -> Iterator[Target]:
+        return map(Target.from_dict, stores.pages.json_array(targets_key(run)))
+
     def all_files() -> Iterator[dict[str, Any]]:
         for listing in by_target(stores.checkpoints.pages(run)):
             counted[listing.target_id] = counts(listing)
             yield from files(listing)
 
     def all_entries() -> Iterator[dict[str, Any]]:
-        recorded, witnessed = stores.targets, Witnessed.of_run(stores, run, crawl)
-        ends = Ends(
-            counted, recorded.verdicts(run), recorded.sweeps(run), witnessed.mistrusted(), recorded.throttles(run)
-        )
-        targets = map(Target.from_dict, stores.pages.json_array(targets_key(run)))
-        for entry in entries(crawl, targets, ends):
+        recorded, testimonies = stores.targets, stores.witnesses.testimonies(run)
+        comparisons = Trust(stores, run, crawl).judge(targets(), counted, testimonies)
+        witnessed = Witnessed(crawl, run, testimonies, comparisons)
+        ends = Ends(counted, recorded.verdicts(run), witnessed.mistrusted(), recorded.throttles(run))
+        for entry in entries(targets(), ends):
             entry["witness"] = witnessed.of(target_of(entry), ends)
             tally.add(entry)
             if "resume_token" in entry:

@@ -27,13 +27,8 @@ SUMMED = (
     "restarts",
     "page_errors",
     "ignored_errors",
-    "large_items",
     "throttles",
-    "stale_items",
-    "merged_items",
-    "shared_keys",
 )
-
 
 # At most so many reasons, and targets of each, are in the sentence of a run; the manifest has all.
 _REASONS_SHOWN = 5

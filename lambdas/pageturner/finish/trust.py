@@ -1,75 +1,91 @@
-"""Whether a complete listing is trusted: `mistrust` says how much less it may have than before, or than was counted."""
+"""Whether complete listings are trusted: `mistrust` says how much less one may have than before or than was counted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+from pageturner.crawls.crawl import Crawl
 from pageturner.finish.witness import counted_by, listed_by
 from pageturner.messages import count_of
-from pageturner.page_state import PageState, Place
+from pageturner.page_state import Run, Target
 from pageturner.stores import Stores
-from pageturner.stores.last_listings import LastListing
-from pageturner.stores.witness_records import Comparison, Testimony
+from pageturner.stores.publications import Published
+from pageturner.stores.witness_records import Comparison, LastListing, OfListing, Testimony
+
+Counts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Trust:
-    """Judges the listing of a target, all `parts` of which have ended: their places, by target id."""
+    """Judges the listings of a run that have ended."""
 
     stores: Stores
-    state: PageState
-    parts: Mapping[str, Place]
+    run: Run
+    crawl: Crawl
 
-    def is_trusted(self) -> bool:
-        """Compare the listing with the last complete one, record that, and return whether it may be swept.
+    def judge(
+        self, targets: Iterable[Target], counted: Mapping[str, Counts], testimonies: Mapping[OfListing, Testimony]
+    ) -> dict[OfListing, Comparison]:
+        """Compare each complete listing with the one that is published, and record that, for whoever resumes the run.
 
-        A listing that is not complete is compared with nothing. One that is on record as the last complete one was
-        trusted before; another pass of it is compared like any other. Raises `SinkError`.
+        `counted` has the counts of each target. A listing that this run has published is trusted since; another pass of
+        it is compared like any other. Raises `SinkError`.
         """
-        if not self._is_complete():
-            return True
-        state = self.state
-        last = self.stores.last_listings.last(state.crawl, state.target)
-        if last == LastListing(self._listed(), state.run.run_id, state.run.started_at):
-            return True
-        if last is not None and last.started_at > state.run.started_at:
-            last = None  # it says nothing about what there was before
-        mistrusted = self._mistrusted(last)
-        comparison = Comparison(self._listed(), last, mistrusted)
-        last_pass = max(end.pass_number for end in self.parts.values())
-        self.stores.witnesses.compare(state.run, state.target.listing_id, last_pass, comparison)
-        return not mistrusted
+        publications = self.stores.publications
+        published = publications.published(publications.state(self.crawl.name).current)
+        recorded = self.stores.witnesses.comparisons(self.run)
+        judged: dict[OfListing, Comparison] = {}
+        for target in targets:
+            if target.part is not None and target.part.number > 1:
+                continue  # the first part stands for the listing
+            parts = {part: counted[part] for part in target.listing_targets if part in counted}
+            if len(parts) < len(target.listing_targets) or not all(map(_is_complete, parts.values())):
+                continue
+            passes = {part: counts["pass_number"] for part, counts in parts.items()}
+            listed = sum(counts["items"] for counts in parts.values())
+            of = target.listing_id, max(passes.values())
+            if self._has_published(target, passes, published):
+                judged[of] = replace(recorded.get(of, Comparison(listed)), mistrusted="")
+            else:
+                last = self._last(target, published)
+                first = target.listing_targets[0]
+                said = testimonies.get((first, passes[first]))
+                judged[of] = Comparison(listed, last, self._mistrusted(listed, last, said))
+        self.stores.witnesses.compare(
+            self.run, {of: comparison for of, comparison in judged.items() if recorded.get(of) != comparison}
+        )
+        return judged
 
-    def record_last(self) -> None:
-        """Record the listing as the last complete one, if it is complete. Raises `SinkError`."""
-        if self._is_complete():
-            state = self.state
-            self.stores.last_listings.record(state.run, state.crawl, state.target, self._listed())
+    def _has_published(self, target: Target, passes: Mapping[str, int], published: Published) -> bool:
+        before = published.listings.get(target.listing_id)
+        return before is not None and (before.run_id, before.passes) == (self.run.run_id, passes)
 
-    def _is_complete(self) -> bool:
-        return all(end.verdict == "complete" for end in self.parts.values())
+    def _last(self, target: Target, published: Published) -> LastListing | None:
+        """Return the published listing, if it says something about what there was before."""
+        before = published.listings.get(target.listing_id)
+        if before is None or not before.is_complete or before.definition != self.crawl.definition:
+            return None
+        if before.run_id != self.run.run_id and before.started_at >= self.run.started_at:
+            return None
+        return LastListing(before.items, before.run_id, before.started_at)
 
-    def _listed(self) -> int:
-        return sum(end.items for end in self.parts.values())
-
-    def _mistrusted(self, last: LastListing | None) -> str:
-        """Return why the listing is mistrusted, or an empty string."""
-        share, listed = self.state.crawl.mistrusted_share, self._listed()
-        if share is None or (listed == 0 and self.state.crawl.allow_empty):
+    def _mistrusted(self, listed: int, last: LastListing | None, said: Testimony | None) -> str:
+        """Return why a listing is mistrusted, or an empty string."""
+        share = self.crawl.mistrusted_share
+        if share is None or (listed == 0 and self.crawl.allow_empty):
             return ""
         expected = [(last.items, listed_by(last))] if last is not None else []
-        said = self._testimony()
         # Who also counts something else is no measure where there is a better one.
         if said is not None and said.count is not None and not (said.more and last is not None):
             expected.append((said.count, counted_by(said)))
         less = [said_by for items, said_by in expected if items and round(items - listed - share * items, 6) >= 0]
         if not less:
             return ""
-        most = self.state.crawl.mistrust
+        most = self.crawl.mistrust
         return f"the listing has {count_of(listed, 'item')}, but {' and '.join(less)}, and mistrust is {most}"
 
-    def _testimony(self) -> Testimony | None:
-        """What was said about the listing; about one that is split, the first part asked."""
-        asked = self.state.target.listing_targets[0]
-        return self.stores.witnesses.testimony(self.state.run, asked, self.parts[asked].pass_number)
+
+def _is_complete(counts: Counts) -> bool:
+    return counts["end"] == "complete" and not counts["pages_missing"]

@@ -12,9 +12,7 @@ from pageturner.errors import MistrustedListingError
 from pageturner.messages import count_of
 from pageturner.page_state import Run, Target
 from pageturner.paging.counts import PAGE_COUNTS
-from pageturner.stores import Stores
-from pageturner.stores.last_listings import LastListing
-from pageturner.stores.witness_records import Comparison, OfListing, Testimony
+from pageturner.stores.witness_records import Comparison, LastListing, OfListing, Testimony
 from pageturner.verdicts import Ends
 
 # A count that is not of this moment, or only about right, and a listing agree if they differ by at most this share.
@@ -44,11 +42,6 @@ class Witnessed:
     run: Run
     testimonies: Mapping[OfListing, Testimony]
     comparisons: Mapping[OfListing, Comparison]
-
-    @classmethod
-    def of_run(cls, stores: Stores, run: Run, crawl: Crawl) -> Witnessed:
-        """Read it from the runs table."""
-        return cls(crawl, run, stores.witnesses.testimonies(run), stores.witnesses.comparisons(run))
 
     def mistrusted(self) -> dict[OfListing, str]:
         """Why listings are mistrusted, by id and last pass."""

@@ -109,7 +109,7 @@ class Planner:
             if found.generation > 1 or found.summary is not None:
                 self.stores.runs.unlock(crawl.name, run)
                 raise RunStoppedError(f"{run.run_id} was planned before, and has ended or was resumed since")
-        self._drive(run, crawl, as_catalogued=as_catalogued)
+        self.stores.executions.begin(run, crawl.name)
         state = self._state(run, crawl, targets_key(run), planned.count)
         return {**state, **({"for_each_item_of": planned.source} if planned.source else {})}
 
@@ -117,7 +117,7 @@ class Planner:
         """Resume, in the same run, its targets that are neither complete nor limited.
 
         What changes in its crawl lasts, for FinishRun, for a redrive, and for an execution in which the run continues.
-        Returns its summary, under `nothing_to_do`, if it has succeeded. Raises `InvalidCrawlError` if there is no such
+        Returns its summary, under `nothing_to_do`, if it has succeeded, or what there is to `publish`. Raises `InvalidCrawlError` if there is no such
         run or its operation does not only read, and `OverlapError` while it is running.
         """
         run_id = resume.run_id
@@ -127,6 +127,8 @@ class Planner:
                 f'input.resume: there is no run "{run_id}"; find the run_id in the output of its execution'
             )
         if found.summary and found.summary["outcome"] == "succeeded":
+            if (found.published or {}).get("generation") != found.generation:
+                return {"publish": {"run_id": run_id, "generation": found.generation}}
             message = (
                 f"{run_id} has already succeeded, and nothing is left to resume. It was {found.summary['message']}"
             )
@@ -158,30 +160,23 @@ class Planner:
             planned = self._targets_there(key, found.source)
         else:
             left = self.stores.targets.patience(before) if by_itself else {}
-            planned = self._put_targets(key, self._unfinished(before, crawl, by_itself=by_itself), found.source, left)
+            planned = self._put_targets(key, self._unfinished(before, by_itself=by_itself), found.source, left)
             if not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
                 now = self.stores.runs.find(run_id)
                 if now is None or now.planned_by != execution.plan:
                     self.stores.runs.unlock(crawl.name, run)
                     raise OverlapError(f"{run_id} was resumed just now, by another execution; wait for it to end")
-        self._drive(run, crawl, as_catalogued=found.as_catalogued)
+        self.stores.executions.begin(run, crawl.name)
         return self._state(run, crawl, key, planned.count)
 
-    def _drive(self, run: Run, crawl: Crawl, *, as_catalogued: bool) -> None:
-        self.stores.executions.begin(run, crawl.name)
-        if as_catalogued and "dynamodb" in crawl.sinks:
-            self.stores.listed_runs.register(run, crawl.name)
-
-    def _unfinished(self, run: Run, crawl: Crawl, *, by_itself: bool) -> Iterator[Target]:
+    def _unfinished(self, run: Run, *, by_itself: bool) -> Iterator[Target]:
         """Yield the targets that have not ended; `run` is that of the generation before.
 
         If a run continues by itself, those that have a verdict keep it: they could go on like this for ever.
         """
         counted = {listing.target_id: counts(listing) for listing in by_target(self.stores.checkpoints.pages(run))}
-        recorded = self.stores.targets
-        mistrusted = self.stores.witnesses.mistrusted(run)
-        ends = Ends(counted, recorded.verdicts(run), recorded.sweeps(run), mistrusted)
-        for entry in entries(crawl, map(Target.from_dict, self.stores.pages.json_array(targets_key(run))), ends):
+        ends = Ends(counted, self.stores.targets.verdicts(run), self.stores.witnesses.mistrusted(run))
+        for entry in entries(map(Target.from_dict, self.stores.pages.json_array(targets_key(run))), ends):
             if entry["verdict"] not in ENDED and (not by_itself or entry.get("error") in GOES_ON):
                 target = target_of(entry)
                 # A pass without a page was begun anew by an earlier attempt to plan this.
@@ -192,9 +187,10 @@ class Planner:
     def _begin_anew(self, run: Run, target: Target, pass_number: int) -> None:
         """Begin a pass, with all its restarts left, that is later than those of the other parts of its listing.
 
-        What an abandoned invocation still writes, or sweeps, is of an earlier pass, which then no longer counts.
+        What an abandoned invocation still writes is of an earlier pass, which then no longer counts. If the run was
+        resumed meanwhile, this plan is late, and begins none: it notices that when it resumes the run itself.
         """
-        self.stores.checkpoints.begin_pass(run, target, Place(pass_number=pass_number, first_pass=pass_number))
+        self.stores.checkpoints.begin_anew(run, target, Place(pass_number=pass_number, first_pass=pass_number))
 
     def _put_targets(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +91,6 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def names_of(paths: list[Path]) -> str:
+def names_of(paths: Sequence[Path]) -> str:
     """A list of files in SQL."""
     return f"[{', '.join(quoted(str(path)) for path in paths)}]"

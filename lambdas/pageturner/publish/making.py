@@ -15,12 +15,12 @@ from pathlib import Path
 from pageturner.errors import CannotPublishError
 from pageturner.publish import rows
 from pageturner.publish.columns import Column
-from pageturner.publish.database import Database, database
+from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.ignored import IgnoredFields
 from pageturner.publish.page_files import download_pages
-from pageturner.publish.plan import Plan
+from pageturner.publish.plan import Plan, read_plan
 from pageturner.stores import Stores
-from pageturner.stores.keys import changes_prefix, page_prefix, table_prefix
+from pageturner.stores.keys import changes_prefix, comparison_prefix, page_prefix, table_prefix
 from pageturner.stores.publications import Publication
 
 _AT_ONCE = 8
@@ -39,33 +39,43 @@ class Made:
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes the files of one publication, by its plan."""
+    """Makes the files of one publication, by its plan, or of a comparison with the run of an `earlier` plan."""
 
     stores: Stores
     plan: Plan
+    earlier: Plan | None = None
+
+    @classmethod
+    def of(cls, stores: Stores, prefix: str) -> Maker:
+        """Return the maker of the plan under a prefix. Raises `SinkError`, `CannotPublishError` if it is gone."""
+        plan = read_plan(stores, prefix)
+        return cls(stores, plan, read_plan(stores, plan.compared_with) if plan.compared_with else None)
 
     def make_whole(self) -> None:
         """Make everything. Raises `SinkError` and `CannotPublishError`."""
         with database() as db:
-            self._read_pages(db, range(self.plan.chunks))
+            if self.earlier is not None:
+                self._read_pages(db, self.earlier, range(self.earlier.chunks))
+            self._read_base(db, 0)
+            self._read_pages(db, self.plan, range(self.plan.chunks))
             self._merge(db, 0)
 
     def scatter(self, chunk: int) -> None:
         """Scatter a chunk of page objects over the buckets. Raises `SinkError` and `CannotPublishError`."""
         with database() as db:
-            self._read_pages(db, [chunk])
+            self._read_pages(db, self.plan, [chunk])
             files = rows.write_scattered(db, self.plan.publication.buckets)
             for bucket, path in files.items():
-                self.stores.pages.put_file(self._scattered_key(chunk, bucket), path)
-        self.stores.pages.put_json(self._done_key("scattered", chunk), sorted(files))
+                self.stores.pages.put_file(_scattered_key(self.plan, chunk, bucket), path)
+        self.stores.pages.put_json(_done_key(self.plan, "scattered", chunk), sorted(files))
 
     def merge(self, bucket: int) -> None:
         """Merge what was scattered into a bucket. Raises `SinkError` and `CannotPublishError`."""
-        chunks = range(self.plan.chunks)
-        done = [self.stores.pages.get_json(self._done_key("scattered", chunk)) for chunk in chunks]
         with database() as db:
-            keys = [self._scattered_key(chunk, bucket) for chunk in chunks if bucket in done[chunk]]
-            rows.read_scattered(db, self._download(db, keys))
+            if self.earlier is not None:
+                self._read_scattered(db, self.earlier, bucket)
+            self._read_base(db, bucket)
+            self._read_scattered(db, self.plan, bucket)
             self._merge(db, bucket)
 
     def not_scattered(self) -> list[int]:
@@ -82,7 +92,7 @@ class Maker:
 
     def record_told(self, bucket: int) -> None:
         """Record that DynamoDB has been told of a bucket."""
-        self.stores.pages.put_json(self._done_key("told", bucket), True)
+        self.stores.pages.put_json(_done_key(self.plan, "told", bucket), True)
 
     def made(self) -> Made:
         """Return what became of all buckets."""
@@ -101,19 +111,20 @@ class Maker:
     def changes_key(self, bucket: int) -> str:
         """The key of the file of what the publication changed in a bucket."""
         made = self.plan.publication
-        return f"{changes_prefix(made.crawl, made.name)}{bucket:04d}.parquet"
+        is_comparison = self.earlier is not None
+        prefix = (comparison_prefix if is_comparison else changes_prefix)(made.crawl, made.name)
+        return f"{prefix}{bucket:04d}.parquet"
 
     def table_key(self, bucket: int) -> str:
         """The key of the file of what is published of a bucket."""
         return table_file_key(self.plan.publication, bucket)
 
     def _made(self, bucket: int) -> Made:
-        return Made(**self.stores.pages.get_json(self._done_key("merged", bucket)))
+        return Made(**self.stores.pages.get_json(_done_key(self.plan, "merged", bucket)))
 
-    def _read_pages(self, db: Database, chunks: Iterable[int]) -> None:
-        plan, pages = self.plan, self.stores.pages
-        keys = [key for chunk in chunks for key in pages.get_json(plan.chunk_key(chunk))]
-        files = download_pages(pages, keys, db.folder, IgnoredFields(plan.crawl.ignore_fields))
+    def _read_pages(self, db: Database, plan: Plan, chunks: Iterable[int]) -> None:
+        keys = [key for chunk in chunks for key in self.stores.pages.get_json(plan.chunk_key(chunk))]
+        files = download_pages(self.stores.pages, keys, db.folder, IgnoredFields(plan.crawl.ignore_fields))
         if files:
             prefix = page_prefix(plan.run, plan.crawl.name)
             rows.read_pages(db, files, plan.of_targets, plan.crawl.result_keys, prefix)
@@ -122,26 +133,36 @@ class Maker:
         for file in files:
             file.path.unlink()
 
+    def _read_scattered(self, db: Database, plan: Plan, bucket: int) -> None:
+        done = [self.stores.pages.get_json(_done_key(plan, "scattered", chunk)) for chunk in range(plan.chunks)]
+        keys = [_scattered_key(plan, chunk, bucket) for chunk, buckets in enumerate(done) if bucket in buckets]
+        rows.read_scattered(db, self._download(db, keys))
+
+    def _read_base(self, db: Database, bucket: int) -> None:
+        """Read what was published before, or take what was just read of an earlier run."""
+        plan, buckets = self.plan, self.plan.publication.buckets
+        files = self._download(db, _earlier_files(plan.base, bucket, buckets))
+        rehash = IgnoredFields(plan.crawl.ignore_fields) if plan.rehashes else None
+        rows.read_published(db, files, bucket, buckets, rehash)
+        if self.earlier is not None:
+            rows.merge(db, self.earlier.listings)
+            rows.take_as_base(db)
+
     def _merge(self, db: Database, bucket: int) -> None:
-        plan = self.plan
-        ignored = IgnoredFields(plan.crawl.ignore_fields)
-        files = self._download(db, _earlier(plan.base, bucket, plan.publication.buckets))
-        rows.read_published(db, files, bucket, plan.publication.buckets, ignored if plan.rehashes else None)
+        plan, pages = self.plan, self.stores.pages
         rows.merge(db, plan.listings)
-        rows.compare(db, plan.run.run_id, ignored)
-        table = rows.write_table(db, [Column(*each) for each in plan.published.columns])
-        self.stores.pages.put_file(self.table_key(bucket), table)
+        rows.compare(db, plan.run.run_id, IgnoredFields(plan.crawl.ignore_fields))
+        if self.earlier is None:
+            pages.put_file(
+                self.table_key(bucket), rows.write_table(db, [Column(*each) for each in plan.published.columns])
+            )
         changes = dict(db.rows("SELECT kind, count(*) FROM changes GROUP BY kind"))
         if changes:
-            self.stores.pages.put_file(self.changes_key(bucket), rows.write_changes(db))
+            pages.put_file(self.changes_key(bucket), rows.write_changes(db))
         ((count,),) = db.rows("SELECT count(*) FROM after")
-        keys = {
-            kind: [
-                key for (key,) in db.rows(f"SELECT key FROM changes WHERE kind = '{kind}' ORDER BY 1 LIMIT {_SAMPLE}")
-            ]
-            for kind in changes
-        }
-        self.stores.pages.put_json(self._done_key("merged", bucket), asdict(Made(count, changes, keys)))
+        first = "SELECT key FROM changes WHERE kind = {} ORDER BY 1 LIMIT {}"
+        keys = {kind: [key for (key,) in db.rows(first.format(quoted(kind), _SAMPLE))] for kind in changes}
+        pages.put_json(_done_key(plan, "merged", bucket), asdict(Made(count, changes, keys)))
 
     def _download(self, db: Database, keys: Sequence[str]) -> list[Path]:
         def download(numbered: tuple[int, str]) -> Path:
@@ -156,14 +177,9 @@ class Maker:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(download, enumerate(keys)))
 
-    def _scattered_key(self, chunk: int, bucket: int) -> str:
-        return f"{self.plan.prefix}scattered/{chunk}/{bucket}.parquet"
-
-    def _done_key(self, what: str, number: int) -> str:
-        return f"{self.plan.prefix}{what}-{number}.json"
-
     def _not_done(self, what: str, count: int) -> list[int]:
-        return [number for number in range(count) if self.stores.pages.version(self._done_key(what, number)) is None]
+        pages = self.stores.pages
+        return [number for number in range(count) if pages.version(_done_key(self.plan, what, number)) is None]
 
 
 def table_file_key(publication: Publication, bucket: int) -> str:
@@ -171,7 +187,15 @@ def table_file_key(publication: Publication, bucket: int) -> str:
     return f"{table_prefix(publication.crawl, publication.name)}{bucket:04d}.parquet"
 
 
-def _earlier(base: Publication | None, bucket: int, buckets: int) -> list[str]:
+def _scattered_key(plan: Plan, chunk: int, bucket: int) -> str:
+    return f"{plan.prefix}scattered/{chunk}/{bucket}.parquet"
+
+
+def _done_key(plan: Plan, what: str, number: int) -> str:
+    return f"{plan.prefix}{what}-{number}.json"
+
+
+def _earlier_files(base: Publication | None, bucket: int, buckets: int) -> list[str]:
     """Return the keys of an earlier publication's files that have rows of a bucket. Both numbers are powers of two."""
     if base is None:
         return []

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.errors import CannotPublishError
 from pageturner.page_state import Run
 from pageturner.stores import Stores
 from pageturner.stores.keys import publishing_prefix
@@ -34,9 +35,12 @@ class Plan:
     """What a publication is made of.
 
     `listings` says how each listing is published that is not just carried over, by id, and `of_targets` names the
-    listing of each of their targets. The page objects are in `chunks` lists. `rehashes` says that other fields are
-    ignored than before. `base` is what was published before, and
-    `published` what is published then. `kept` counts the listings that ended, but are not published, by the reason.
+    listing of each of their targets. The page objects are in `chunks` lists. `base` is what was published before, and
+    `published` what is published then. `rehashes` says that other fields are ignored than before. `kept` counts the
+    listings that ended, but are not published, by the reason.
+
+    A plan that only compares two runs, and publishes nothing, has the number 0. The plan of the earlier run is under
+    the prefix `compared_with`.
     """
 
     publication: Publication
@@ -48,6 +52,7 @@ class Plan:
     of_targets: Mapping[str, str]
     chunks: int
     rehashes: bool = False
+    compared_with: str = ""
     kept: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -80,6 +85,7 @@ class Plan:
             of_targets=document["of_targets"],
             chunks=document["chunks"],
             rehashes=document["rehashes"],
+            compared_with=document["compared_with"],
             kept=document["kept"],
         )
 
@@ -87,20 +93,22 @@ class Plan:
 def prefix_of(publication: Publication) -> str:
     """The prefix of what a publication is made of. Two that begin at the same time share nothing."""
     kind = "-asked" if publication.asked_by else ""
-    name = f"{publication.number}-{publication.generation}{kind}-{publication.run_id}"
+    name = f"{publication.number}-{publication.generation}{kind}-{publication.name}"
     return publishing_prefix(publication.crawl, name)
 
 
 def put_plan(stores: Stores, plan: Plan) -> None:
     """Put a plan, unless it is there already. Raises `SinkError`."""
-    stores.pages.put_text(_key(plan.publication), [json.dumps(plan.as_dict())], dict)
+    stores.pages.put_text(_key(plan.prefix), [json.dumps(plan.as_dict())], dict)
 
 
-def read_plan(stores: Stores, publication: Publication) -> Plan | None:
-    """Return the plan of a publication, or None if it is gone. Raises `SinkError`."""
-    found = stores.pages.find_json(_key(publication))
-    return Plan.from_dict(found) if found is not None else None
+def read_plan(stores: Stores, prefix: str) -> Plan:
+    """Return the plan under a prefix. Raises `SinkError`, and `CannotPublishError` if it is gone."""
+    found = stores.pages.find_json(_key(prefix))
+    if found is None:
+        raise CannotPublishError(f"the plan of a publication is gone: s3://{stores.pages.bucket}/{_key(prefix)}")
+    return Plan.from_dict(found)
 
 
-def _key(publication: Publication) -> str:
-    return f"{prefix_of(publication)}plan.json"
+def _key(prefix: str) -> str:
+    return f"{prefix}plan.json"

@@ -7,14 +7,15 @@ anywhere and called again, it comes to the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pageturner.errors import CannotPublishError, RunStoppedError, SinkError
 from pageturner.page_state import Run
 from pageturner.publish.announcing import Announcer
 from pageturner.publish.columns import Column
 from pageturner.publish.making import Maker, table_file_key
-from pageturner.publish.plan import Plan, prefix_of, read_plan
+from pageturner.publish.parts import Part, make, parts_of
+from pageturner.publish.plan import Plan, prefix_of
 from pageturner.publish.plan_making import PlanMaker
 from pageturner.publish.tables import Tables
 from pageturner.publish.telling import Teller, lanes_of
@@ -24,17 +25,6 @@ from pageturner.stores.runs_and_locks import RunRecord
 
 # Lambda ends a function after 15 minutes. What is begun at the end may take some more.
 _SECONDS = 600
-What = Literal["scatter", "merge", "tell"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a publication's work that is done beside others: `what` is done to the chunk or bucket `index`."""
-
-    crawl: str
-    number: int
-    what: What
-    index: int
 
 
 @dataclass(frozen=True)
@@ -80,18 +70,19 @@ class Publisher:
 
     def do(self, part: Part) -> bool:
         """Do a part. Returns whether all of it is done. Raises as `publish` does."""
-        state = self.stores.publications.state(part.crawl)
-        if state.pending is None or state.pending.number != part.number:
-            return True  # it is done already, or was given up
-        plan = self._plan(state.pending)
-        maker = Maker(self.stores, plan)
+        maker = Maker.of(self.stores, part.plan)
         if part.what == "scatter":
             maker.scatter(part.index)
         elif part.what == "merge":
             maker.merge(part.index)
         else:
-            lanes = lanes_of(part.index, plan.publication.buckets)
-            return Teller(self.stores, maker, state).tell(part.index, _SECONDS, lanes)
+            publication = maker.plan.publication
+            state = self.stores.publications.state(publication.crawl)
+            if state.pending != publication:
+                return True  # it is done already, or was given up
+            return Teller(self.stores, maker, state).tell(
+                part.index, _SECONDS, lanes_of(part.index, publication.buckets)
+            )
         return True
 
     def _record(self, run_id: str, generation: int) -> RunRecord:
@@ -117,18 +108,12 @@ class Publisher:
             summary["outcome"] = "succeeded"
         return {**summary, "message": f"{summary['message']}; {published['message']}", "published": published}
 
-    def _plan(self, publication: Publication) -> Plan:
-        plan = read_plan(self.stores, publication)
-        if plan is None:
-            raise CannotPublishError(f"the plan of publication {publication.name} is gone")
-        return plan
-
     def _step(self, publication: Publication, state: State) -> dict[str, Any] | None:
         """Do the next step of the pending publication. Returns None if it is finished."""
-        plan = self._plan(publication)
-        maker = Maker(self.stores, plan)
+        maker = Maker.of(self.stores, prefix_of(publication))
+        plan = maker.plan
         if not state.is_committed:
-            if parts := self._make(maker):
+            if parts := make(maker):
                 return parts
             self.stores.publications.put_published(publication, plan.published)
             # If somebody else has, it is the same.
@@ -140,35 +125,12 @@ class Publisher:
             teller.begin()
             if publication.buckets > 1:
                 if not_told := maker.not_told():
-                    return self._parts(publication, "tell", not_told)
+                    return parts_of(maker, "tell", not_told)
             elif not teller.tell(0, _SECONDS, lanes_of(0, 1)):
                 return {"next": "again"}
             teller.end()
         self._end(plan, maker)
         return None
-
-    def _make(self, maker: Maker) -> dict[str, Any] | None:
-        """Make the files, or return the parts in which they are made."""
-        publication = maker.plan.publication
-        not_merged = maker.not_merged()
-        if publication.buckets == 1:
-            if not_merged:
-                maker.make_whole()
-            return None
-        if not not_merged:
-            return None
-        if not_scattered := maker.not_scattered():
-            return self._parts(publication, "scatter", not_scattered)
-        return self._parts(publication, "merge", not_merged)
-
-    def _parts(self, publication: Publication, what: What, indexes: list[int]) -> dict[str, Any]:
-        key = f"{prefix_of(publication)}{what}.json"
-        parts = [
-            {"crawl": publication.crawl, "number": publication.number, "what": what, "index": index}
-            for index in indexes
-        ]
-        self.stores.pages.put_json(key, parts)
-        return {"next": "parts", "parts": {"bucket": self.stores.pages.bucket, "key": key}}
 
     def _end(self, plan: Plan, maker: Maker) -> None:
         """Announce a publication of which DynamoDB has been told, and end it."""

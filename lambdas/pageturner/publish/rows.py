@@ -1,8 +1,8 @@
 """The rows of items in DuckDB: what a run listed, what was published before, what is published then, what changed.
 
 An item is known in its listing by its `name`: its key, behind its result key if that is not the primary one, because a
-folder and a file may have the same key. Different items that share a name are told apart by a hash. So `id` is the name,
-or the name with the hash.
+folder and a file may have the same key. Different items that share a name are told apart by a hash. So `id` is the
+name, or the name with the hash.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def read_pages(
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in (*_LINE, "item"))
     longest = max(_USUAL_LINE, *(file.longest + 1 for file in files))
     source = (
-        f"read_json({names_of([file.path for file in files])}, format = 'newline_delimited', compression = 'gzip', columns = {{{columns}}}, "
-        f"maximum_object_size = {longest})"
+        f"read_json({names_of([file.path for file in files])}, format = 'newline_delimited', compression = 'gzip', "
+        f"columns = {{{columns}}}, maximum_object_size = {longest})"
     )
     own = "coalesce(line.name, line.key)"
     looks_otherwise = " OR ".join(f"starts_with({own}, {quoted(f'{name}#')})" for name in result_keys)
@@ -144,6 +144,12 @@ def merge(db: Database, listings: Mapping[str, ListingPlan]) -> None:
     )
 
 
+def take_as_base(db: Database) -> None:
+    """Make `after`, which is then to be made anew, the table `base`. Raises `CannotPublishError`."""
+    db.execute("DROP TABLE base")
+    db.execute("ALTER TABLE after RENAME TO base")
+
+
 def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
     """Make the table `changes` of `base` and `after`, for the run that changed it. Raises `CannotPublishError`."""
     db.execute(
@@ -167,7 +173,8 @@ def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
         {"fields": "VARCHAR[]"},
     )
     db.execute(
-        """CREATE OR REPLACE TABLE changes AS SELECT kind, account, region, target, listing, result_key, key, id AS name,
+        """CREATE OR REPLACE TABLE changes AS
+        SELECT kind, account, region, target, listing, result_key, key, id AS name,
         coalesce(fields.fields, []) AS fields, before, after, hash, first_seen, last_changed, fetched_at, run_id,
         page_object FROM differences LEFT JOIN fields USING (listing, id)"""
     )

@@ -1,4 +1,4 @@
-"""Tells DynamoDB what a publication changed: its difference, or, where the two may disagree, that from the table itself.
+"""Tells DynamoDB what a publication changed: its difference, or, where the two may disagree, that from the table.
 
 They may disagree if DynamoDB was not told of the publication before (it was given up, or the crawl had no such sink),
 if the table was restored, if what becomes of stale items has changed, or if a person asks for a publication.
@@ -85,7 +85,7 @@ class Teller:
                     raise _late()
                 reached += told
                 self.stores.publications.record_reached(publication, bucket, reached)
-        return reached >= total
+        return bool(reached >= total)
 
     def end(self) -> None:
         """Record that DynamoDB has been told. Raises `SinkError`."""

@@ -11,8 +11,6 @@ from pageturner import clients
 from pageturner.stores.checkpoints import CheckpointStore
 from pageturner.stores.executions import ExecutionStore
 from pageturner.stores.item_table import ItemTable
-from pageturner.stores.last_listings import LastListings
-from pageturner.stores.listed_runs import ListedRuns
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.publications import PublicationStore
 from pageturner.stores.publishing_fences import PublishingFences
@@ -57,11 +55,6 @@ class Stores:
         return ExecutionStore(self._run_table)
 
     @cached_property
-    def listed_runs(self) -> ListedRuns:
-        """The runs whose targets may have items that no later run looks at."""
-        return ListedRuns(self._run_table)
-
-    @cached_property
     def fences(self) -> PublishingFences:
         """The fences of crawls."""
         return PublishingFences(self._client("dynamodb"), self._runs_table)
@@ -80,11 +73,6 @@ class Stores:
     def witnesses(self) -> WitnessRecords:
         """Records of how many items others counted."""
         return WitnessRecords(self._run_table)
-
-    @cached_property
-    def last_listings(self) -> LastListings:
-        """The last complete listing of each target of a crawl."""
-        return LastListings(self._run_table)
 
     @cached_property
     def publications(self) -> PublicationStore:

@@ -7,14 +7,13 @@ page's own record, so it cannot move the checkpoint back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores import keys
-from pageturner.stores.run_table import RunTable
+from pageturner.stores.run_table import RunTable, at_generation
 
 _LONGEST_TEXT = 250_000
 _LONGEST_ERRORS = 100_000
@@ -90,13 +89,20 @@ class CheckpointStore:
             errors=record.errors if len(record.errors or "") <= _LONGEST_ERRORS else _TOO_LONG,
         )
 
-    def begin_pass(self, run: Run, target: Target, place: Place, check: Mapping[str, Any] | None = None) -> bool:
+    def begin_pass(self, run: Run, target: Target, place: Place) -> bool:
         """Move the checkpoint of a target to `place`, the first page of a pass. A late repeat cannot move it back.
 
-        Returns False if the `check` of a fence does not hold.
+        Returns False if the run has ended, or was resumed: whoever asks was given up, and the target may have ended.
         """
+        return self._begin(run, target, place, f"({at_generation(run.generation)}) AND attribute_not_exists(summary)")
+
+    def begin_anew(self, run: Run, target: Target, place: Place) -> bool:
+        """Do the same before a run is resumed, when it has ended. Returns False if it was resumed meanwhile."""
+        return self._begin(run, target, place, at_generation(run.generation))
+
+    def _begin(self, run: Run, target: Target, place: Place, condition: str) -> bool:
         record = keys.PAGE.format(target.target_id, place.pass_number, 0)
-        return self._table.put_unless_fenced(run, record, check, place=place.as_dict())
+        return self._table.put_while(run, condition, record, place=place.as_dict())
 
     def checkpoint(self, run: Run, target_id: str) -> Place | None:
         """Return the place after the last written page of a target, or None if there is none yet."""

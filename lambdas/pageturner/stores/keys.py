@@ -10,28 +10,22 @@ from typing import Any
 
 from pageturner.page_state import Place, Run, Target
 
-# Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock,
-# latest complete runs, listed runs and fence of a crawl, by name; the last complete listing, by crawl and listing id.
+# Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock, the
+# latest complete runs, the fence, and what is published, of a crawl, by name.
 RUN = "run#{}"
 EXECUTION = "execution#{}"
 LOCK = "lock#{}"
 LATEST = "latest#{}"
-LISTED = "listed#{}"
-LAST_LISTING = "last#{}#{}"
 FENCE = "fence#{}"
 LANE = "lane#{}"
-# What is published of a crawl, by name.
 PUBLISHED = "published#{}"
-# The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (sweeps, comparisons).
-# Passes and pages are padded to sort as numbers; page 0 is the beginning of a pass. A verdict has the generation of the
-# run, and a sweep the last pass of the listing, so that those who are late write under a name that nobody reads any
-# more.
+# The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (comparisons). Passes and
+# pages are padded to sort as numbers; page 0 is the beginning of a pass. A verdict has the generation of the run, and a
+# comparison the last pass of the listing, so that those who are late write under a name that nobody reads any more.
 THE_RUN = "run"
 PAGE = "page#{}#{:04d}#{:08d}"
 VERDICT = "verdict#{}#{}"
 THROTTLES = "throttles#{}"
-SWEEPER = "sweeper#{}#{:04d}"
-SWEEP = "sweep#{}#{:04d}"
 WITNESS = "witness#{}#{:04d}"
 COMPARISON = "comparison#{}#{:04d}"
 # DynamoDB Developer Guide, "Quotas".
@@ -85,7 +79,7 @@ def resumed_targets_key(run: Run, planned_by: str) -> str:
 
 def token_key(run: Run, token: str) -> str:
     """The key of the object that holds a token too long for metadata and state."""
-    return f"runs/{run.run_id}/tokens/{_hash(token)}"
+    return f"tokens/{run.run_id}/{_hash(token)}"
 
 
 def manifest_key(run: Run) -> str:
@@ -111,6 +105,11 @@ def table_prefix(crawl_name: str, publication: str | None = None) -> str:
 def changes_prefix(crawl_name: str, publication: str) -> str:
     """The prefix of the Parquet files of what a publication changed."""
     return f"changes/crawl={crawl_name}/run={publication}/"
+
+
+def comparison_prefix(crawl_name: str, runs: str) -> str:
+    """The prefix of the Parquet files of how two runs differ that a person has compared."""
+    return f"comparisons/{crawl_name}/{runs}/"
 
 
 def summary_key(table: str, crawl_name: str, run: Run) -> str:

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import as_sink_error
+from pageturner.errors import SinkError, as_sink_error
 from pageturner.page_state import Run
 from pageturner.stores import keys
 from pageturner.stores.conditional_write import conditional_write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+# DynamoDB Developer Guide, "Quotas": requests of a BatchWriteItem.
+_BATCH_WRITE = 25
 
 
 class RunTable:
@@ -32,21 +35,41 @@ class RunTable:
         with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
             self._dynamodb.put_item(TableName=self.name, Item=_record(run, record, values))
 
-    def put_unless_fenced(self, run: Run, record: str, check: Mapping[str, Any] | None, /, **values: Any) -> bool:
-        """Put a record of a run, as `put` does, if the `check` of a listing's fence holds; return whether it did."""
-        if check is None:
-            self.put(run, record, **values)
-            return True
+    def put_while(self, run: Run, condition: str, record: str, /, **values: Any) -> bool:
+        """Put a record of a run, as `put` does, if a condition of the run's own row holds; return whether it did.
+
+        The condition names the run's generation as `at_generation` does.
+        """
+        check: Any = {
+            "ConditionCheck": {
+                "TableName": self.name,
+                "Key": keys.run_row(run.run_id, keys.THE_RUN),
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": {":generation": {"N": str(run.generation)}},
+            }
+        }
         put: Any = {"Put": {"TableName": self.name, "Item": _record(run, record, values)}}
         with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
             try:
-                self._dynamodb.transact_write_items(TransactItems=[cast("Any", check), put])
+                self._dynamodb.transact_write_items(TransactItems=[check, put])
             except ClientError as error:
                 reasons: Any = error.response.get("CancellationReasons", [{}])
                 if reasons[0].get("Code") != "ConditionalCheckFailed":
                     raise
                 return False
         return True
+
+    def put_all(self, run: Run, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Put records of a run, as `put` does, by name."""
+        left: list[Any] = [{"PutRequest": {"Item": _record(run, record, of)}} for record, of in records.items()]
+        while left:
+            batch, left = left[:_BATCH_WRITE], left[_BATCH_WRITE:]
+            with as_sink_error(f"could not write {len(batch)} records of run {run.run_id} to the runs table"):
+                answer = self._dynamodb.batch_write_item(RequestItems={self.name: batch})
+            unwritten = answer["UnprocessedItems"].get(self.name, [])
+            if len(unwritten) == len(batch):
+                raise SinkError(f"the runs table is throttled: it took none of {len(batch)} records of {run.run_id}")
+            left += unwritten
 
     def put_first(self, run: Run, record: str, /, **values: Any) -> bool:
         """Put a record of a run, as `put` does, if there is none yet; return whether it did."""
@@ -95,18 +118,6 @@ class RunTable:
             for answer in answers:
                 for item in answer["Items"]:
                     yield item["sk"]["S"], item
-
-    def rows(self, partition: str, what: str) -> Iterator[Mapping[str, Any]]:
-        """Yield the rows of a partition in order; `what` names them in an error message."""
-        answers = self._dynamodb.get_paginator("query").paginate(
-            TableName=self.name,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": partition}},
-            ConsistentRead=True,
-        )
-        with as_sink_error(f"could not read {what} from the runs table"):
-            for answer in answers:
-                yield from answer["Items"]
 
     def last(self, run: Run, prefix: str) -> Mapping[str, Any] | None:
         """Return the last record of a run whose sort key begins with `prefix`, or None if there is none."""

@@ -9,7 +9,6 @@ from typing import Any
 
 from pageturner.page_state import Run, Target, known
 from pageturner.stores import keys
-from pageturner.stores.last_listings import LastListing
 from pageturner.stores.run_table import RunTable, expires_at
 
 # The id of a target or a listing, and its pass.
@@ -34,8 +33,17 @@ class Testimony:
 
 
 @dataclass(frozen=True)
+class LastListing:
+    """A complete listing that was published: how many `items` it had, and the run, which began at `started_at`."""
+
+    items: int
+    run_id: str
+    started_at: str
+
+
+@dataclass(frozen=True)
 class Comparison:
-    """How a listing that ended compares with the `last` complete one before the run, and why it is `mistrusted`."""
+    """How a listing that ended compares with the `last` complete one before it, and why it is `mistrusted`."""
 
     listed: int
     last: LastListing | None = None
@@ -76,16 +84,13 @@ class WitnessRecords:
         """Return what was said about each target, by its id and pass."""
         return {of: _testimony(item) for of, item in self._records(run, keys.WITNESS)}
 
-    def compare(self, run: Run, listing_id: str, pass_number: int, comparison: Comparison) -> None:
-        """Record how a listing that has ended compares; `pass_number` is the last pass of all its targets.
-
-        A repeat compares the same listing.
-        """
-        record = keys.COMPARISON.format(listing_id, pass_number)
-        self._table.put(run, record, comparison=json.dumps(asdict(comparison)))
+    def compare(self, run: Run, comparisons: Mapping[OfListing, Comparison]) -> None:
+        """Record how listings that have ended complete compare, by their ids and the last pass of all their targets."""
+        texts = {of: json.dumps(asdict(comparison)) for of, comparison in comparisons.items()}
+        self._table.put_all(run, {keys.COMPARISON.format(*of): {"comparison": text} for of, text in texts.items()})
 
     def comparisons(self, run: Run) -> dict[OfListing, Comparison]:
-        """Return the comparison of each listing that has ended complete, by its id and last pass."""
+        """Return the comparison of each listing that FinishRun has judged, by its id and last pass."""
         return {
             of: _comparison(json.loads(item["comparison"]["S"])) for of, item in self._records(run, keys.COMPARISON)
         }

@@ -3,10 +3,9 @@
 1. take the place from the state or from the checkpoint;
 2. call the operation once;
 3. commit the page: its items and its next token in one object; the first writer wins;
-4. project the committed items to the other sinks;
-5. if the listing has ended complete, ask who else counts it;
-6. move the checkpoint forward;
-7. return the next place.
+4. if the listing has ended complete, ask who else counts it;
+5. move the checkpoint forward;
+6. return the next place.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from pageturner.paging import api, pagination, split, token_parameters
 from pageturner.paging.identity import keys_of
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import PageRecord
-from pageturner.stores.item_rows import is_large
 from pageturner.stores.page_store import CommittedPage, Facts
 from pageturner.turn import page_end, page_fetch
 from pageturner.turn.records import item_json, records
@@ -72,9 +70,8 @@ class PageStep:
             raise errors.DeadlinePassedError(f"the run's deadline was {state.run.deadline}; it is now {now}")
         if place.next == "begin_pass":
             place = replace(place, next="page")
-            check = self.stores.fences.check_within_run(state.run, crawl.name, state.target, place.first_pass)
-            if not self.stores.checkpoints.begin_pass(state.run, state.target, place, check):
-                raise errors.RunStoppedError("the listing has ended in an earlier pass: this invocation is late")
+            if not self.stores.checkpoints.begin_pass(state.run, state.target, place):
+                raise errors.RunStoppedError(f"{state.run.run_id} has ended or was resumed: this invocation is late")
         began = time.monotonic()
         try:
             token = self.stores.pages.token(place.token)
@@ -88,10 +85,6 @@ class PageStep:
         fetched = time.monotonic()
         inside, ignored = page_end.errors_inside(crawl, page)
         committed = self._commit(state, place, page, len(inside), ignored)
-        if "dynamodb" in state.crawl.sinks:
-            check = self.stores.fences.check(state.run, crawl.name, state.target, place.pass_number)
-            # Behind the fence, DynamoDB has the items of a newer listing. The pages are the record of this one.
-            self.stores.items.project(committed, state.target, crawl.result_keys, state.run, check)
         after = _place_after(place, committed, state)
         written = time.monotonic()
         if after.verdict == "complete":
@@ -200,7 +193,6 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         taken=place.taken + facts.taken,
         items=place.items + len(page.records),
         bytes=place.bytes + page.bytes,
-        large_items=place.large_items + (sum(map(is_large, page.records)) if "dynamodb" in state.crawl.sinks else 0),
         sums={name: place.sums.get(name, 0) + facts.sums.get(name, 0) for name in names},
         page_errors=place.page_errors + facts.page_errors,
         ignored_errors=place.ignored_errors + facts.ignored_errors,

@@ -48,5 +48,3 @@ class StopCheck:
                 f"since, in {owner.execution}; redrive again when it has ended"
             )
         self.stores.executions.begin(run, crawl.name)
-        if found.as_catalogued and "dynamodb" in crawl.sinks:
-            self.stores.listed_runs.register(run, crawl.name)

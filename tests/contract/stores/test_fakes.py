@@ -13,12 +13,14 @@ from moto import mock_aws
 
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores.checkpoints import CheckpointStore, PageRecord
-from pageturner.stores.item_table import ItemTable, Seen
-from pageturner.stores.listing_fences import ListingFences
+from pageturner.stores.item_rows import ListingRow
 from pageturner.stores.page_store import Facts, PageStore
 from pageturner.stores.run_table import RunTable
+from pageturner.stores.runs_and_locks import RunStore
+from pageturner.stores.witness_records import Comparison, LastListing, WitnessRecords
 from tests.conftest import Aws
 from tests.fakes import FakeDynamoDB, FakeS3
+from tests.published_items import CRAWL, SINCE, fences_of, gone, listed, unfenced_table_of
 
 RUN = Run("run-2", "2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", 0)
 TARGET = Target("t", "1", "us-east-1", {})
@@ -35,23 +37,9 @@ def clients(request: pytest.FixtureRequest, _no_account: None) -> Iterator[tuple
         yield aws.s3, aws.dynamodb
 
 
-def record(
-    key: str, run_id: str = RUN.run_id, pass_number: int = 1, fetched_at: str = "2026-01-01T01"
-) -> dict[str, Any]:
-    about = {
-        "crawl": "c",
-        "run_id": run_id,
-        "account": "1",
-        "region": "r",
-        "target": "t",
-        "page": 1,
-        "pass": pass_number,
-    }
-    return {**about, "result_key": "Contents", "key": key, "fetched_at": fetched_at, "item": f'"{key}"'}
-
-
-def open_fence(dynamodb: Any) -> Any:
-    return ListingFences(RunTable(dynamodb, "runs")).check(RUN, "c", TARGET, 2)
+def record(key: str) -> dict[str, Any]:
+    about = {"crawl": "c", "run_id": RUN.run_id, "account": "1", "region": "r", "target": "t", "page": 1, "pass": 1}
+    return {**about, "result_key": "Contents", "key": key, "fetched_at": "2026-01-01T01", "item": f'"{key}"'}
 
 
 def test_the_first_page_wins(clients: tuple[Any, Any]) -> None:
@@ -69,66 +57,73 @@ def test_checkpoints(clients: tuple[Any, Any]) -> None:
         place = Place(pass_number=pass_number, page=page + 1)
         checkpoints.record_page(RUN, PageRecord("t", pass_number, page, 1, 1, "k", place))
     assert checkpoints.checkpoint(RUN, TARGET.target_id) == Place(pass_number=1, page=11)
-    checkpoints.begin_pass(RUN, TARGET, Place(pass_number=2))
-    assert checkpoints.checkpoint(RUN, TARGET.target_id) == Place(pass_number=2)
     assert checkpoints.checkpoint(RUN, "t2") is None
 
 
-OLDER = replace(RUN, run_id="run-1", started_at="2025-12-31T00:00:00.000Z")
-NEWER = replace(RUN, run_id="run-3", started_at="2026-01-01T01:00:00.000Z")
+def test_a_pass_begins_only_while_the_run_goes_on(clients: tuple[Any, Any]) -> None:
+    table = RunTable(clients[1], "runs")
+    checkpoints, runs = CheckpointStore(table), RunStore(table)
+    resumed = replace(RUN, generation=2)
+
+    def begins(run: Run, pass_number: int) -> tuple[bool, bool]:
+        found = checkpoints.begin_pass(run, TARGET, Place(pass_number=pass_number))
+        checkpoint = checkpoints.checkpoint(run, TARGET.target_id)
+        return found, checkpoint is not None and checkpoint.pass_number == pass_number
+
+    assert begins(RUN, 1) == (False, False), "there is no such run"
+    assert runs.begin(RUN, {}, 1, "plan", as_catalogued=True, source=None)
+    assert begins(RUN, 2) == (True, True)
+    assert begins(resumed, 3) == (False, False)
+    assert runs.finish(RUN, {})
+    assert begins(RUN, 4) == (False, False), "it has ended"
+    assert checkpoints.begin_anew(RUN, TARGET, Place(pass_number=5))
+    assert runs.resume(resumed, {}, "plan 2")
+    assert begins(RUN, 6) == (False, False), "it was resumed"
+    assert not checkpoints.begin_anew(RUN, TARGET, Place(pass_number=7))
+    assert begins(resumed, 8) == (True, True)
 
 
-def test_sweeps_and_fences(clients: tuple[Any, Any]) -> None:
-    store, items = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items")
-    fences = ListingFences(RunTable(clients[1], "runs"))
-
-    def put(run: Run, pass_number: int, *names: str) -> bool:
-        lines = [record(name, run.run_id, pass_number) for name in names]
-        page = store.commit(run, "c", TARGET, Place(pass_number=pass_number), lines, FACTS)
-        return items.project(page, TARGET, ["Contents"], run, fences.check(run, "c", TARGET, pass_number))
-
-    def left() -> dict[str, str]:
-        answer = clients[1].query(
-            TableName="items",
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": "c#t"}},
-        )
-        return {row["sk"]["S"]: row["run_id"]["S"] for row in answer["Items"]}
-
-    assert put(NEWER, 1, "both", "newer")
-    assert put(RUN, 2, "both", "seen")
-    assert put(RUN, 1, "seen", "abandoned")
-    assert put(OLDER, 9, "both", "seen", "stale")
-    everyone = {"both": "run-3", "newer": "run-3", "seen": "run-2", "abandoned": "run-2", "stale": "run-1"}
-    assert left() == everyone, "a row goes only to a newer run or pass"
-    assert items.has_any("c", TARGET)
-    assert fences.put_up(RUN, "c", TARGET, 2)
-    passes = {TARGET.target_id: 2}
-    assert items.sweep("c", TARGET, RUN, passes, None, "keep") == Seen(None, stale=2, others=3, own=1, apart=0)
-    assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=2, others=3, own=1, apart=0)
-    # Whoever is behind the fence is late.
-    late = [put(OLDER, 10, "stale"), put(RUN, 1, "abandoned"), put(RUN, 2, "seen")]
-    assert late == [False, False, False]
-    assert left() == {"both": "run-3", "newer": "run-3", "seen": "run-2"}
-    assert not fences.put_up(OLDER, "c", TARGET, 1)
-    assert put(RUN, 3, "later pass")
-    assert put(NEWER, 2, "both")
-    assert fences.put_up(RUN, "c", TARGET, 2), "as often as one likes"
+def test_comparisons_are_written_in_batches(clients: tuple[Any, Any]) -> None:
+    records = WitnessRecords(RunTable(clients[1], "runs"))
+    written = {(f"t{n}", n): Comparison(n, LastListing(n, "run-1", "2025") if n % 2 else None) for n in range(60)}
+    records.compare(RUN, written)
+    changed = {("t1", 1): Comparison(1, None, "why"), ("t1", 2): Comparison(5)}
+    records.compare(RUN, changed)
+    records.compare(RUN, {})
+    assert records.comparisons(RUN) == written | changed
+    assert records.mistrusted(RUN) == {("t1", 1): "why"}
 
 
-def test_items_that_share_a_key_are_told_apart(clients: tuple[Any, Any]) -> None:
-    store, items, check = PageStore(clients[0], "items-bucket"), ItemTable(clients[1], "items"), open_fence(clients[1])
-    lines = [{**record("k"), "item": f'"{n}"'} for n in range(3)] + [record("alone")]
-    pages = [
-        store.commit(RUN, "c", TARGET, Place(page=number), [line], FACTS) for number, line in enumerate(lines, start=1)
-    ]
-    for page in pages:
-        assert items.project(page, TARGET, ["Contents"], RUN, check)
-    passes = {TARGET.target_id: 1}
-    # Twice: a page can be repeated.
-    for page in [*pages, *pages]:
-        assert items.tell_apart(page, TARGET, ["Contents"], RUN, passes, lambda _: False, check)
-    assert items.sweep("c", TARGET, RUN, passes, None, "remove") == Seen(None, stale=0, others=4, own=4, apart=3)
+def test_items_and_fences(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
+    aws, _, fake = both
+    marking = replace(CRAWL, stale_items="mark", time_to_live=2)
+    listings = {"l1": ListingRow("1", "r", {"Bucket": "b"})}
+    found = []
+    for client in (aws.dynamodb, fake):
+        fences, items = fences_of(client), unfenced_table_of(client)
+        steps: list[Any] = [
+            fences.put_up("roles", 1),
+            items.tell(marking, 1, [listed("a"), listed("b")], 0, SINCE),
+            items.tell_listings("roles", 1, listings, {}),
+            fences.put_up("roles", 2),
+            items.tell(marking, 1, [gone("a")], 7, SINCE),
+            items.tell(marking, 2, [gone("absent"), gone("a")], 7, SINCE),
+            fences.put_up("roles", 1),
+            list(items.rows_there("roles", "l1")),
+            list(items.listings_there("roles")),
+            items.tell(CRAWL, 2, [gone("b"), gone("absent")], 0, SINCE),
+            items.tell_listings("roles", 2, {}, listings),
+            list(items.listings_there("roles")),
+        ]
+        found.append((steps, rows(client, "items", "roles#l1"), rows(client, "runs", "fence#roles")))
+    assert found[0] == found[1]
+    assert found[0][0][:7] == [True, True, True, True, False, True, False]
+
+
+def test_tables_are_described(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
+    aws, _, fake = both
+    theirs, own = (client.describe_table(TableName="items")["Table"] for client in (aws.dynamodb, fake))
+    assert {name: type(value) for name, value in own.items()} == {name: type(theirs[name]) for name in own}
 
 
 ROW: dict[str, Any] = {
@@ -253,11 +248,11 @@ def test_updates(both: tuple[Aws, FakeS3, FakeDynamoDB], update: str, there: boo
     assert rows(aws.dynamodb) == rows(fake)
 
 
-def rows(client: Any) -> list[dict[str, Any]]:
+def rows(client: Any, table: str = "items", partition: str = "p") -> list[dict[str, Any]]:
     found = client.query(
-        TableName="items",
+        TableName=table,
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": "p"}},
+        ExpressionAttributeValues={":pk": {"S": partition}},
         ConsistentRead=True,
     )["Items"]
     return [

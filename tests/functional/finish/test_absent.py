@@ -25,7 +25,7 @@ def ends(
     (gone,) = [target for target in listed if target["region"] == absent]
     for target in listed:
         if target is not gone:
-            machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+            machines.turn_all(planned, target)
     record = {
         "pk": f"run#{planned['run']['run_id']}",
         "sk": f"verdict#1#{gone['target_id']}",

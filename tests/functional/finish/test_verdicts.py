@@ -34,7 +34,7 @@ def test_every_field_of_output_and_manifest_is_in_the_reference(aws: Aws, machin
 def test_the_manifest_first_says_how_the_run_ended(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({"crawl": "c", "regions": ["us-east-1", "eu-west-1"]})
     whole, cut = aws.json(planned["targets"]["key"])
-    machines.sweep(planned, whole, machines.turn_all(planned, whole)[-1])
+    machines.turn_all(planned, whole)
     machines.fetch(planned, cut, FROM_CHECKPOINT)
     summary = machines.finish(planned)
     manifest = aws.json(f"runs/{summary['run_id']}/manifest.json")
@@ -70,7 +70,7 @@ def test_a_run_that_was_cut_off_has_no_manifest_and_a_resumed_one_a_new_one(aws:
 def test_a_listing_of_which_a_page_is_not_on_record_is_not_complete(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({"crawl": "c"})
     target = target_of(aws, planned)
-    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    machines.turn_all(planned, target)
     (second,) = [row for row in aws.rows(aws.runs_table) if row["sk"]["S"].endswith("#0001#00000002")]
     aws.dynamodb.delete_item(TableName=aws.runs_table, Key={"pk": second["pk"], "sk": second["sk"]})
     summary = machines.finish(planned)

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from pageturner import clients
 from tests.conftest import ACCOUNT, REGION, Aws, Machines
+from tests.published import publish_as_it_is, run_and_publish
 from tests.runs_of_a_bucket import CRAWL, KEYS, entry, run_again, target_of
 
 TABLE = {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "listed"}}
@@ -158,7 +159,7 @@ def test_an_exact_count_that_is_not_equal_disagrees_and_the_run_succeeds(
 def test_a_listing_that_nobody_counts_has_none_and_then_the_last_complete_run(aws: Aws, machines: Machines) -> None:
     logs = boto3.client("events")
     machines.catalogue = {"c": {"service": "events", "operation": "list_event_buses"}}
-    summary = machines.run(aws, {"crawl": "c"})
+    summary = run_and_publish(aws, machines)
     assert entry(aws, summary)["witness"] is None
     assert summary["message"] == "complete: 1 item on 1 page of 1 target"
     assert summary["witnesses"] == {"agreed": 0, "disagreed": 0, "none": 1}
@@ -180,7 +181,7 @@ def test_a_listing_that_nobody_counts_has_none_and_then_the_last_complete_run(aw
 def test_without_a_witness_a_listing_that_shrank_disagrees_with_the_last_complete_run(
     aws: Aws, machines: Machines
 ) -> None:
-    machines.run(aws, {"crawl": "c"})
+    run_and_publish(aws, machines)
     for key in KEYS[:4]:
         aws.s3.delete_object(Bucket="source", Key=key)
     summary = run_again(aws, machines)
@@ -222,7 +223,6 @@ def test_a_witness_is_asked_once_whoever_turns_the_last_page_again(
     places = machines.turn_all(planned, target)
     machines.fetch(planned, target, places[-2])
     machines.fetch(planned, target, places[-1])
-    machines.sweep(planned, target, places[-1])
     assert entry(aws, machines.finish(planned))["witness"]["count"] == 35
     assert len(questions) == 1
 
@@ -243,7 +243,7 @@ def test_a_function_that_is_killed_while_it_asks_is_not_asked_again(
         with pytest.raises(KeyboardInterrupt):
             machines.turn_all(planned, target)
     questions = asked(monkeypatch, "cloudwatch", "get_metric_data")
-    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+    machines.turn_all(planned, target)
     witness = entry(aws, machines.finish(planned))["witness"]
     assert witness["why"] == "CloudWatch was asked: FetchPage ended before it had the answer"
     assert not questions
@@ -358,11 +358,10 @@ def test_a_witness_has_one_short_attempt(aws: Aws) -> None:
 def test_an_older_run_that_ends_later_is_not_the_last_complete_one(aws: Aws, machines: Machines) -> None:
     older = machines.plan({"crawl": "c", "overlap": "allow"})
     target = target_of(aws, older)
-    end = machines.turn_all(older, target)[-1]
+    machines.turn_all(older, target)
     aws.s3.delete_object(Bucket="source", Key=KEYS[7])
-    run_again(aws, machines, overlap="allow")
-    machines.sweep(older, target, end)
-    machines.finish(older)
+    publish_as_it_is(run_again(aws, machines, overlap="allow")["run_id"])
+    publish_as_it_is(machines.finish(older)["run_id"])
     machines.started_at = "2127-02-01T00:00:00.000Z"
     summary = machines.run(aws, {"crawl": "c"}, "execution-3")
     assert summary["message"].endswith("; the last complete run listed 34 on 2127-01-01")
@@ -370,24 +369,11 @@ def test_an_older_run_that_ends_later_is_not_the_last_complete_one(aws: Aws, mac
 
 @pytest.mark.usefixtures("source")
 def test_a_limited_run_is_not_the_last_complete_one(aws: Aws, machines: Machines) -> None:
-    machines.run(aws, {"crawl": "c"})
-    run_again(aws, machines, pagination_config={"PageSize": 10, "MaxItems": 12})
+    run_and_publish(aws, machines)
+    publish_as_it_is(run_again(aws, machines, pagination_config={"PageSize": 10, "MaxItems": 12})["run_id"])
     machines.started_at = "2127-02-01T00:00:00.000Z"
     summary = machines.run(aws, {"crawl": "c", "pagination_config": {"MaxItems": None}}, "execution-3")
     assert summary["message"].endswith("; the last complete run listed 35 on 2126-02-03")
-
-
-@pytest.mark.usefixtures("source")
-def test_a_sweep_that_is_repeated_does_not_compare_the_run_with_itself(aws: Aws, machines: Machines) -> None:
-    machines.run(aws, {"crawl": "c"})
-    aws.s3.delete_object(Bucket="source", Key=KEYS[7])
-    machines.started_at = "2127-01-01T00:00:00.000Z"
-    planned = machines.plan({"crawl": "c"}, "execution-2")
-    target = target_of(aws, planned)
-    end = machines.turn_all(planned, target)[-1]
-    for _ in range(2):
-        machines.sweep(planned, target, end)
-    assert machines.finish(planned)["message"].endswith("; the last complete run listed 35 on 2126-02-03")
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,8 @@ def test_accounts_are_read_through_their_role(aws: Aws, machines: Machines) -> N
     assert summary["targets"] == {"complete": 6}
     assert sorted(keys(aws, summary)) == sorted(expected)
     assert len(set(expected)) == 12
-    accounts = {row["account"]["S"] for row in aws.rows(aws.items_table)}
+    manifest = aws.json(f"runs/{summary['run_id']}/manifest.json")
+    accounts = {line["account"] for file in manifest["files"] for line in aws.lines(file["key"])}
     assert accounts == {ACCOUNT, *others}
 
 
@@ -382,7 +383,7 @@ def test_the_latest_run_counts_and_a_late_one_of_before_does_not(aws: Aws, machi
     machines.started_at = "2127-01-01T00:00:00.000Z"
     newer = machines.run(aws, {"crawl": "buckets"}, "execution-2")
     (target,) = targets(aws, late)
-    machines.sweep(late, target, machines.turn_all(late, target)[-1])
+    machines.turn_all(late, target)
     machines.finish(late)
     assert machines.plan({"crawl": "objects"}, "execution-3")["for_each_item_of"] == newer["run_id"]
 
@@ -533,16 +534,10 @@ def source(aws: Aws) -> list[str]:
 SPLIT = {**OBJECTS, "parameters": {"Bucket": "source"}, "split": 6, "pagination_config": {"PageSize": 4}}
 
 
-def items_in_dynamodb(aws: Aws) -> list[str]:
-    return sorted(row["key"]["S"] for row in aws.rows(aws.items_table))
-
-
 def test_the_parts_of_a_listing_are_the_listing(aws: Aws, machines: Machines, source: list[str]) -> None:
     summary = machines.run(aws, SPLIT)
     assert summary["targets"] == {"complete": 6}
     assert keys(aws, summary) == source
-    assert items_in_dynamodb(aws) == sorted(source)
-    assert len({row["pk"]["S"] for row in aws.rows(aws.items_table)}) == 1
 
 
 @pytest.mark.parametrize("answer", [{}, {"Contents": [{}], "IsTruncated": False}])
@@ -566,50 +561,17 @@ def test_more_keys_than_a_page_are_split_by_their_prefixes(aws: Aws, machines: M
     assert keys(aws, summary) == aws.object_keys_of("source")
 
 
-def test_the_last_part_sweeps_for_all(aws: Aws, machines: Machines, source: list[str]) -> None:
-    machines.run(aws, SPLIT)
-    gone = [key for key in source if key.startswith("a")]
-    for key in gone:
-        aws.s3.delete_object(Bucket="source", Key=key)
-    # The parts have other boundaries now, and there are fewer of them.
-    machines.started_at = "2127-01-01T00:00:00.000Z"
-    planned = machines.plan({**SPLIT, "split": 4}, "execution-2")
+def test_only_the_parts_that_are_not_complete_are_resumed(aws: Aws, machines: Machines, source: list[str]) -> None:
+    planned = machines.plan(SPLIT)
     *others, last = targets(aws, planned)
     for target in others:
-        machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
-    assert items_in_dynamodb(aws) == sorted(source), "no sweep before the last part has ended"
-    assert machines.finish(planned)["targets"] == {"complete": 3, "unfinished": 1}
-    assert items_in_dynamodb(aws) == sorted(source)
-    resumed = machines.plan({"resume": planned["run"]["run_id"]}, "execution-3")
-    assert targets(aws, resumed) == [last]
-    machines.sweep(resumed, last, machines.turn_all(resumed, last)[-1])
-    summary = machines.finish(resumed)
-    assert (summary["targets"], summary["stale_items"]) == ({"complete": 4}, len(gone))
-    assert items_in_dynamodb(aws) == sorted(set(source) - set(gone))
-
-
-def test_of_parts_that_end_at_once_one_sweeps(aws: Aws, machines: Machines, source: list[str]) -> None:
-    machines.run(aws, SPLIT)
-    aws.s3.delete_object(Bucket="source", Key=source[0])
-    machines.started_at = "2127-01-01T00:00:00.000Z"
-    planned = machines.plan(SPLIT, "execution-2")
-    ends = [(target, machines.turn_all(planned, target)[-1]) for target in targets(aws, planned)]
-    found = [machines.sweep(planned, target, place)["stale"] for target, place in ends]
-    assert found == [1, 0, 0, 0, 0, 0]
-    # The part that sweeps may be killed, so it can sweep again.
-    assert machines.sweep(planned, *ends[0])["next"] == "end"
-    summary = machines.finish(planned)
-    assert (summary["targets"], items_in_dynamodb(aws)) == ({"complete": 6}, sorted(source[1:]))
-
-
-def test_parts_that_nobody_swept_are_not_complete(aws: Aws, machines: Machines, source: list[str]) -> None:
-    planned = machines.plan(SPLIT)
-    for target in targets(aws, planned):
         machines.turn_all(planned, target)
-    assert machines.finish(planned)["targets"] == {"unfinished": 6}
-    summary = machines.run(aws, {"resume": planned["run"]["run_id"]}, "execution-2")
-    assert summary["targets"] == {"complete": 6}
-    assert keys(aws, summary) == source
+    assert machines.finish(planned)["targets"] == {"complete": 5, "unfinished": 1}
+    resumed = machines.plan({"resume": planned["run"]["run_id"]}, "execution-2")
+    assert targets(aws, resumed) == [last]
+    machines.turn_all(resumed, last)
+    summary = machines.finish(resumed)
+    assert (summary["targets"], keys(aws, summary)) == ({"complete": 6}, source)
 
 
 def test_a_scan_by_segments(aws: Aws, machines: Machines) -> None:
@@ -837,8 +799,7 @@ def test_a_run_tells_what_it_cost_and_where_to_look(aws: Aws, machines: Machines
     asked = {**OBJECTS, "parameters": {"Bucket": "source"}}
     planned = machines.plan(asked, "arn:aws:states:us-east-1:123456789012:execution:Crawl:e1")
     (target,) = targets(aws, planned)
-    place = machines.fetch(planned, target, FROM_CHECKPOINT)
-    machines.sweep(planned, target, place)
+    machines.fetch(planned, target, FROM_CHECKPOINT)
     summary = machines.finish(planned)
     assert summary["estimated_cost"] > 0
     total = sum(float(line.rpartition("$")[2]) for line in summary["cost_arithmetic"])

@@ -19,7 +19,6 @@ from tests.runs_of_a_bucket import (
     entry,
     expired_token,
     keys_by_manifest,
-    keys_in_dynamodb,
     target_of,
     verdict_of,
 )
@@ -63,9 +62,8 @@ def test_a_target_whose_tokens_did_not_last_begins_anew_with_all_restarts_left(
     end = machines.turn_all(again, target_of(aws, again))[-1]
     assert sent[0] is None, "the dead token is not sent again"
     assert (end["pass_number"], end["verdict"]) == (8, "complete")
-    machines.sweep(again, target_of(aws, again), end)
     summary = machines.finish(again)
-    assert keys_by_manifest(aws, summary) == keys_in_dynamodb(aws) == KEYS
+    assert keys_by_manifest(aws, summary) == KEYS
     # A page is listed, and stands in the manifest, only once.
     assert len(aws.json(f"runs/{summary['run_id']}/manifest.json")["files"]) == 4
 
@@ -97,10 +95,8 @@ def test_a_late_invocation_of_the_old_execution_does_not_reach_the_new_pass(
     first = machines.fetch(again, target, FROM_CHECKPOINT)
     assert (first["pass_number"], first["page"]) == (5, 2)
     late = machines.fetch(planned, target, late)
-    end = machines.turn_all(again, target)[-1]
-    machines.sweep(again, target, end)
-    summary = machines.finish(again)
-    assert keys_by_manifest(aws, summary) == keys_in_dynamodb(aws) == KEYS
+    machines.turn_all(again, target)
+    assert keys_by_manifest(aws, machines.finish(again)) == KEYS
 
 
 @pytest.mark.usefixtures("source")
@@ -112,7 +108,7 @@ def test_a_target_whose_pages_are_no_beginning_any_more_begins_anew(
     machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
     if error == PAGES_MISSING:
         target = target_of(aws, planned)
-        machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
+        machines.turn_all(planned, target)
         (second,) = [row for row in aws.rows(aws.runs_table) if row["sk"]["S"].endswith("#0001#00000002")]
         aws.dynamodb.delete_item(TableName=aws.runs_table, Key={"pk": second["pk"], "sk": second["sk"]})
     else:
@@ -125,12 +121,9 @@ def test_a_target_whose_pages_are_no_beginning_any_more_begins_anew(
     sent = tokens_sent(monkeypatch)
     end = machines.turn_all(again, target_of(aws, again))[-1]
     assert (sent[0], end["pass_number"]) == (None, 2)
-    assert machines.finish(again)["targets"] == {"unfinished": 1}, "it is not swept yet"
-    again = machines.plan({"resume": failed["run_id"]}, "execution-3")
-    machines.sweep(again, target_of(aws, again), end)
     summary = machines.finish(again)
     assert summary["outcome"] == "succeeded"
-    assert keys_by_manifest(aws, summary) == keys_in_dynamodb(aws) == KEYS
+    assert keys_by_manifest(aws, summary) == KEYS
 
 
 @pytest.mark.usefixtures("source")

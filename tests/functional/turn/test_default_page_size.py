@@ -38,7 +38,6 @@ def test_every_queue_is_listed(aws: Aws, machines: Machines) -> None:
     assert "NextToken" not in sqs.list_queues()
     summary = machines.run(aws, {"service": "sqs", "operation": "list_queues"})
     assert (summary["verdict"], summary["items"], summary["pages"]) == ("complete", 1010, 2)
-    assert len(aws.rows(aws.items_table)) == 1010
 
 
 def test_a_request_for_buckets_has_a_parameter(

@@ -41,30 +41,6 @@ def test_all_result_keys_are_items_and_say_which_they_are(
         ("CommonPrefixes", "a/"),
         ("CommonPrefixes", "b/"),
     ]
-    keys = sorted(row["sk"]["S"] for row in aws.rows(aws.items_table))
-    assert keys == ["CommonPrefixes#a/", "CommonPrefixes#b/", "a/"]
-
-
-def test_an_item_whose_key_looks_like_another_s_with_its_result_key_is_a_row_of_its_own(
-    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = ["a", "CommonPrefixes#a", "Contents#a", "Contents#CommonPrefixes#a"]
-    pages = [
-        {"Contents": [{"Key": key} for key in keys], "CommonPrefixes": [{"Prefix": "a"}, {"Prefix": "Contents#a"}]}
-    ]
-    answers(monkeypatch, "s3", "list_objects_v2", pages)
-    asked = {"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "source"}}
-    summary = machines.run(aws, asked)
-    assert (summary["items"], summary["shared_keys"], summary["merged_items"]) == (6, 0, 0)
-    rows = {row["sk"]["S"]: json.loads(row["item"]["S"]) for row in aws.rows(aws.items_table)}
-    assert rows == {
-        "a": {"Key": "a"},
-        "Contents#CommonPrefixes#a": {"Key": "CommonPrefixes#a"},
-        "Contents#Contents#a": {"Key": "Contents#a"},
-        "Contents#Contents#CommonPrefixes#a": {"Key": "Contents#CommonPrefixes#a"},
-        "CommonPrefixes#a": {"Prefix": "a"},
-        "CommonPrefixes#Contents#a": {"Prefix": "Contents#a"},
-    }
 
 
 def test_numbers_are_summed_and_what_is_no_part_of_the_listing_is_in_the_manifest(
@@ -117,32 +93,6 @@ def test_a_primary_key_that_is_no_list_of_structures(
     answers(monkeypatch, service, operation, [page])
     summary = machines.run(aws, {"service": service, "operation": operation, "parameters": parameters})
     assert [(line["key"], json.loads(line["item"])) for line in stored(aws, summary)] == expected
-    assert [row["sk"]["S"] for row in aws.rows(aws.items_table)] == [key for key, _ in expected]
-
-
-def test_two_items_with_one_key_are_two_rows(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages = [{"Roles": [{"Arn": "a", "n": 1}, {"Arn": "a", "n": 2}, {"Arn": "b", "n": 3}]}]
-    answers(monkeypatch, "iam", "list_roles", pages)
-    summary = machines.run(aws, {"service": "iam", "operation": "list_roles"})
-    assert (summary["shared_keys"], summary["merged_items"]) == (2, 0)
-    assert [line["key"] for line in stored(aws, summary)] == ["a", "a", "b"]
-    rows = {row["sk"]["S"]: json.loads(row["item"]["S"])["n"] for row in aws.rows(aws.items_table)}
-    assert sorted(rows.values()) == [1, 2, 3]
-    assert sorted(key.partition("#")[0] for key in rows) == ["a", "a", "b"]
-
-
-def test_an_item_that_dynamodb_cannot_hold_is_a_reference_to_its_line(
-    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pages: list[dict[str, Any]] = [{"Roles": [{"Arn": "small"}, {"Arn": "large", "Text": "x" * 410_000}]}]
-    answers(monkeypatch, "iam", "list_roles", pages)
-    summary = machines.run(aws, {"service": "iam", "operation": "list_roles"})
-    assert summary["large_items"] == 1
-    rows = {row["sk"]["S"]: row for row in aws.rows(aws.items_table)}
-    assert "item" in rows["small"]
-    assert "item" not in rows["large"]
-    line = aws.lines(rows["large"]["page_object"]["S"])[int(rows["large"]["line"]["N"]) - 1]
-    assert len(json.loads(line["item"])["Text"]) == 410_000
 
 
 def test_an_item_that_is_its_own_key_can_be_of_any_size(
@@ -152,10 +102,9 @@ def test_an_item_that_is_its_own_key_can_be_of_any_size(
     answers(monkeypatch, "rds", "download_db_log_file_portion", [{"LogFileData": text}])
     asked = {"DBInstanceIdentifier": "d", "LogFileName": "f"}
     summary = machines.run(aws, {"service": "rds", "operation": "download_db_log_file_portion", "parameters": asked})
-    assert (summary["targets"], summary["large_items"]) == ({"complete": 1}, 1)
-    (row,) = aws.rows(aws.items_table)
-    assert row["key"] == row["sk"] == {"S": sort_key(text)}
-    assert json.loads(stored(aws, summary)[0]["item"]) == text
+    assert summary["targets"] == {"complete": 1}
+    (line,) = stored(aws, summary)
+    assert line["key"] == json.loads(line["item"]) == text
 
 
 @pytest.mark.parametrize("key", ["k" * 1025, "ü" * 513, "\ud800", ""])
@@ -181,7 +130,7 @@ def test_search_filters_and_projects_as_boto3_does(aws: Aws, machines: Machines)
     assert len(expected) == 8
     assert [json.loads(line["item"]) for line in stored(aws, summary)] == expected
     assert {line["result_key"] for line in stored(aws, summary)} == {"search"}
-    assert sorted(row["sk"]["S"] for row in aws.rows(aws.items_table)) == [item["name"] for item in expected]
+    assert [line["key"] for line in stored(aws, summary)] == [item["name"] for item in expected]
 
 
 def test_a_search_that_finds_nothing_on_a_page_has_no_item_there(aws: Aws, machines: Machines) -> None:

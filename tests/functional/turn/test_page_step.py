@@ -28,9 +28,9 @@ from pageturner.errors import (
     TransientError,
 )
 from pageturner.page_state import FROM_CHECKPOINT
-from pageturner.stores import checkpoints, item_table, page_store
+from pageturner.stores import checkpoints, page_store
 from tests.conftest import Aws, Machines
-from tests.runs_of_a_bucket import CRAWL, KEYS, UNORDERED, expired_token, target_of
+from tests.runs_of_a_bucket import KEYS, UNORDERED, expired_token, target_of
 
 
 @pytest.fixture
@@ -47,10 +47,6 @@ def keys_in_s3(aws: Aws) -> list[str]:
     return [line["key"] for key in aws.object_keys("items/") for line in aws.lines(key)]
 
 
-def keys_in_dynamodb(aws: Aws) -> list[str]:
-    return sorted(row["sk"]["S"] for row in aws.rows(aws.items_table))
-
-
 class Killed(BaseException):
     """The function's process was killed, so nothing after this line runs."""
 
@@ -61,8 +57,6 @@ class Killed(BaseException):
     [
         (page_store.PageStore, "commit", False),
         (page_store.PageStore, "commit", True),
-        (item_table.ItemTable, "_write", False),
-        (item_table.ItemTable, "project", True),
         (checkpoints.CheckpointStore, "record_page", False),
         (checkpoints.CheckpointStore, "record_page", True),
     ],
@@ -95,7 +89,6 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_doubled(
 
     machines.turn_all(planned, target)
     assert keys_in_s3(aws) == KEYS
-    assert keys_in_dynamodb(aws) == KEYS
     assert machines.finish(planned)["items"] == len(KEYS)
 
 
@@ -108,7 +101,7 @@ def test_the_first_writer_wins_with_its_items_and_its_token(
         aws.s3.put_object(Bucket="source", Key=f"added-{number}", Body=b"x")
     late = machines.fetch(planned, target, {**first, "page": 1, "token": None, "items": 0, "bytes": 0, "taken": 0})
     assert late == first
-    assert keys_in_s3(aws) == keys_in_dynamodb(aws) == KEYS[:10]
+    assert keys_in_s3(aws) == KEYS[:10]
 
 
 def test_a_late_duplicate_moves_no_checkpoint_back(
@@ -137,7 +130,7 @@ def test_a_long_token_travels_as_a_reference(
 ) -> None:
     monkeypatch.setattr(page_store, "_LONGEST_TOKEN", 10)
     places = machines.turn_all(planned, target)
-    assert all(place["token"].startswith(f"s3:runs/{planned['run']['run_id']}/tokens/") for place in places[:-1])
+    assert all(place["token"].startswith(f"s3:tokens/{planned['run']['run_id']}/") for place in places[:-1])
     assert keys_in_s3(aws) == KEYS
 
 
@@ -211,8 +204,7 @@ def test_where_the_order_is_known_it_goes_on_behind_the_last_key(
     expired_token(monkeypatch, 1000)
     end = machines.turn_all(planned, target)[-1]
     assert (end["verdict"], end["pass_number"], end["page"]) == ("complete", 1, 5)
-    assert keys_in_s3(aws) == keys_in_dynamodb(aws) == KEYS
-    machines.sweep(planned, target, end)
+    assert keys_in_s3(aws) == KEYS
     summary = machines.finish(planned)
     assert (summary["restarts"], summary["items"], summary["verdict"]) == (0, len(KEYS), "complete")
 
@@ -248,7 +240,7 @@ def test_the_same_token_twice_is_an_error_after_its_page_was_kept(
     assert keys_in_s3(aws) == KEYS[:20]
 
 
-@pytest.mark.parametrize("refused", ["put_object", "transact_write_items", "put_item"])
+@pytest.mark.parametrize("refused", ["put_object", "put_item"])
 def test_a_sink_that_refuses_is_retried_and_loses_nothing(
     refused: str,
     aws: Aws,
@@ -267,87 +259,7 @@ def test_a_sink_that_refuses_is_retried_and_loses_nothing(
         with pytest.raises(SinkError):
             machines.fetch(planned, target, place)
     machines.turn_all(planned, target)
-    assert keys_in_s3(aws) == keys_in_dynamodb(aws) == KEYS
-
-
-def _cancelled(*codes: str) -> ClientError:
-    reasons = [{"Code": code, "Message": f"why {code}"} for code in codes]
-    answer: Any = {"Error": {"Code": "TransactionCanceledException", "Message": "no"}, "CancellationReasons": reasons}
-    return ClientError(answer, "TransactWriteItems")
-
-
-def test_a_transaction_that_meets_another_one_is_tried_again(
-    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = clients.client("dynamodb")
-    whole, left = client.transact_write_items, [3]
-
-    def conflict(**request: Any) -> Any:
-        left[0] -= 1
-        if left[0] >= 0:
-            raise _cancelled("TransactionConflict", *["None"] * (len(request["TransactItems"]) - 1))
-        return whole(**request)
-
-    monkeypatch.setattr(client, "transact_write_items", conflict)
-    monkeypatch.setattr("pageturner.stores.item_table.time.sleep", lambda _: None)
-    machines.fetch(planned, target, FROM_CHECKPOINT)
-    assert keys_in_dynamodb(aws) == KEYS[:10]
-    left[0] = 99
-    with pytest.raises(SinkError, match="accepted none of a batch of 10 items: TransactionConflict: why"):
-        machines.fetch(planned, target, {"page": 2})
-
-
-def test_a_transaction_that_was_cancelled_without_a_reason_has_written_nothing(
-    aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def cancelled(**_: Any) -> Any:
-        raise _cancelled()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(clients.client("dynamodb"), "transact_write_items", cancelled)
-        with pytest.raises(SinkError, match="could not write a batch of items"):
-            machines.fetch(planned, target, FROM_CHECKPOINT)
-    machines.turn_all(planned, target)
-    assert keys_in_dynamodb(aws) == KEYS
-
-
-def test_a_table_that_takes_nothing_is_left_to_the_state_machine(
-    machines: Machines, planned: dict[str, Any], target: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def throttled(**request: Any) -> Any:
-        raise _cancelled("None", "ThrottlingError", *["None"] * (len(request["TransactItems"]) - 2))
-
-    monkeypatch.setattr(clients.client("dynamodb"), "transact_write_items", throttled)
-    with pytest.raises(SinkError, match="accepted none of a batch of 10 items: ThrottlingError: why"):
-        machines.fetch(planned, target, FROM_CHECKPOINT)
-
-
-@pytest.mark.usefixtures("source")
-def test_a_page_that_is_too_much_for_one_invocation_goes_on_from_the_line_it_reached(
-    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(35, 250):
-        aws.s3.put_object(Bucket="source", Key=f"key-{number:03}", Body=b"")
-    machines.catalogue = {"c": {**CRAWL, "pagination_config": {"PageSize": 1000}}}
-    planned = machines.plan({"crawl": "c"})
-    target = target_of(aws, planned)
-    client = clients.client("dynamodb")
-    whole, sent = client.transact_write_items, list[int]()
-
-    def one_a_call(**request: Any) -> Any:
-        sent.append(len(request["TransactItems"]) - 1)
-        if len(sent) % 2 == 0:
-            raise _cancelled("None", *["ThrottlingError"] * sent[-1])
-        return whole(**request)
-
-    monkeypatch.setattr(client, "transact_write_items", one_a_call)
-    for _ in range(2):
-        with pytest.raises(SinkError):
-            machines.fetch(planned, target, FROM_CHECKPOINT)
-    machines.fetch(planned, target, FROM_CHECKPOINT)
-    # 99 are written, then 99, then the rest.
-    assert sent == [99, 99, 99, 52, 52]
-    assert len(keys_in_dynamodb(aws)) == 250
+    assert keys_in_s3(aws) == KEYS
 
 
 def test_the_function_hands_over_when_its_loop_has_had_its_time(

@@ -19,8 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
 from pageturner.finish.manifest import files
-from pageturner.finish.sweep import Sweeper
-from pageturner.page_state import PageState, Place, Run, Sweep, Target
+from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.stores.checkpoints import by_target
 from pageturner.turn.page_step import PageStep, Turned
 from pageturner.turn.witness import Witnesses
@@ -126,6 +125,8 @@ class Schedules(RuleBasedStateMachine):
         super().__init__()
         self.service = Service()
         self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
+        runs = stores_in(self.s3, self.dynamodb).runs
+        assert runs.begin(RUN, CRAWL.as_dict(), 1, "plan", as_catalogued=True, source=None)
         self.always = set(self.service.keys)
         self.ever = set(self.service.keys)
         self.place: Place | None = None
@@ -193,17 +194,13 @@ class Schedules(RuleBasedStateMachine):
         self.place = None
 
     def teardown(self) -> None:
-        """Turn the remaining pages without faults until the target ends, sweep it, and check the result."""
+        """Turn the remaining pages without faults until the target ends, end the run, and check the result."""
         for _ in range(500):
             if self.has_ended:
                 break
             self._go("go")
         assert self.has_ended
-        assert self.place is not None
-        sweep = Sweeper(stores_in(self.s3, self.dynamodb)).go_on(
-            PageState(RUN, CRAWL, self.target, self.place), Sweep()
-        )
-        assert sweep.next == "end"
+        assert stores_in(self.s3, self.dynamodb).runs.finish(RUN, {"outcome": "succeeded"})
         # Whoever was given up writes as late as can be.
         for invocation in self.abandoned:
             while not invocation.is_over:
@@ -224,14 +221,12 @@ class Schedules(RuleBasedStateMachine):
         assert listed == sorted(set(listed)), "in order, without duplicates"
         assert self.always <= set(listed), "nothing lost"
         assert set(listed) <= self.ever, "nothing that never existed"
-        projected = {row["sk"]["S"] for row in self.dynamodb.tables.get("items", {}).values()}
-        assert projected == set(listed), "DynamoDB has exactly what S3 has"
 
     def _files(self) -> list[str]:
         stores = stores_in(self.s3, self.dynamodb)
         (listing,) = by_target(stores.checkpoints.pages(RUN))
-        ends = Ends({self.target.target_id: counts(listing)}, {}, stores.targets.sweeps(RUN))
-        assert [entry["verdict"] for entry in entries(CRAWL, [self.target], ends)] == ["complete"]
+        ends = Ends({self.target.target_id: counts(listing)}, {})
+        assert [entry["verdict"] for entry in entries([self.target], ends)] == ["complete"]
         return [file["key"] for file in files(listing)]
 
 

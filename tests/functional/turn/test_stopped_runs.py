@@ -17,16 +17,13 @@ from pageturner.stores import Stores
 from pageturner.stores.executions import LOOK_SECONDS
 from pageturner.turn.stop_check import StopCheck
 from tests.conftest import Aws, Machines
-from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, keys_by_manifest, keys_in_dynamodb, target_of
+from tests.published import publish_as_it_is
+from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, keys_by_manifest, target_of
 
 
 def look_again() -> None:
     """Let FetchPage look at its next page."""
     fetch_page._stop_check()._looked.clear()
-
-
-def run_ids(aws: Aws) -> set[str]:
-    return {row["run_id"]["S"] for row in aws.rows(aws.items_table)}
 
 
 @pytest.mark.usefixtures("source")
@@ -47,11 +44,8 @@ def test_what_is_left_of_a_stopped_run_does_not_write_beside_the_next_one(
     with pytest.raises(RunStoppedError, match="one was stopped; it turns no more pages of c-21260203T040506Z-"):
         machines.fetch(old, target, place)
     assert aws.object_keys("items/") == before
-    end = machines.turn_all(new, target)[-1]
-    machines.sweep(new, target, end)
-    machines.finish(new)
-    assert keys_in_dynamodb(aws) == KEYS
-    assert run_ids(aws) == {new["run"]["run_id"]}
+    machines.turn_all(new, target)
+    assert keys_by_manifest(aws, machines.finish(new)) == KEYS
 
 
 @pytest.mark.usefixtures("source")
@@ -84,8 +78,8 @@ def test_a_stopped_run_is_resumed_and_its_first_execution_turns_no_more_pages(
     look_again()
     with pytest.raises(RunStoppedError, match=r"one no longer drives .*, which has ended or was resumed"):
         machines.fetch(planned, target, place)
-    machines.sweep(resumed, target, machines.turn_all(resumed, target)[-1])
-    assert keys_by_manifest(aws, machines.finish(resumed)) == keys_in_dynamodb(aws) == KEYS
+    machines.turn_all(resumed, target)
+    assert keys_by_manifest(aws, machines.finish(resumed)) == KEYS
 
 
 @pytest.mark.usefixtures("source")
@@ -107,8 +101,8 @@ def test_a_stopped_execution_that_is_redriven_goes_on(aws: Aws, machines: Machin
     machines.stop("one")
     machines.running = {"one"}
     look_again()
-    machines.sweep(planned, target, machines.turn_all(planned, target)[-1])
-    assert keys_by_manifest(aws, machines.finish(planned)) == keys_in_dynamodb(aws) == KEYS
+    machines.turn_all(planned, target)
+    assert keys_by_manifest(aws, machines.finish(planned)) == KEYS
 
 
 @pytest.mark.usefixtures("source")
@@ -120,7 +114,7 @@ def test_a_redriven_execution_does_not_go_on_beside_another_run(aws: Aws, machin
     machines.running = {"one", "two"}
     with pytest.raises(RunStoppedError, match=f"{other['run']['run_id']} of the crawl c is running since, in two"):
         machines.fetch(planned, target, FROM_CHECKPOINT)
-    machines.finish(other)
+    publish_as_it_is(machines.finish(other)["run_id"])
     machines.fetch(planned, target, FROM_CHECKPOINT)
     # Two runs at once, where the crawl allows them.
     machines.catalogue = {"c": {**CRAWL, "overlap": "allow"}}

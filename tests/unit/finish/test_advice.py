@@ -77,7 +77,6 @@ CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("unfinished", "Interrupted", "PageLoop was interrupted 5 times in a row", {}, RESUMES, "The logs of FetchPage"),
     ("unfinished", "Sandbox.Timedout", "RequestId: 1 Error: Task timed out", {}, RESUMES, "smaller PageSize"),
     ("unfinished", "", "", {}, RESUMES, "its execution was stopped or has failed"),
-    ("unfinished", "NotSwept", "the listing is complete, but", {}, RESUMES, "Resuming finishes the sweep"),
     ("unfinished", PAGES_MISSING, "the records of 1 page are missing", {}, RESUMES, "Resuming lists this target anew"),
     ("endless", "", "", {}, STARTS_ANEW,
      "more than max_pages (10,000,000) pages. If the listing does end, raise max_pages"),
@@ -113,7 +112,7 @@ def subclasses(of: type[BaseException]) -> Iterator[type[BaseException]]:
 def test_no_error_and_no_verdict_is_without_a_rule() -> None:
     ours = {each.__name__ for each in subclasses(errors.PageturnerError)}
     assert ours - NEVER_OF_A_TARGET <= BY_ERROR.keys(), "errors.py has an error that finish/advice.py does not know"
-    assert BY_ERROR.keys() - ours == {CONTINUES, "Interrupted", "NotSwept", PAGES_MISSING}
+    assert BY_ERROR.keys() - ours == {CONTINUES, "Interrupted", PAGES_MISSING}
     assert {error for _, error, *_ in CASES} >= BY_ERROR.keys() - {CONTINUES}
     verdicts = set(KEYS["tolerate"]["items"]["enum"])
     explained_by_their_error = {"absent", "denied", "failed", "unfinished"}

@@ -1,0 +1,67 @@
+"""A function as all of Pageturner's are: its runtime, its log group, and the stores that it is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.function_code import ARCHITECTURE, RUNTIME
+from infra.item_store import ItemStore
+from infra.settings import SettingError, Settings
+
+
+class PythonFunction(lambda_.Function):
+    """The handler of one file of ``lambdas/``."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        module: str,
+        *,
+        code: lambda_.Code,
+        settings: Settings,
+        store: ItemStore,
+        memory_size: int,
+        timeout: Duration,
+        environment: Mapping[str, str] | None = None,
+        ephemeral_storage_size: Size | None = None,
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            code=code,
+            handler=f"{module}.handler",
+            # MiniStack's own Python worker loses the class names of exceptions, which the state machines match.
+            # `bootstrap` runs AWS's runtime interface client instead.
+            runtime=lambda_.Runtime.PROVIDED_AL2023 if settings.emulator else RUNTIME,
+            architecture=ARCHITECTURE,
+            memory_size=memory_size,
+            timeout=timeout,
+            ephemeral_storage_size=ephemeral_storage_size,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=logs.LogGroup(
+                scope,
+                f"{construct_id}Logs",
+                retention=log_retention(settings.log_retention_days),
+                removal_policy=RemovalPolicy.DESTROY,
+            ),
+            environment={
+                "ITEMS_BUCKET": store.bucket.bucket_name,
+                "ITEMS_TABLE": store.items.table_name,
+                "RUNS_TABLE": store.runs.table_name,
+                **(environment or {}),
+            },
+        )
+
+
+def log_retention(days: int) -> logs.RetentionDays:
+    """Return CloudWatch Logs' retention of that many days. Raises `SettingError` if there is none."""
+    known = {3: "THREE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH", 90: "THREE_MONTHS", 365: "ONE_YEAR"}
+    if days not in known:
+        raise SettingError(f"log_retention_days is {days}; it can be {', '.join(map(str, known))}")
+    return logs.RetentionDays[known[days]]
