@@ -50,13 +50,14 @@ _TYPES = {
 }
 # What a column takes besides its own type.
 _ALSO_TAKES = {"string": set(_TYPES.values()), "double": {"bigint"}}
-# TRY_CAST alone would round 1.5 to 2, take "yes" for true, and ignore the offset of a timestamp.
+# TRY_CAST alone would round 1.5 to 2, take "yes" for true, and ignore the offset of a timestamp. Timestamps are cut to
+# milliseconds, as Athena has them (DMS API Reference, "ParquetTimestampInMillisecond").
 _CASTS = {
     "string": "{0}",
     "bigint": r"CASE WHEN regexp_full_match({0}, '-?[0-9]+(\.0+)?') THEN TRY_CAST({0} AS BIGINT) END",
     "double": "TRY_CAST({0} AS DOUBLE)",
     "boolean": "CASE {0} WHEN 'true' THEN true WHEN 'false' THEN false END",
-    "timestamp": "TRY(TRY_CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')",
+    "timestamp": "TRY(date_trunc('millisecond', TRY_CAST({0} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')::TIMESTAMP_MS)",
 }
 
 

@@ -91,7 +91,8 @@ def expected(item: Any, column: Column) -> Any:
     if value is None or (column.member == "@" and isinstance(item, dict)):
         return None
     if column.type == "timestamp":
-        return value.astimezone(UTC).replace(tzinfo=None)
+        milliseconds = value.microsecond // 1000
+        return value.astimezone(UTC).replace(microsecond=milliseconds * 1000, tzinfo=None)
     if column.type != "string":
         return value
     encoded = json.loads(item_json(value))
@@ -146,6 +147,9 @@ def test_items_come_back_from_parquet_as_they_were(service: str, tmp_path: Path)
             "VARCHAR",
         ], operation
         rows = result.fetchall()
+        schema = db.execute(f"SELECT name, converted_type FROM parquet_schema('{tmp_path}/wider.parquet')").fetchall()  # noqa: S608
+        timestamps = [name for name, kind in all_columns(wider) if kind == "timestamp"]
+        assert [name for name, kind in schema if kind == "TIMESTAMP_MILLIS"] == timestamps
         assert len(rows) == 2 * len(items)
         for row, item in zip(rows, [*items, *items], strict=True):
             assert row[-1] == item_json(item)
