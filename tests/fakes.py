@@ -11,8 +11,10 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from operator import itemgetter
+from threading import RLock
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -116,6 +118,9 @@ class FakeDynamoDB:
     """Tables with the keys `pk` and `sk`, and the requests that Pageturner sends to them."""
 
     tables: dict[str, Table] = field(default_factory=dict)
+    created_at: dict[str, datetime] = field(default_factory=dict)
+    # Requests of many threads are as atomic as DynamoDB's.
+    _lock: Any = field(default_factory=RLock, repr=False)
 
     def _table(self, name: str) -> Table:
         return self.tables.setdefault(name, {})
@@ -133,23 +138,30 @@ class FakeDynamoDB:
         self._write("DeleteItem", {"Delete": {"TableName": TableName, "Key": Key, **condition}})
         return {}
 
+    def describe_table(self, *, TableName: str) -> dict[str, Any]:
+        return {"Table": {"CreationDateTime": self.created_at.get(TableName, datetime(2026, 1, 1, tzinfo=UTC))}}
+
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:
         assert 1 <= len(TransactItems) <= 100
         written = [(each, _key_of(each)) for each in TransactItems]
         if len({key for _, key in written}) < len(written):
             raise client_error("ValidationException", "TransactWriteItems")
-        hold = [self._holds(each) for each in TransactItems]
-        if not all(hold):
-            reasons = [{"Code": "None" if held else "ConditionalCheckFailed"} for held in hold]
-            raise client_error("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
-        for each in TransactItems:
-            self._apply(each)
+        assert sum(_size_of(each) for each in TransactItems) <= 4 * 1024 * 1024
+        with self._lock:
+            hold = [self._holds(each) for each in TransactItems]
+            if not all(hold):
+                reasons = [{"Code": "None" if held else "ConditionalCheckFailed"} for held in hold]
+                raise client_error("TransactionCanceledException", "TransactWriteItems", CancellationReasons=reasons)
+            for each in TransactItems:
+                self._apply(each)
         return {}
 
     def _write(self, operation: str, request: dict[str, Any]) -> None:
-        if not self._holds(request):
-            raise client_error("ConditionalCheckFailedException", operation)
-        self._apply(request)
+        _size_of(request)
+        with self._lock:
+            if not self._holds(request):
+                raise client_error("ConditionalCheckFailedException", operation)
+            self._apply(request)
 
     def _holds(self, request: dict[str, Any]) -> bool:
         table, key = _key_of(request)
@@ -237,7 +249,18 @@ class FakeDynamoDB:
 def _key_of(request: Mapping[str, Any]) -> tuple[str, tuple[str, str]]:
     (body,) = request.values()
     key = body["Item"] if "Item" in body else body["Key"]
+    for name, longest in (("pk", 2048), ("sk", 1024)):
+        assert 0 < len(key[name]["S"].encode()) <= longest, f"DynamoDB accepts no such {name}"
     return body["TableName"], (key["pk"]["S"], key["sk"]["S"])
+
+
+def _size_of(request: Mapping[str, Any]) -> int:
+    """The size of the row that a request puts, as DynamoDB counts it: in UTF-8, with the names."""
+    (body,) = request.values()
+    row = body.get("Item", {})
+    size = sum(len(f"{name}{value}".encode()) for name, typed in row.items() for value in typed.values())
+    assert size <= 400 * 1024, "DynamoDB accepts no larger row"
+    return size
 
 
 # DynamoDB's expressions.

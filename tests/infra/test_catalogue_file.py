@@ -161,6 +161,8 @@ ROLES: dict[str, Any] = {"service": "iam", "operation": "list_roles"}
 AROUND: dict[str, dict[str, Any]] = {
     "organizational_units": {**OBJECTS, "accounts": "organization"},
     "for_each": {"service": "s3", "operation": "list_objects_v2"},
+    "ignore_fields": {"service": "secretsmanager", "operation": "list_secrets"},
+    "time_to_live": {**OBJECTS, "stale_items": "mark"},
     **dict.fromkeys(("input_token", "output_token", "result_key", "limit_key", "more_results"), ROLES),
 }
 

@@ -26,7 +26,7 @@ class FindsNothingError(Exception):
 
 @dataclass(frozen=True)
 class Structure:
-    """A structure that Pageturner makes, and no model describes; `members` have shapes, as botocore's have."""
+    """A structure that Pageturner or an expression makes; `members` have shapes, as those that models describe."""
 
     members: Mapping[str, Any]
     type_name: str = "structure"
@@ -74,12 +74,14 @@ def _found(node: Any, shape: Any) -> Any:
     if kind == "value_projection":
         base, each = children
         return _Projection(_found(each, getattr(_found(base, shape), "value", None)))
+    if kind == "multi_select_dict":
+        return Structure({pair["value"]: _found(pair["children"][0], shape) for pair in children})
     if kind in ("literal", "expref"):
         return None
     if kind == "or_expression" or node.get("value") == "not_null":
         _any_found(children, shape)
         return None
-    # The other kinds make a new value from what their parts find: functions, comparisons, selections.
+    # The other kinds make a new value from what their parts find: functions, comparisons, lists.
     for child in children:
         _found(child, shape)
     return None

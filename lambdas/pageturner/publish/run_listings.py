@@ -20,8 +20,8 @@ from pageturner.verdicts import ENDED, target_of
 
 # A function reads so many page objects at once, as long as they have no more items than it can publish.
 _MOST_FILES = 500
-# What a function holds of compressed pages besides: items can be large.
-MOST_BYTES = 256 * 1024 * 1024
+# What a function holds of compressed pages besides: items can be large, and DuckDB has them three times on disk.
+MOST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)

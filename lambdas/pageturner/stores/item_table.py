@@ -49,9 +49,12 @@ class ItemTable:
         self.name = table
 
     def table_id(self) -> str:
-        """Return the id of the table: one that was restored or created anew has another. Raises `SinkError`."""
+        """Return what tells the table from one that was restored or created anew under its name: when it was created.
+
+        Raises `SinkError`.
+        """
         with as_sink_error(f"could not describe table {self.name}"):
-            return self._dynamodb.describe_table(TableName=self.name)["Table"]["TableId"]
+            return self._dynamodb.describe_table(TableName=self.name)["Table"]["CreationDateTime"].isoformat()
 
     def tell(self, crawl: Crawl, number: int, changes: Sequence[Change], lane: int, stale_since: str) -> bool:
         """Apply what publication `number` changed; of an item that is changed twice, the last. Raises `SinkError`.

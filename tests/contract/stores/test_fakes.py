@@ -13,12 +13,14 @@ from moto import mock_aws
 
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores.checkpoints import CheckpointStore, PageRecord
+from pageturner.stores.item_rows import ListingRow
 from pageturner.stores.page_store import Facts, PageStore
 from pageturner.stores.run_table import RunTable
 from pageturner.stores.runs_and_locks import RunStore
 from pageturner.stores.witness_records import Comparison, LastListing, WitnessRecords
 from tests.conftest import Aws
 from tests.fakes import FakeDynamoDB, FakeS3
+from tests.published_items import CRAWL, SINCE, fences_of, gone, listed, unfenced_table_of
 
 RUN = Run("run-2", "2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", 0)
 TARGET = Target("t", "1", "us-east-1", {})
@@ -35,19 +37,9 @@ def clients(request: pytest.FixtureRequest, _no_account: None) -> Iterator[tuple
         yield aws.s3, aws.dynamodb
 
 
-def record(
-    key: str, run_id: str = RUN.run_id, pass_number: int = 1, fetched_at: str = "2026-01-01T01"
-) -> dict[str, Any]:
-    about = {
-        "crawl": "c",
-        "run_id": run_id,
-        "account": "1",
-        "region": "r",
-        "target": "t",
-        "page": 1,
-        "pass": pass_number,
-    }
-    return {**about, "result_key": "Contents", "key": key, "fetched_at": fetched_at, "item": f'"{key}"'}
+def record(key: str) -> dict[str, Any]:
+    about = {"crawl": "c", "run_id": RUN.run_id, "account": "1", "region": "r", "target": "t", "page": 1, "pass": 1}
+    return {**about, "result_key": "Contents", "key": key, "fetched_at": "2026-01-01T01", "item": f'"{key}"'}
 
 
 def test_the_first_page_wins(clients: tuple[Any, Any]) -> None:
@@ -100,6 +92,38 @@ def test_comparisons_are_written_in_batches(clients: tuple[Any, Any]) -> None:
     records.compare(RUN, {})
     assert records.comparisons(RUN) == written | changed
     assert records.mistrusted(RUN) == {("t1", 1): "why"}
+
+
+def test_items_and_fences(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
+    aws, _, fake = both
+    marking = replace(CRAWL, stale_items="mark", time_to_live=2)
+    listings = {"l1": ListingRow("1", "r", {"Bucket": "b"})}
+    found = []
+    for client in (aws.dynamodb, fake):
+        fences, items = fences_of(client), unfenced_table_of(client)
+        steps: list[Any] = [
+            fences.put_up("roles", 1),
+            items.tell(marking, 1, [listed("a"), listed("b")], 0, SINCE),
+            items.tell_listings("roles", 1, listings, {}),
+            fences.put_up("roles", 2),
+            items.tell(marking, 1, [gone("a")], 7, SINCE),
+            items.tell(marking, 2, [gone("absent"), gone("a")], 7, SINCE),
+            fences.put_up("roles", 1),
+            list(items.rows_there("roles", "l1")),
+            list(items.listings_there("roles")),
+            items.tell(CRAWL, 2, [gone("b"), gone("absent")], 0, SINCE),
+            items.tell_listings("roles", 2, {}, listings),
+            list(items.listings_there("roles")),
+        ]
+        found.append((steps, rows(client, "items", "roles#l1"), rows(client, "runs", "fence#roles")))
+    assert found[0] == found[1]
+    assert found[0][0][:7] == [True, True, True, True, False, True, False]
+
+
+def test_tables_are_described(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
+    aws, _, fake = both
+    theirs, own = (client.describe_table(TableName="items")["Table"] for client in (aws.dynamodb, fake))
+    assert {name: type(value) for name, value in own.items()} == {name: type(theirs[name]) for name in own}
 
 
 ROW: dict[str, Any] = {
@@ -224,11 +248,11 @@ def test_updates(both: tuple[Aws, FakeS3, FakeDynamoDB], update: str, there: boo
     assert rows(aws.dynamodb) == rows(fake)
 
 
-def rows(client: Any) -> list[dict[str, Any]]:
+def rows(client: Any, table: str = "items", partition: str = "p") -> list[dict[str, Any]]:
     found = client.query(
-        TableName="items",
+        TableName=table,
         KeyConditionExpression="pk = :pk",
-        ExpressionAttributeValues={":pk": {"S": "p"}},
+        ExpressionAttributeValues={":pk": {"S": partition}},
         ConsistentRead=True,
     )["Items"]
     return [

@@ -112,6 +112,7 @@ def test_items_that_no_model_describes_have_none(made: Made) -> None:
     [
         (Crawl("c", "s3", "list_objects_v2"), {"Key": "item_key", "Size": "size", "Prefix": "prefix"}),
         (Crawl("c", "s3", "list_objects_v2", search="Contents[].Owner"), {"ID": "id"}),
+        (Crawl("c", "s3", "list_objects_v2", search="Contents[].{size: Size, Run: Key}"), {"Run": "item_run"}),
         (Crawl("c", "s3", "list_objects_v2", result_key="CommonPrefixes"), {"Prefix": "prefix"}),
         (Crawl("c", "dynamodb", "list_tables"), {"@": "value"}),
         (Crawl("c", "apigateway", "get_models"), {"id": "id", "name": "item_name"}),
@@ -126,6 +127,18 @@ def test_the_items_of_real_crawls(crawl: Crawl, some: dict[str, str]) -> None:
 @pytest.mark.parametrize("crawl", [Crawl("c", "dynamodb", "scan"), Crawl("c", "s3", "list_buckets", search="[1]")])
 def test_real_crawls_whose_items_can_be_anything(crawl: Crawl) -> None:
     assert columns_of(crawl) == []
+
+
+def test_what_a_search_selects_has_the_types_of_what_it_takes() -> None:
+    search = "Contents[].{key: Key, Size: Size, owner: Owner, at: LastModified, n: length(Key), both: [Key, ETag]}"
+    assert columns_of(Crawl("c", "s3", "list_objects_v2", search=search)) == [
+        Column("key", "item_key", "string"),
+        Column("Size", "size", "bigint"),
+        Column("owner", "owner", "string"),
+        Column("at", "at", "timestamp"),
+        Column("n", "n", "string"),
+        Column("both", "both", "string"),
+    ]
 
 
 def test_the_entries_of_a_map_have_a_key_and_a_value(made: Made) -> None:
