@@ -50,6 +50,7 @@ def _complete(stores: Stores, run: Run, crawl: Crawl, *, as_catalogued: bool) ->
             run_id=run.run_id,
             started_at=run.started_at,
             items=sum(record.items for target in targets for record in counted[target.target_id].records),
+            bytes=sum(record.bytes for target in targets for record in counted[target.target_id].records),
             passes={target.target_id: counted[target.target_id].pass_number for target in targets},
             definition=crawl.definition,
             as_catalogued=as_catalogued,

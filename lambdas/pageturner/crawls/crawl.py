@@ -102,11 +102,6 @@ class Crawl:
         return _hash({name: whole[name] for name in _ITEM_KEYS if name in whole})
 
     @property
-    def definition(self) -> str:
-        """Equal for crawls whose items, and the keys of these, mean the same, so that they can be compared."""
-        return _hash([self.items_hash, self.key])
-
-    @property
     def mistrusted_share(self) -> float | None:
         """The share of its items that a listing may lack, or None: YAML's `off` is false."""
         return (
