@@ -15,8 +15,6 @@ def publish_as_it_is(run_id: str) -> dict[str, Any]:
     return Machines().publish({"run_id": run_id, "generation": found.generation})
 
 
-def run_and_publish(
-    aws: Aws, machines: Machines, execution_input: Any, execution: str = "execution-1"
-) -> dict[str, Any]:
-    """Run a crawl, publish it, and return its summary."""
-    return machines.publish(machines.run(aws, execution_input, execution), execution)
+def run_and_publish(aws: Aws, machines: Machines, crawl_name: str = "c") -> dict[str, Any]:
+    """Run a crawl of the catalogue, publish it, and return its summary."""
+    return machines.publish(machines.run(aws, {"crawl": crawl_name}))

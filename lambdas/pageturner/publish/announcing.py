@@ -29,7 +29,7 @@ ITEMS_CHANGED = "Items changed"
 _LONGEST_KEY = 200
 _LONGEST_MESSAGE = 2_000
 # DuckDB's names of Glue's types.
-_TYPES = {"string": "VARCHAR"}
+_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP_MS"}
 _SUMMED = ("pages", "items", "bytes", "throttles", "restarts")
 _NOTHING = Made(0, dict.fromkeys(("new", "changed", "gone", "replaced"), 0), {})
 

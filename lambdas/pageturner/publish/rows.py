@@ -249,7 +249,7 @@ def _texts() -> str:
 def _typed() -> str:
     """The columns of changes with their types."""
     return ", ".join(
-        f"TRY_CAST({name} AS TIMESTAMP) AS {name}" if name in _TIMES else name for name, _ in CHANGES_COLUMNS
+        f"TRY_CAST({name} AS TIMESTAMP_MS) AS {name}" if name in _TIMES else name for name, _ in CHANGES_COLUMNS
     )
 
 

@@ -167,6 +167,19 @@ def test_what_a_run_has_published_is_trusted_and_not_compared_with_itself(aws: A
 
 
 @pytest.mark.usefixtures("source")
+def test_a_listing_of_which_a_page_is_not_on_record_is_not_compared(aws: Aws, machines: Machines) -> None:
+    run_and_publish(aws, machines)
+    machines.started_at = LATER
+    planned = machines.plan({"crawl": "c"}, "execution-2")
+    machines.turn_all(planned, target_of(aws, planned))
+    key = {"pk": {"S": f"run#{planned['run']['run_id']}"}}
+    key["sk"] = {"S": f"page#{target_of(aws, planned)['target_id']}#0001#00000002"}
+    aws.dynamodb.delete_item(TableName=aws.runs_table, Key=key)
+    summary = machines.finish(planned)
+    assert (entry(aws, summary)["error"], entry(aws, summary)["witness"]["count"]) == ("PagesMissing", None)
+
+
+@pytest.mark.usefixtures("source")
 def test_a_listing_that_was_never_complete_is_no_measure(aws: Aws, machines: Machines) -> None:
     run_id = run_and_publish(aws, machines)["run_id"]
     key = "published/c/1.json"
