@@ -68,7 +68,7 @@ class Settings:
     history_retention_days: int = 0  # what a later publication has superseded
     changes_retention_days: int = 0
     query_scan_limit_gb: int = 100  # what an Athena query may scan
-    most_rows: int = 500_000  # that one function publishes at once; more are published in parts
+    most_rows: int = 1_000_000  # that one function publishes at once; more are published in parts
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
     reader_role: str = "PageturnerReader"  # name of the role in other accounts
     external_id: str = "pageturner"  # the external id that the role requires
