@@ -136,7 +136,7 @@ def test_they_know_where_to_publish_and_have_room_for_it(resources: dict[str, An
     assert len(functions) == 2
     for function in functions:
         variables = function["Environment"]["Variables"]
-        assert (variables["DATABASE"], variables["MOST_ROWS"]) == ("pageturner", "500000")
+        assert (variables["DATABASE"], variables["MOST_ROWS"]) == ("pageturner", "1000000")
         assert {"ITEMS_BUCKET", "ITEMS_TABLE", "RUNS_TABLE"} < variables.keys()
         assert (function["MemorySize"], function["EphemeralStorage"]) == (3008, {"Size": 4096})
 

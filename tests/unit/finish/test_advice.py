@@ -24,7 +24,7 @@ from pageturner.verdicts import ENDED, PAGES_MISSING
 RUN = Run("objects-20260101T000000Z-12345678", "2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z", 0)
 CRAWL = Crawl("objects", "s3", "list_objects_v2", parameters={"Bucket": "b"})
 # FetchPage answers these itself, or PlanRun refuses a run with them; no target has them.
-NEVER_OF_A_TARGET = {"OverlapError", "RunWouldFailError", "TokenInvalidError"}
+NEVER_OF_A_TARGET = {"CannotPublishError", "OverlapError", "RunWouldFailError", "TokenInvalidError"}
 
 
 def entry(verdict: str, error: str = "", cause: str = "", **more: Any) -> dict[str, Any]:
