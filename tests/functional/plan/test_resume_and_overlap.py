@@ -40,6 +40,7 @@ def test_a_run_is_resumed_from_its_checkpoints(aws: Aws, machines: Machines) -> 
     assert keys_by_manifest(aws, resumed) == KEYS
     assert len(aws.object_keys("items/")) == 4
 
+    machines.publish(resumed, "execution-2")
     again = machines.run(aws, {"resume": first["run_id"]}, "execution-3")
     assert "has already succeeded, and nothing is left to resume" in again["message"]
     assert len(aws.object_keys("items/")) == 4
@@ -67,6 +68,7 @@ def test_a_failed_execution_that_is_redriven_resumes_its_run(aws: Aws, machines:
     assert keys_by_manifest(aws, whole) == KEYS
     # Another execution has completed the run in the meantime.
     assert json.loads(machines.fail(summary, redrives=2)["output"]) == resumes
+    machines.publish(whole, "execution-2")
     assert "nothing is left to resume" in machines.run(aws, resumes)["message"]
 
 
