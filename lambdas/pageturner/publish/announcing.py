@@ -25,8 +25,7 @@ from pageturner.verdicts import target_of
 SOURCE = "pageturner"
 RUN_FINISHED = "Run finished"
 ITEMS_CHANGED = "Items changed"
-# EventBridge takes 256 KB (User Guide, "Quotas"). A key can be as long as a page.
-_LONGEST_KEY = 200
+# EventBridge takes 256 KB (User Guide, "Quotas").
 _LONGEST_MESSAGE = 2_000
 # DuckDB's names of Glue's types.
 _TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP_MS"}
@@ -49,8 +48,14 @@ class Announcer:
         manifest is gone.
         """
         published = self._published(found, plan, made or _NOTHING)
-        self._put_rows(found, plan, published)
-        self._send(found, published, made or _NOTHING)
+        events = []
+        # Otherwise, the run was resumed since, and is announced when it has ended again.
+        if found.summary is not None and found.generation == published["generation"]:
+            self._put_rows(found, plan, published)
+            events.append(_event(RUN_FINISHED, _finished(found, published)))
+        if made is not None and any(made.changes.values()):
+            events.append(_event(ITEMS_CHANGED, _changed(found, published, made)))
+        self._send(events)
         return published
 
     def _published(self, found: RunRecord, plan: Plan | None, made: Made) -> dict[str, Any]:
@@ -120,33 +125,41 @@ class Announcer:
                 path = _write(db, table, columns, rows)
                 self.stores.pages.put_newer(summary_key(table, crawl, run), path, found.generation)
 
-    def _send(self, found: RunRecord, published: Mapping[str, Any], made: Made) -> None:
-        run, summary = found.run, found.summary or {}
-        about = {
-            "crawl": found.crawl["name"],
-            "run_id": run["run_id"],
-            "generation": found.generation,
-            "verdict": summary.get("verdict"),
-            "outcome": summary.get("outcome"),
-            **made.changes,
-        }
-        finished = {
-            **about,
-            **{name: summary.get(name) for name in (*_SUMMED, "seconds", "ended_at", "targets", "manifest")},
-            "started_at": run["started_at"],
-            "message": f"{summary.get('message', '')}; {published['message']}"[:_LONGEST_MESSAGE],
-            "published": bool(published["number"]),
-        }
-        entries = [_event(RUN_FINISHED, finished)]
-        if any(made.changes.values()):
-            keys = {f"{kind}_keys": [key[:_LONGEST_KEY] for key in found] for kind, found in made.keys.items()}
-            where = {name: published[name] for name in ("database", "table", "name", "changes")}
-            entries.append(_event(ITEMS_CHANGED, {**about, **where, **keys}))
+    def _send(self, events: list[dict[str, str]]) -> None:
+        if not events:
+            return
         with as_sink_error("could not send the events of a run"):
-            answer = self.events.put_events(Entries=entries)
+            answer = self.events.put_events(Entries=events)
         if answer["FailedEntryCount"]:
             codes = sorted({str(each.get("ErrorCode")) for each in answer["Entries"] if "ErrorCode" in each})
             raise SinkError(f"EventBridge did not take the events of a run: {', '.join(codes)}")
+
+
+def _about(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
+    summary = found.summary or {}
+    return {
+        "crawl": found.crawl["name"],
+        "run_id": found.run["run_id"],
+        "generation": published["generation"],
+        **{name: summary.get(name) for name in ("verdict", "outcome")},
+        **{name: published[name] for name in ("new", "changed", "gone", "replaced")},
+    }
+
+
+def _finished(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
+    summary = found.summary or {}
+    return {
+        **_about(found, published),
+        **{name: summary.get(name) for name in (*_SUMMED, "seconds", "ended_at", "targets", "manifest")},
+        "started_at": found.run["started_at"],
+        "message": f"{summary.get('message', '')}; {published['message']}"[:_LONGEST_MESSAGE],
+        "published": bool(published["number"]),
+    }
+
+
+def _changed(found: RunRecord, published: Mapping[str, Any], made: Made) -> dict[str, Any]:
+    where = {name: published[name] for name in ("database", "table", "name", "changes")}
+    return {**_about(found, published), **where, **{f"{kind}_keys": keys for kind, keys in made.keys.items()}}
 
 
 def _target_row(entry: Mapping[str, Any], run: Run, crawl: str, now: Published) -> dict[str, Any]:

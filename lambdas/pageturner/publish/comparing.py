@@ -32,7 +32,7 @@ class Comparer:
         records = self._record(earlier), self._record(later)
         plans, not_compared = self._plans(*records)
         makers = [Maker.of(self.stores, plan.prefix) for plan in plans]
-        if plans[1].publication.buckets > 1:
+        if makers[1].plan.publication.buckets > 1:
             # Both runs are scattered before anything is merged.
             for maker in makers:
                 if not_scattered := maker.not_scattered():
@@ -101,9 +101,10 @@ class Comparer:
             listings=dict.fromkeys(listings, ListingPlan("replace")),
             of_targets={entry["target_id"]: of for of, listing in listings.items() for entry in listing.entries},
             chunks=0,
+            most_rows=self.most_rows,
             compared_with=compared_with,
         )
-        plan = replace(plan, chunks=put_chunks(self.stores, plan, manifest, self.most_rows))
+        plan = replace(plan, chunks=put_chunks(self.stores, plan, manifest))
         put_plan(self.stores, plan)
         return plan
 

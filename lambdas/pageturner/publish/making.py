@@ -160,7 +160,7 @@ class Maker:
         if changes:
             pages.put_file(self.changes_key(bucket), rows.write_changes(db))
         ((count,),) = db.rows("SELECT count(*) FROM after")
-        first = "SELECT key FROM changes WHERE kind = {} ORDER BY 1 LIMIT {}"
+        first = "SELECT left(key, 200) FROM changes WHERE kind = {} ORDER BY 1 LIMIT {}"
         keys = {kind: [key for (key,) in db.rows(first.format(quoted(kind), _SAMPLE))] for kind in changes}
         pages.put_json(_done_key(plan, "merged", bucket), asdict(Made(count, changes, keys)))
 

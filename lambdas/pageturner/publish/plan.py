@@ -35,9 +35,9 @@ class Plan:
     """What a publication is made of.
 
     `listings` says how each listing is published that is not just carried over, by id, and `of_targets` names the
-    listing of each of their targets. The page objects are in `chunks` lists. `base` is what was published before, and
-    `published` what is published then. `rehashes` says that other fields are ignored than before. `kept` counts the
-    listings that ended, but are not published, by the reason.
+    listing of each of their targets. The page objects are in `chunks` lists, of up to `most_rows` items. `base` is what
+    was published before, and `published` what is published then. `rehashes` says that other fields are ignored than
+    before. `kept` counts the listings that ended, but are not published, by the reason.
 
     A plan that only compares two runs, and publishes nothing, has the number 0. The plan of the earlier run is under
     the prefix `compared_with`.
@@ -51,6 +51,7 @@ class Plan:
     listings: Mapping[str, ListingPlan]
     of_targets: Mapping[str, str]
     chunks: int
+    most_rows: int
     rehashes: bool = False
     compared_with: str = ""
     kept: Mapping[str, int] = field(default_factory=dict)
@@ -62,7 +63,8 @@ class Plan:
 
     def chunk_key(self, chunk: int) -> str:
         """The key of the list of the page objects of a chunk."""
-        return f"{self.prefix}pages/{chunk}.json"
+        # Who makes the same plan with another setting cuts the lists elsewhere.
+        return f"{self.prefix}pages/{self.most_rows}-{chunk}.json"
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON."""
@@ -84,6 +86,7 @@ class Plan:
             },
             of_targets=document["of_targets"],
             chunks=document["chunks"],
+            most_rows=document["most_rows"],
             rehashes=document["rehashes"],
             compared_with=document["compared_with"],
             kept=document["kept"],
@@ -108,6 +111,20 @@ def read_plan(stores: Stores, prefix: str) -> Plan:
     if found is None:
         raise CannotPublishError(f"the plan of a publication is gone: s3://{stores.pages.bucket}/{_key(prefix)}")
     return Plan.from_dict(found)
+
+
+def give_up(stores: Stores, publication: Publication) -> None:
+    """Record that a publication is given up that is not committed: it may have left files. Raises `SinkError`."""
+    stores.pages.put_json(_given_up_key(publication.crawl, publication.name), publication.number)
+
+
+def was_given_up(stores: Stores, crawl_name: str, name: str) -> bool:
+    """Whether a publication of that name was given up, so that its folders are of no use. Raises `SinkError`."""
+    return stores.pages.version(_given_up_key(crawl_name, name)) is not None
+
+
+def _given_up_key(crawl_name: str, name: str) -> str:
+    return f"{publishing_prefix(crawl_name, 'given-up')}{name}.json"
 
 
 def _key(prefix: str) -> str:

@@ -10,7 +10,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Run
 from pageturner.publish.columns import Column, columns_of
 from pageturner.publish.gone_listings import GoneListings
-from pageturner.publish.plan import ListingPlan, Plan, put_plan, read_plan
+from pageturner.publish.plan import ListingPlan, Plan, put_plan, read_plan, was_given_up
 from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, put_chunks
 from pageturner.stores import Stores
 from pageturner.stores.publications import Publication, Published, PublishedListing, State
@@ -64,10 +64,11 @@ class PlanMaker:
                 listings=plans | {of: ListingPlan("remove") for of in gone},
                 of_targets=of_targets,
                 chunks=0,
+                most_rows=self.most_rows,
                 rehashes=before.ignore_fields != crawl.ignore_fields,
                 kept=dict(kept),
             )
-            plan = replace(plan, chunks=put_chunks(self.stores, plan, manifest, self.most_rows))
+            plan = replace(plan, chunks=put_chunks(self.stores, plan, manifest))
         put_plan(self.stores, plan)
         # Another attempt may have put it before.
         return read_plan(self.stores, plan.prefix)
@@ -76,7 +77,7 @@ class PlanMaker:
         self, run: Run, state: State, crawl: str, after: Mapping[str, PublishedListing], asked_by: str, at: str
     ) -> Publication:
         number = state.last + 1
-        is_first = run.generation == 1 and not asked_by
+        is_first = run.generation == 1 and not asked_by and not was_given_up(self.stores, crawl, run.run_id)
         rows = sum(listing.items for listing in after.values())
         size = sum(listing.bytes for listing in after.values())
         return Publication(

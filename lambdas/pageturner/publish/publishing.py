@@ -15,7 +15,7 @@ from pageturner.publish.announcing import Announcer
 from pageturner.publish.columns import Column
 from pageturner.publish.making import Maker, table_file_key
 from pageturner.publish.parts import Part, make, parts_of
-from pageturner.publish.plan import Plan, prefix_of
+from pageturner.publish.plan import Plan, give_up, prefix_of
 from pageturner.publish.plan_making import PlanMaker
 from pageturner.publish.tables import Tables
 from pageturner.publish.telling import Teller, lanes_of
@@ -61,6 +61,8 @@ class Publisher:
                 step = self._step(state.pending, state)
             except CannotPublishError:
                 # It would stand in the way of all others. DynamoDB is reconciled by the next one.
+                if not state.is_committed:
+                    give_up(self.stores, state.pending)
                 self.stores.publications.finish(state.pending)
                 if (state.pending.run_id, state.pending.generation) == (run_id, generation):
                     raise

@@ -85,14 +85,16 @@ def listings_in(manifest: Manifest, *, asked: bool) -> dict[str, RunListing]:
     return {of: RunListing(entries, asked) for of, entries in found.items()}
 
 
-def put_chunks(stores: Stores, plan: Plan, manifest: Manifest, most_rows: int) -> int:
+def put_chunks(stores: Stores, plan: Plan, manifest: Manifest) -> int:
     """Put the lists of the page objects of a plan, and return how many there are. Raises `SinkError`."""
     chunk: list[str] = []
     items, size, number = 0, 0, 0
     for file in manifest.files():
         if file["target_id"] not in plan.of_targets:
             continue
-        is_full = len(chunk) == _MOST_FILES or items + file["items"] > most_rows or size + file["bytes"] > MOST_BYTES
+        is_full = (
+            len(chunk) == _MOST_FILES or items + file["items"] > plan.most_rows or size + file["bytes"] > MOST_BYTES
+        )
         if chunk and is_full:
             stores.pages.put_json(plan.chunk_key(number), chunk)
             chunk, items, size, number = [], 0, 0, number + 1

@@ -7,7 +7,7 @@ if the table was restored, if what becomes of stale items has changed, or if a p
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pageturner.publish import rows
 from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.making import Maker
 from pageturner.stores import Stores
-from pageturner.stores.item_rows import Change
+from pageturner.stores.item_rows import Change, Listing
 from pageturner.stores.publications import State, Told
 from pageturner.stores.publishing_fences import LANES
 
@@ -42,14 +42,13 @@ class Teller:
         number, name = plan.publication.number, plan.crawl.name
         if not self.stores.fences.put_up(name, number):
             raise _late()
-        before = self.stores.publications.published(plan.base).listings
-        now = plan.published.listings
-        put = {of: each for of, each in now.items() if of not in before}
-        gone = {of: each for of, each in before.items() if of not in now}
-        if self._reconciles():
+        now, reconciles = plan.published.listings, self._reconciles()
+        there: Mapping[str, Listing] = self.stores.publications.published(plan.base).listings
+        if reconciles:
             there = dict(self.stores.items.listings_there(name))
-            put = dict(now)
-            gone = {of: each for of, each in there.items() if of not in now}  # type: ignore[misc]
+        put = {of: each for of, each in now.items() if reconciles or of not in there}
+        # The items of a gone listing that are not removed are found by its row.
+        gone = {of: each for of, each in there.items() if of not in now and plan.crawl.stale_items == "remove"}
         if not self.stores.items.tell_listings(name, number, put, gone):
             raise _late()
 
