@@ -161,7 +161,7 @@ def test_a_listing_that_nobody_counts_has_none_and_then_the_last_complete_run(aw
     machines.catalogue = {"c": {"service": "events", "operation": "list_event_buses"}}
     summary = run_and_publish(aws, machines)
     assert entry(aws, summary)["witness"] is None
-    assert summary["message"] == "complete: 1 item on 1 page of 1 target"
+    assert summary["message"] == "complete: 1 item on 1 page of 1 target; published 1 new, 0 changed, 0 gone"
     assert summary["witnesses"] == {"agreed": 0, "disagreed": 0, "none": 1}
     logs.create_event_bus(Name="another")
     machines.started_at = "2126-02-04T04:05:06.789Z"
