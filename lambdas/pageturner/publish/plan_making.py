@@ -54,13 +54,21 @@ class PlanMaker:
                 return None
             after = {of: each for of, each in before.listings.items() if of not in gone}
             after |= {of: _published(listings[of], plan, before.listings.get(of), found) for of, plan in plans.items()}
+            is_hashed_alike = before.ignore_fields == crawl.ignore_fields or all(
+                of not in before.listings or (of in plans and plans[of].how == "replace" and not plans[of].newer)
+                for of in after
+            )
             columns = columns_of(crawl, [Column(*each) for each in before.columns])
             plan = Plan(
                 publication=self._publication(run, state, crawl.name, after, asked_by, at),
                 run=run,
                 crawl=crawl,
                 base=state.current,
-                published=Published(after, tuple(astuple(each) for each in columns), crawl.ignore_fields),
+                published=Published(
+                    after,
+                    tuple(astuple(each) for each in columns),
+                    crawl.ignore_fields if is_hashed_alike else None,
+                ),
                 listings=plans | {of: ListingPlan("remove") for of in gone},
                 of_targets=of_targets,
                 chunks=0,
@@ -123,6 +131,8 @@ def _published(
 ) -> PublishedListing:
     run, crawl, entry = Run(**found.run), Crawl.from_dict(found.crawl), listing.entries[0]
     added = dict(before.added) if before is not None else {}
+    # What was there before stays beside what is added.
+    least = before if before is not None and plan.how == "add" else None
     if listing.is_limited:
         added[run.run_id] = run.started_at
         if before is not None:
@@ -133,11 +143,11 @@ def _published(
         parameters=entry["parameters"] if entry.get("part") is None else {},
         run_id=run.run_id,
         started_at=run.started_at,
-        items=listing.total("items"),
-        bytes=listing.total("bytes"),
+        items=max(listing.total("items"), least.items if least else 0),
+        bytes=max(listing.total("bytes"), least.bytes if least else 0),
         passes=listing.passes,
         definition=crawl.definition,
         as_catalogued=found.as_catalogued,
         is_complete=not listing.is_limited,
-        added=added if listing.is_limited else {of: added[of] for of in plan.newer},
+        added=added if plan.how == "add" else {of: added[of] for of in plan.newer},
     )

@@ -88,11 +88,13 @@ def read_published(
 ) -> None:
     """Make the table `base` of what the files of an earlier publication have in a bucket.
 
-    `rehash` is there if the fields that are ignored are others than those that were. Raises `CannotPublishError`.
+    `rehash` is there if other fields may have been ignored than now. Then `compared` is the hash without these, and the
+    `hash` stays: it may be in the id. Raises `CannotPublishError`.
     """
     none = f"SELECT {', '.join(f'NULL::VARCHAR AS {name}' for name in (*dict(ENVELOPE), 'item'))} WHERE false"
     source = f"SELECT {_texts()}, item FROM read_parquet({names_of(files)}, union_by_name = true)" if files else none
-    db.execute(f"CREATE OR REPLACE TABLE base AS SELECT *, {_ID} FROM ({source}) WHERE {bucket_of(buckets)} = {bucket}")
+    own = f"SELECT *, {_ID}, hash AS compared FROM ({source}) WHERE {bucket_of(buckets)} = {bucket}"
+    db.execute(f"CREATE OR REPLACE TABLE base AS {own}")
     if rehash is None:
         return
     rows = db.stream("SELECT listing, id, item FROM base")
@@ -103,7 +105,7 @@ def read_published(
         ((listing, id_, item_hash(rehash.without(item))) for listing, id_, item in rows),
     )
     db.execute(
-        "UPDATE base SET hash = rehashed.hash FROM rehashed WHERE base.listing = rehashed.listing "
+        "UPDATE base SET compared = rehashed.hash FROM rehashed WHERE base.listing = rehashed.listing "
         "AND base.id = rehashed.id"
     )
 
@@ -133,7 +135,7 @@ def merge(db: Database, listings: Mapping[str, ListingPlan]) -> None:
         f"""CREATE OR REPLACE TABLE after AS
         SELECT {_ROW} FROM (
             SELECT listed.*, coalesce(base.first_seen, listed.fetched_at) AS first_seen,
-            CASE WHEN base.hash = listed.hash THEN base.last_changed ELSE listed.fetched_at END AS last_changed
+            CASE WHEN base.compared = listed.hash THEN base.last_changed ELSE listed.fetched_at END AS last_changed
             FROM listed LEFT JOIN base USING (listing, id)
             ANTI JOIN newer ON newer.listing = base.listing AND newer.run_id = base.run_id)
         UNION ALL SELECT {_ROW} FROM base ANTI JOIN plans USING (listing)
@@ -146,8 +148,7 @@ def merge(db: Database, listings: Mapping[str, ListingPlan]) -> None:
 
 def take_as_base(db: Database) -> None:
     """Make `after`, which is then to be made anew, the table `base`. Raises `CannotPublishError`."""
-    db.execute("DROP TABLE base")
-    db.execute("ALTER TABLE after RENAME TO base")
+    db.execute("CREATE OR REPLACE TABLE base AS SELECT *, hash AS compared FROM after")
 
 
 def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
@@ -162,7 +163,8 @@ def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
         FROM (FROM base SEMI JOIN plans USING (listing)) AS base
         FULL JOIN (FROM after SEMI JOIN plans USING (listing)) AS after USING (listing, id)
         JOIN plans USING (listing)
-        WHERE base.id IS NULL OR after.id IS NULL OR base.hash <> after.hash"""
+        WHERE base.id IS NULL OR after.id IS NULL
+        OR (base.compared <> after.hash AND base.page_object <> after.page_object)"""
     )
     changed = db.stream("SELECT listing, id, before, after FROM differences WHERE kind = 'changed'")
     _make(

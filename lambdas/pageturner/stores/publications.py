@@ -91,18 +91,22 @@ class PublishedListing:
 
 @dataclass(frozen=True)
 class Published:
-    """What is published of a crawl: its listings by id, and the `columns` of its table: member, name and type."""
+    """What is published of a crawl: its listings by id, and the `columns` of its table: member, name and type.
+
+    `ignore_fields` are those without which its items are hashed; None if they are not the same for all.
+    """
 
     listings: Mapping[str, PublishedListing] = field(default_factory=dict)
     columns: tuple[tuple[str, str, str], ...] = ()
-    ignore_fields: tuple[str, ...] = ()
+    ignore_fields: tuple[str, ...] | None = ()
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Published:
         """The inverse of `asdict`."""
         listings = {of: PublishedListing(**known(PublishedListing, each)) for of, each in document["listings"].items()}
         columns = tuple((member, name, kind) for member, name, kind in document["columns"])
-        return cls(listings, columns, tuple(document["ignore_fields"]))
+        ignored = document["ignore_fields"]
+        return cls(listings, columns, tuple(ignored) if ignored is not None else None)
 
 
 class PublicationStore:
