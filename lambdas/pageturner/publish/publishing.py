@@ -45,10 +45,10 @@ class Publisher:
         """
         while True:
             found = self._record(run_id, generation)
-            if self._is_published(found, asked_by):
+            state = self.stores.publications.state(found.crawl["name"])
+            is_pending = state.pending is not None and state.pending.run_id == run_id
+            if self._is_published(found, asked_by) and not is_pending:
                 return {"next": "end", "summary": self._ended(found, asked_by)}
-            crawl = found.crawl["name"]
-            state = self.stores.publications.state(crawl)
             if state.pending is None:
                 maker = PlanMaker(self.stores, self.most_rows)
                 plan = maker.make(found, state, asked_by, now)
