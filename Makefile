@@ -14,7 +14,7 @@ EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
 
-.PHONY: help demo local test check format reference read-operations bench bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test check format reference read-operations bench bench-publish bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ read-operations: $(DEV) ## write which operations only read, after an update of 
 
 bench: $(DEV) ## memory and time of a plan of 100,000 targets
 	@.venv/bin/python bench/plan.py
+
+bench-publish: $(DEV) ## memory, disk, time and requests of publishing up to 10,000,000 items; LISTINGS="objects=100000" for others
+	@.venv/bin/python -m bench.publish $(LISTINGS)
 
 # Of your environment: credentials, region, and AWS_ENDPOINT_URL if that is `make local`'s. CONTEXT='-c name=value' for settings.
 CDK = @.venv/bin/python -m local.cdk

@@ -20,7 +20,9 @@ _TRANSITION = 0.025e-3
 _S3_PUT = 0.005e-3
 _DYNAMODB_WRITE = 0.625e-6
 # State transitions of a run, a target and a hand-over in Standard; the rest is negligible.
-_TRANSITIONS_OF_RUN, _TRANSITIONS_OF_TARGET, _TRANSITIONS_OF_HAND_OVER = 6, 2, 4
+_TRANSITIONS_OF_RUN, _TRANSITIONS_OF_TARGET, _TRANSITIONS_OF_HAND_OVER = 9, 2, 4
+# PublishRun: what `make bench-publish` measures, with some to spare.
+_PUBLISH_GB, _PUBLISH_SECONDS, _PUBLISH_SECONDS_OF_ITEM = 3008 / 1024, 2, 0.0002
 _LOOP_SECONDS = 120
 
 
@@ -42,13 +44,15 @@ def of_run(crawl: Crawl, totals: Mapping[str, int], targets: int) -> dict[str, A
 def estimate(crawl: Crawl, volume: Volume) -> dict[str, Any]:
     """Return `estimated_cost` in dollars, and `cost_arithmetic`: one line for each service.
 
-    The lines count invocations and seconds; loops and seconds; transitions; puts; and writes of up to 1 KB.
+    The lines count invocations and seconds; loops and seconds; transitions; seconds of publishing; puts; and writes
+    of up to 1 KB.
     """
     pages, seconds, gigabytes = volume.pages, volume.seconds, FETCH_PAGE_MEMORY_MB / 1024
     hand_overs = volume.targets + int(seconds / _LOOP_SECONDS)
     transitions = _TRANSITIONS_OF_RUN + _TRANSITIONS_OF_TARGET * volume.targets + _TRANSITIONS_OF_HAND_OVER * hand_overs
     # As if all items were new. Publishing writes only what has changed, in transactions, which cost twice as much.
     writes = pages + (2 * volume.items if "dynamodb" in crawl.sinks else 0)
+    publishing = _PUBLISH_SECONDS + _PUBLISH_SECONDS_OF_ITEM * volume.items
     lines = {
         f"Lambda invocations: {pages:,} x $0.20/million + {seconds:,.1f} s x {gigabytes:g} GB x $0.0000133334": (
             pages * _LAMBDA_REQUEST + seconds * gigabytes * _LAMBDA_GB_SECOND
@@ -57,6 +61,9 @@ def estimate(crawl: Crawl, volume: Volume) -> dict[str, Any]:
             hand_overs * _EXPRESS_REQUEST + seconds * 0.0625 * _EXPRESS_GB_SECOND
         ),
         f"Step Functions Standard: {transitions:,} transitions x $0.025/thousand": transitions * _TRANSITION,
+        f"Lambda publishing: {publishing:,.1f} s x {_PUBLISH_GB:g} GB x $0.0000133334": (
+            publishing * _PUBLISH_GB * _LAMBDA_GB_SECOND
+        ),
         f"S3 puts: {pages:,} x $0.005/thousand": pages * _S3_PUT,
         f"DynamoDB writes (up to 1 KB): {writes:,} x $0.625/million": writes * _DYNAMODB_WRITE,
     }

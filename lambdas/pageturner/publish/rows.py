@@ -227,14 +227,14 @@ def write_reconciled(
     # A stale row stays as it is marked.
     is_wrong = "true" if stale_items == "remove" else "there.is_stale = 'false'" if stale_items == "mark" else "false"
     db.execute(
-        f"""CREATE OR REPLACE TABLE wanted AS SELECT *, {sort_key} AS sk FROM (
-        SELECT {_texts()}, item, {_ID} FROM read_parquet({names_of(files)}, union_by_name = true))"""
+        f"""CREATE OR REPLACE TABLE wanted AS FROM (SELECT *, {sort_key} AS sk FROM (
+        SELECT {_texts()}, item, {_ID} FROM read_parquet({names_of(files)}, union_by_name = true))) WHERE {own}"""
     )
     db.execute(
         f"""CREATE OR REPLACE TABLE changes AS
         SELECT 'new' AS kind, account, region, target, listing, result_key, key, id AS name, []::VARCHAR[] AS fields,
         NULL::VARCHAR AS before, item AS after, wanted.hash, first_seen, last_changed, fetched_at, run_id, page_object
-        FROM wanted ANTI JOIN (FROM there WHERE is_stale = 'false') AS there USING (listing, sk, hash) WHERE {own}
+        FROM wanted ANTI JOIN (FROM there WHERE is_stale = 'false') AS there USING (listing, sk, hash)
         UNION ALL
         SELECT 'gone', '', '', '', listing, result_key, key, sk, [], NULL, NULL, '', NULL, NULL, NULL, '', ''
         FROM there ANTI JOIN wanted USING (listing, sk) WHERE {own} AND {is_wrong}"""
