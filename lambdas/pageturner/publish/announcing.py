@@ -134,7 +134,7 @@ class Announcer:
             **about,
             **{name: summary.get(name) for name in (*_SUMMED, "seconds", "ended_at", "targets", "manifest")},
             "started_at": run["started_at"],
-            "message": f"{summary.get('message', '')}; {published['message']}"[:_LONGEST_MESSAGE],
+            "message": said_of(summary, published)[:_LONGEST_MESSAGE],
             "published": bool(published["number"]),
         }
         entries = [_event(RUN_FINISHED, finished)]
@@ -147,6 +147,12 @@ class Announcer:
         if answer["FailedEntryCount"]:
             codes = sorted({str(each.get("ErrorCode")) for each in answer["Entries"] if "ErrorCode" in each})
             raise SinkError(f"EventBridge did not take the events of a run: {', '.join(codes)}")
+
+
+def said_of(summary: Mapping[str, Any], published: Mapping[str, Any]) -> str:
+    """Return a run's sentence, and what was published. That of an incomplete run ends with what to type next."""
+    message = str(summary.get("message", ""))
+    return f"{message}; {published['message']}" if summary.get("outcome") == "succeeded" else message
 
 
 def _target_row(entry: Mapping[str, Any], run: Run, crawl: str, now: Published) -> dict[str, Any]:
