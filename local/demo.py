@@ -1,4 +1,4 @@
-"""`make demo`: the real stack on the emulator, a crawl with trouble in its way, and its result compared with boto3's.
+"""`make demo`: the real stack on the emulator, a crawl with trouble, and SQL, each compared with what boto3 lists.
 
 With ``--keep`` (`make local`) everything keeps running afterwards, until Ctrl-C.
 """
@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from botocore.exceptions import EndpointConnectionError, HTTPClientError
 
@@ -22,9 +22,11 @@ from local.emulator import PROJECT, Emulator, EmulatorError, stop_on_signals
 from local.fault_proxy import FaultProxy
 from local.progress import Line, field, progress, shortened, width
 from local.runs import OwnListing, Progress, RunError, Runs, listed_by_boto3
-from local.seed import BUCKET, seed
+from local.seed import BUCKET, change, seed
+from local.sql import Row, Sql, SqlError
 from pageturner.crawls.crawl import Crawl
 from pageturner.messages import count_of
+from pageturner.table_names import table_name
 
 CATALOGUE = "local/demo.yaml"
 TROUBLED = "s3-objects"
@@ -33,6 +35,16 @@ TROUBLED = "s3-objects"
 _WAIT_SCALE = 0.05
 _LOOP_SECONDS = "1"
 _ITEMS_SHOWN = 2
+# What the demo asks in SQL, and the README shows.
+LARGEST = f"""\
+SELECT key, size FROM {table_name(TROUBLED)}
+ORDER BY size DESC, key LIMIT 3"""  # noqa: S608 - a constant
+BY_STORAGE = f"""\
+SELECT storageclass, count(*) AS objects, sum(size) AS bytes
+FROM {table_name(TROUBLED)} GROUP BY storageclass"""  # noqa: S608 - a constant
+CHANGED = f"""\
+SELECT kind, key, fields FROM changes
+WHERE crawl = '{TROUBLED}' AND run = '{{}}' ORDER BY key"""  # noqa: S608 - a constant
 
 
 def main() -> int:
@@ -46,7 +58,7 @@ def main() -> int:
         with FaultProxy() as proxy, Emulator(wait_scale=_WAIT_SCALE, lambda_endpoint_url=proxy.url) as emulator:
             proxy.upstream = emulator.url
             return _demo(emulator, proxy, keep=keep)
-    except (EmulatorError, CommandError, RunError) as error:
+    except (EmulatorError, CommandError, RunError, SqlError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except (EndpointConnectionError, HTTPClientError) as error:
@@ -75,8 +87,10 @@ def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
         line.show(f"{objects:,} objects, {rows:,} rows")
 
     catalogue = read_catalogue(PROJECT / CATALOGUE)
-    demo = Demo(Runs(emulator, outputs), emulator, proxy)
-    proven = [demo.with_trouble(catalogue.pop(TROUBLED)), *map(demo.plainly, catalogue.values())]
+    demo = Demo(Runs(emulator, outputs), Sql(emulator, outputs), emulator, proxy)
+    troubled = catalogue.pop(TROUBLED)
+    proven = [demo.with_trouble(troubled), *map(demo.plainly, catalogue.values())]
+    proven += [demo.in_sql(troubled), demo.changed(troubled)]
     _say_what_is_next(emulator, outputs, keep=keep)
     if keep:
         signal.pause()
@@ -84,10 +98,11 @@ def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
 
 
 class Demo:
-    """The crawls of the demo. Each returns whether what it wrote is what boto3 lists."""
+    """The crawls and the queries of the demo. Each returns whether what it found is what boto3 lists."""
 
-    def __init__(self, runs: Runs, emulator: Emulator, proxy: FaultProxy) -> None:
+    def __init__(self, runs: Runs, sql: Sql, emulator: Emulator, proxy: FaultProxy) -> None:
         self._runs = runs
+        self._sql = sql
         self._emulator = emulator
         self._proxy = proxy
 
@@ -117,6 +132,37 @@ class Demo:
     def plainly(self, crawl: Crawl) -> bool:
         """Run the crawl."""
         return self._run({"crawl": crawl.name}, crawl, listed_by_boto3(self._emulator, crawl))
+
+    def in_sql(self, crawl: Crawl) -> bool:
+        """Ask Athena two questions about the items of a crawl."""
+        items = listed_by_boto3(self._emulator, crawl).items
+        largest = sorted(items, key=lambda item: (-item["Size"], item["Key"]))[:3]
+        expected = [{"key": item["Key"], "size": str(item["Size"])} for item in largest]
+        counted = {"storageclass": "STANDARD", "objects": str(len(items)), "bytes": str(sum(i["Size"] for i in items))}
+        return all([self._query(LARGEST, expected), self._query(BY_STORAGE, [counted])])
+
+    def changed(self, crawl: Crawl) -> bool:
+        """Put an object, change one and delete one; crawl again, and ask what has changed."""
+        expected = change(self._emulator)
+        summary = self._runs.wait(self._runs.start({"crawl": crawl.name})) or {}
+        kinds = ", ".join(f"{kind} {key}" for key, kind in sorted(expected.items()))
+        print(f"\n▶ {json.dumps({'crawl': crawl.name})}, when something has changed: {kinds}")
+        print(field("verdict", summary["message"]))
+        asked = CHANGED.format(summary["published"]["name"])
+        fields = {"new": "[]", "gone": "[]", "changed": "['ETag', 'LastModified', 'Size']"}
+        rows = [{"kind": kind, "key": key, "fields": fields[kind]} for key, kind in sorted(expected.items())]
+        return self._query(asked, rows)
+
+    def _query(self, query: str, expected: Sequence[Mapping[str, str]]) -> bool:
+        print("\n▶ " + query.replace("\n", "\n  "))
+        rows = self._sql.query(query)
+        for line in table(rows):
+            print(f"  {shortened(line, 2)}")
+        equal = rows == expected
+        print(
+            field("proof", "boto3's own listing says the same ✓" if equal else f"boto3 says {expected}: they differ ✗")
+        )
+        return equal
 
     def _dry_run(self, crawl: Crawl) -> None:
         asked = {"crawl": crawl.name, "dry_run": True}
@@ -154,6 +200,19 @@ class Demo:
         return equal
 
 
+def table(rows: Sequence[Row]) -> list[str]:
+    """Rows as text, in columns under their names. Numbers are on the right."""
+    if not rows:
+        return ["no rows"]
+    columns = []
+    for name in rows[0]:
+        texts = [row[name] or "" for row in rows]
+        wide = max(map(len, (name, *texts)))
+        is_number = all(text.isdecimal() for text in texts)
+        columns.append([text.rjust(wide) if is_number else text.ljust(wide) for text in (name, *texts)])
+    return ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
+
+
 def _pages(found: Progress, own: OwnListing) -> str:
     return f"page {found.pages:,} of {own.pages:,} · {found.items:,} items"
 
@@ -179,6 +238,11 @@ def _say_what_is_next(emulator: Emulator, outputs: Mapping[str, str], *, keep: b
     print("  Look around:")
     print(f"    aws s3 ls --recursive s3://{outputs['ItemsBucket']}/runs/")
     print(f"    aws dynamodb scan --max-items 3 --table-name {outputs['ItemsTable']}")
+    print("  Ask in SQL, and read the answer:")
+    print(f"    aws athena start-query-execution --work-group {outputs['WorkGroup']} \\")
+    print(f"      --query-execution-context Database={outputs['Database']} \\")
+    print(f"      --query-string '{' '.join(LARGEST.split())}'")
+    print("    aws athena get-query-results --output text --query-execution-id <QueryExecutionId>")
     print("  Ctrl-C stops everything and leaves nothing behind.", flush=True)
 
 

@@ -23,6 +23,15 @@ def seed(emulator: Emulator) -> tuple[int, int]:
     return _seed_bucket(emulator), _seed_table(emulator)
 
 
+def change(emulator: Emulator) -> dict[str, str]:
+    """Put an object into the bucket, change one, and delete one. Returns the kind of each change by key."""
+    s3 = emulator.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="_a-new-object.json", Body=b"{}")
+    s3.put_object(Bucket=BUCKET, Key="_retry.json", Body=b"{}")
+    s3.delete_object(Bucket=BUCKET, Key="endpoints.json")
+    return {"_a-new-object.json": "new", "_retry.json": "changed", "endpoints.json": "gone"}
+
+
 def _seed_bucket(emulator: Emulator) -> int:
     """Put an object for each file of botocore's data folder."""
     s3 = emulator.client("s3", config=Config(max_pool_connections=_THREADS))

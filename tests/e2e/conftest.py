@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from local.deployment import deploy
-from local.emulator import REGION, Emulator
+from local.emulator import Emulator
 from local.fault_proxy import FaultProxy, Request
+from local.sql import Row, Sql
+from pageturner.stores.keys import partition_key
+from pageturner.verdicts import target_of
 
 RUN_SECONDS = 300
 OBJECTS = 1200
@@ -95,17 +98,26 @@ class Deployed:
         return [found["Key"] for page in pages for found in page.get("Contents", [])]
 
     def keys_in_dynamodb(self, summary: Mapping[str, Any]) -> list[str]:
-        """The keys of all items that a run wrote to the items table."""
-        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.outputs["ItemsTable"])
+        """The sort keys of all items in the items table of the listings that a run has, from any run."""
+        targets = self.manifest(summary)["targets"]
         return sorted(
-            row["sk"]["S"] for page in pages for row in page["Items"] if row["run_id"]["S"] == summary["run_id"]
+            row["sk"]["S"]
+            for listing in {target_of(entry).listing_id for entry in targets}
+            for row in self.rows(partition_key(summary["crawl"], listing))
         )
 
-    def all_keys_in_dynamodb(self, crawl: str, region: str = REGION) -> list[str]:
-        """The keys of all items of a crawl in one region of the items table, from any run."""
-        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.outputs["ItemsTable"])
-        rows = [row for page in pages for row in page["Items"] if row["crawl"]["S"] == crawl]
-        return sorted(row["key"]["S"] for row in rows if row["region"]["S"] == region)
+    def rows(self, partition: str) -> list[dict[str, Any]]:
+        """The rows of a partition of the items table."""
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.outputs["ItemsTable"],
+            KeyConditionExpression="pk = :partition",
+            ExpressionAttributeValues={":partition": {"S": partition}},
+        )
+        return [row for page in pages for row in page["Items"]]
+
+    def query(self, sql: str) -> list[Row]:
+        """The rows of a query through Athena's API."""
+        return Sql(self.emulator, self.outputs).query(sql)
 
     def run_of(self, execution: str) -> str:
         """The ID of the run that an execution planned."""
@@ -181,7 +193,8 @@ def _stack() -> Iterator[Deployed]:
     with FaultProxy() as proxy, Emulator(wait_scale=0.02, lambda_endpoint_url=proxy.url) as emulator:
         proxy.upstream = emulator.url
         # Loops of one second, so that a small listing needs many hand-overs.
-        outputs = deploy(emulator, {"catalogue": "tests/e2e/crawls.yaml", "loop_seconds": "1"})
+        context = {"catalogue": "tests/e2e/crawls.yaml", "loop_seconds": "1", "most_rows": "2000"}
+        outputs = deploy(emulator, context)
         yield Deployed(emulator, proxy, outputs)
 
 

@@ -172,7 +172,7 @@ def test_a_bucket_has_a_witness_and_a_part_of_it_has_none(deployed: Deployed) ->
 
     part = deployed.run({"crawl": "objects", "parameters": {"Bucket": "counted", "Prefix": "a"}})
     assert [target["witness"] for target in deployed.manifest(part)["targets"]] == [None]
-    assert part["message"] == "complete: 13 items on 1 page of 1 target"
+    assert part["message"].startswith("complete: 13 items on 1 page of 1 target; published 13 new")
     assert part["witnesses"] == {"agreed": 0, "disagreed": 0, "none": 1}
 
 
@@ -189,7 +189,7 @@ def test_a_table_has_a_witness(deployed: Deployed) -> None:
     (target,) = deployed.manifest(summary)["targets"]
     expected = {"who": "DynamoDB", "count": 15, "listed": 15, "age": 6, "at": None, "agrees": True}
     assert target["witness"] == expected
-    assert summary["message"].endswith("; DynamoDB counted 15, up to 6 hours ago")
+    assert "; DynamoDB counted 15, up to 6 hours ago" in summary["message"]
 
 
 def test_a_listing_that_shrank_too_much_is_red_until_a_person_says_that_it_is_true(deployed: Deployed) -> None:
@@ -210,7 +210,7 @@ def test_a_listing_that_shrank_too_much_is_red_until_a_person_says_that_it_is_tr
     assert resume["mistrust"] == "off"
     listed = len([request for request in deployed.proxy.requests if request.path.startswith("/shrinking?list-type=2")])
     summary = deployed.run(resume)
-    assert (summary["verdict"], summary["items"], summary["stale_items"]) == ("complete", 30, 20)
+    assert (summary["verdict"], summary["items"], summary["published"]["gone"]) == ("complete", 30, 20)
     after = len([request for request in deployed.proxy.requests if request.path.startswith("/shrinking?list-type=2")])
     assert after == listed
 

@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,6 +167,8 @@ def test_the_demo_shows_its_trouble_and_its_proof(clone: Clone) -> None:
         assert trouble in said
     assert re.search(r"\d+ throttles?, 0 restarts ", said)
     assert len(re.findall(r"boto3's own paginator lists [\w ,]+: the same, in the same order ✓", said)) == 3
+    assert said.count("boto3's own listing says the same ✓") == 3
+    assert re.search(r"changed +_retry\.json +\['ETag', 'LastModified', 'Size'\]", said)
     assert re.search(r"witness +DynamoDB counted [\d,]+, up to 6 hours ago ✓", said)
     assert "✗" not in said
     assert re.search(r"page \d+ of \d+ · [\d,]+ items", said)
@@ -178,10 +181,17 @@ def test_the_commands_that_make_local_prints_work(clone: Clone) -> None:
         "stepfunctions start-execution",
         "s3 ls",
         "dynamodb scan",
+        "athena start-query-execution",
+        "athena get-query-results",
     ]
+    query = ""
     for command in commands:
-        code, said = clone.run(command)
+        code, said = clone.run(command.replace("<QueryExecutionId>", query))
         assert code == 0, said
+        if "start-query-execution" in command:
+            query = json.loads(said)["QueryExecutionId"]
+            time.sleep(2)
+    assert "ec2/2016-11-15/service-2.json.gz" in said
 
 
 @pytest.mark.parametrize(("document", "command"), documented())

@@ -152,7 +152,7 @@ def _finished(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
         **_about(found, published),
         **{name: summary.get(name) for name in (*_SUMMED, "seconds", "ended_at", "targets", "manifest")},
         "started_at": found.run["started_at"],
-        "message": f"{summary.get('message', '')}; {published['message']}"[:_LONGEST_MESSAGE],
+        "message": said_of(summary, published)[:_LONGEST_MESSAGE],
         "published": bool(published["number"]),
     }
 
@@ -160,6 +160,12 @@ def _finished(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
 def _changed(found: RunRecord, published: Mapping[str, Any], made: Made) -> dict[str, Any]:
     where = {name: published[name] for name in ("database", "table", "name", "changes")}
     return {**_about(found, published), **where, **{f"{kind}_keys": keys for kind, keys in made.keys.items()}}
+
+
+def said_of(summary: Mapping[str, Any], published: Mapping[str, Any]) -> str:
+    """Return a run's sentence, and what was published. That of an incomplete run ends with what to type next."""
+    message = str(summary.get("message", ""))
+    return f"{message}; {published['message']}" if summary.get("outcome") == "succeeded" else message
 
 
 def _target_row(entry: Mapping[str, Any], run: Run, crawl: str, now: Published) -> dict[str, Any]:

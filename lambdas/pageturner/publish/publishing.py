@@ -11,7 +11,7 @@ from typing import Any
 
 from pageturner.errors import CannotPublishError, RunStoppedError, SinkError
 from pageturner.page_state import Run
-from pageturner.publish.announcing import Announcer
+from pageturner.publish.announcing import Announcer, said_of
 from pageturner.publish.columns import Column
 from pageturner.publish.making import Maker, table_file_key
 from pageturner.publish.parts import Part, make, parts_of
@@ -108,7 +108,7 @@ class Publisher:
         self.stores.runs.unlock(found.crawl["name"], Run(**found.run))
         if asked_by:
             summary["outcome"] = "succeeded"
-        return {**summary, "message": f"{summary['message']}; {published['message']}", "published": published}
+        return {**summary, "message": said_of(summary, published), "published": published}
 
     def _step(self, publication: Publication, state: State) -> dict[str, Any] | None:
         """Do the next step of the pending publication. Returns None if it is finished."""

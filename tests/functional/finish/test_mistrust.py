@@ -43,6 +43,8 @@ def test_a_listing_that_has_far_less_than_the_last_one_is_red_until_a_person_say
         "Then resume the run: start a new execution with the input "
         f'{{"resume": "{summary["run_id"]}", "mistrust": "off"}}'
     )
+    # What to type next stays the end of the sentence.
+    assert machines.publish(summary)["message"] == summary["message"]
 
     # Without `off`, it stays so.
     again = machines.run(aws, {"resume": summary["run_id"]}, "execution-3")
