@@ -58,6 +58,7 @@ class FakeS3:
     """The objects of a bucket. A put may have ``IfNoneMatch="*"``, or `IfMatch` with an ETag."""
 
     objects: dict[str, StoredObject] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def put_object(
         self,
@@ -82,6 +83,7 @@ class FakeS3:
                 raise client_error("PreconditionFailed", "PutObject")
         put = StoredObject(Body if isinstance(Body, bytes) else Body.read(), dict(Metadata or {}))
         self.objects[Key] = put
+        self.tags.pop(Key, None)
         return {"ETag": put.etag}
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
@@ -92,6 +94,16 @@ class FakeS3:
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         found = self._object(Key, "404", "HeadObject")
         return {"ContentLength": len(found.body), "Metadata": dict(found.metadata), "ETag": found.etag}
+
+    def put_object_tagging(self, *, Bucket: str, Key: str, Tagging: Mapping[str, Any]) -> dict[str, Any]:
+        self._object(Key, "NoSuchKey", "PutObjectTagging")
+        self.tags[Key] = {each["Key"]: each["Value"] for each in Tagging["TagSet"]}
+        return {}
+
+    def delete_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+        self.objects.pop(Key, None)
+        self.tags.pop(Key, None)
+        return {}
 
     def _object(self, key: str, code: str, operation: str) -> StoredObject:
         if key not in self.objects:
