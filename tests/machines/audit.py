@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from tests.machines.published import PublishedAuditor
 from tests.machines.states import Failed
 from tests.machines.world import Process, Violation, World
 
@@ -18,6 +18,7 @@ from tests.machines.world import Process, Violation, World
 _FAILURES = ("RunIncomplete", "InvalidCrawlError", "OverlapError", "RunStoppedError")
 # After its deadline, a run may go on for so long: a last page, the longest BackOff, and the retries of its tasks.
 SLACK_SECONDS = 3600
+PUBLISHING = ("PublishRun", "PublishParts")
 MOST_IN_A_CHAIN = 20
 
 
@@ -42,6 +43,8 @@ class Auditor:
     )  # the executions that a run has continued in, one after another
 
     def __post_init__(self) -> None:
+        self.published = PublishedAuditor(self.world)
+        self.world.on_request = self.published.after_a_request
         self.world.on_start = self.at_a_start
         self.world.on_end = self.after_an_execution
         self.world.on_map = self.at_a_map
@@ -49,13 +52,19 @@ class Auditor:
     def at_a_start(self, process: Process, after: Process | None) -> None:
         """A run that continues by itself keeps its deadline, and does not continue for ever."""
         hours = self.world.catalogue["c"].deadline_hours
-        since = self.world.clock.now if after is None else after.driven_since
-        self.deadlines[process.arn] = since + hours * 3600 if after is None else self.deadlines[after.arn]
+        if after is None:
+            self.deadlines[process.arn] = self.world.clock.now + hours * 3600
+        else:
+            # One that was redriven had resumed its run.
+            redriven = after.driven_since + hours * 3600 if after.redrives else 0
+            self.deadlines[process.arn] = max(self.deadlines[after.arn], redriven)
         self.chains[process.arn] = 1 if after is None else self.chains[after.arn] + 1
         _is(self.chains[process.arn] <= MOST_IN_A_CHAIN, f"a run continues in {MOST_IN_A_CHAIN} executions")
 
     def at_a_map(self, process: Process, items: Sequence[Any]) -> None:
         """A run that was green is never paged again, and a failed one only by a resumption or a redrive."""
+        if process.state != "EachTarget":
+            return
         run_id = process.machine.input["run"]["run_id"]
         self.runs[process.arn] = run_id
         _is(run_id not in self.green, f"{run_id} is green, and {process.arn} pages it")
@@ -81,15 +90,36 @@ class Auditor:
         _is(late <= SLACK_SECONDS, f"{process.arn} ended {late:.0f} s after the deadline")
         if process.status == "SUCCEEDED":
             summary = process.output
-            if summary["outcome"] == "succeeded":
+            if summary["outcome"] != "continues":
+                self.published.check_published(summary)
+            # A run that a person has published may lack listings.
+            if summary["outcome"] == "succeeded" and "publish" not in process.input:
                 self.check_run(summary)
                 self.green.setdefault(summary["run_id"], summary)
+            self.published.check()
         elif process.status == "FAILED":
             assert isinstance(process.failure, Failed)
             # PlanRun asks the service too, and retries for two minutes.
             throttled = process.state == "PlanRun" and self.world.service.throttled_until > process.driven_since
-            _is(process.failure.error in _FAILURES or throttled, f"{process.arn} failed with {process.failure}")
+            _is(
+                process.failure.error in _FAILURES or throttled or self._may_fail_to_publish(process),
+                f"{process.arn} failed in {process.state} with {process.failure}",
+            )
+            if process.state in PUBLISHING and process.failure.error == "RunStoppedError":
+                self._check_stopped(process)
         self.then(process)
+
+    def _may_fail_to_publish(self, process: Process) -> bool:
+        """S3 may refuse pages for longer than PublishRun is retried."""
+        return process.state in PUBLISHING and self.world.pages_refused_until > process.driven_since
+
+    def _check_stopped(self, process: Process) -> None:
+        """Only a run that was resumed meanwhile is not published by its execution."""
+        given = process.machine.input
+        record = self.world.dynamodb.tables["runs"][f"run#{given['run_id']}", "run"]
+        generation = json.loads(record["run"]["S"])["generation"]
+        why = f"{process.arn} does not publish {given['run_id']}, which nobody has resumed: {process.failure}"
+        _is(generation > given["generation"], why)
 
     def check_run(self, summary: Mapping[str, Any]) -> None:
         """The manifest of a green run has what its summary says, and what was there."""
@@ -131,7 +161,7 @@ class Auditor:
                 names = [file["key"] for file in own]
                 _is(len(set(names)) == len(names) == target["pages"], f"{target['target_id']} has the files {names}")
                 for file in own:
-                    lines = self.lines(file["key"])
+                    lines = self.world.lines(file["key"])
                     _is(len(lines) == file["items"], f"{file['key']} has {len(lines)} lines, not {file['items']}")
                     keys += [line["key"] for line in lines]
             found[bucket] = all(target["verdict"] == "complete" for target in targets), keys
@@ -150,78 +180,15 @@ class Auditor:
             is_left = outcome == "continues" and run_id not in self.interrupted
             _is(not is_left, f"{run_id} continues in no execution")
             _is(outcome == "succeeded" or run_id not in self.green, f"{run_id} was green, and its summary is {outcome}")
-        self._check_items()
-
-    def _check_items(self) -> None:
-        """DynamoDB has, of each listing, what the newest complete run lists, and what newer ones have written."""
-        runs = sorted(self._runs(), key=lambda run: str(run["started_at"]))
-        rows = list(self.world.dynamodb.tables.get("items", {}).values())
-        started = {run["run_id"]: run["started_at"] for run in runs}
-        for bucket in self.world.service.buckets:
-            own = {row["sk"]["S"]: row for row in rows if self._bucket_of(row) == bucket}
-            newest: tuple[str, set[str]] | None = None
-            newer: set[str] = set()
-            unsure = False
-            for run in runs:
-                manifest = self._manifest_at_rest(run["run_id"])
-                listed = self.listings(manifest).get(bucket) if manifest else None
-                if listed is not None and listed[0]:
-                    newest, newer, unsure = (run["run_id"], set(listed[1])), set(), False
-                else:
-                    # It was cut short: it has written some pages, and may have ended this listing.
-                    newer |= self._written(run["run_id"], bucket)
-                    unsure = unsure or manifest is None
-            if newest is None:
-                continue
-            run_id, keys = newest
-            gone = keys - set(own)
-            _is(unsure or not gone, f"{sorted(gone)} of {bucket} are not in DynamoDB; {run_id} lists them")
-            more = set(own) - keys - newer
-            _is(not more, f"{sorted(more)} of {bucket} are in DynamoDB; {run_id} does not list them")
-            for key in keys & set(own):
-                of = own[key]["run_id"]["S"]
-                older = f"{key} of {bucket} in DynamoDB is of {of}, which is older than {run_id}"
-                _is(started[of] >= started[run_id], older)
-
-    def _bucket_of(self, row: Mapping[str, Any]) -> str:
-        return str(self.bucket_of_listing[row["pk"]["S"].partition("#")[2]])
-
-    @property
-    def bucket_of_listing(self) -> dict[str, str]:
-        found = {}
-        for key, stored in self.world.s3.objects.items():
-            if "/targets" in key:
-                for target in json.loads(stored.body):
-                    name = target["target_id"].rpartition("-")[0] if target.get("part") else target["target_id"]
-                    found[name] = target["parameters"]["Bucket"]
-        return found
+        self.published.check()
 
     def _runs(self) -> list[dict[str, Any]]:
         rows = self.world.dynamodb.tables.get("runs", {})
         return [json.loads(row["run"]["S"]) for (_, sk), row in rows.items() if sk == "run"]
 
-    def _manifest_at_rest(self, run_id: str) -> Any:
-        key = f"runs/{run_id}/manifest.json"
-        return self.json(key) if key in self.world.s3.objects else None
-
-    def _written(self, run_id: str, bucket: str) -> set[str]:
-        names = self.bucket_of_listing
-        found: set[str] = set()
-        for key in self.world.s3.objects:
-            if f"/run={run_id}/" in key:
-                for line in self.lines(key):
-                    target = line["target"]
-                    if (names.get(target) or names.get(target.rpartition("-")[0])) == bucket:
-                        found.add(line["key"])
-        return found
-
     def json(self, key: str) -> Any:
         _is(key in self.world.s3.objects, f"there is no {key}")
         return json.loads(self.world.s3.objects[key].body)
-
-    def lines(self, key: str) -> list[dict[str, Any]]:
-        _is(key in self.world.s3.objects, f"there is no {key}")
-        return [json.loads(line) for line in gzip.decompress(self.world.s3.objects[key].body).splitlines()]
 
 
 def buckets_of(crawl: Crawl) -> set[str]:

@@ -13,8 +13,14 @@ from typing import Any
 
 import pytest
 
+from pageturner.errors import SinkError
+from pageturner.publish.plan import ListingPlan
+from pageturner.publish.run_listings import RunListing
+from pageturner.publish.tables import PUBLICATION
 from pageturner.stores.checkpoints import Listing, PageRecord
+from pageturner.stores.item_table import ItemTable
 from tests.fakes import FakeDynamoDB, FakeS3
+from tests.machines.publishing_services import FakeGlue
 from tests.machines.world import Definitions
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -97,3 +103,57 @@ def write_without_condition(partition: str, record: str, kind: str) -> Patch:
 def replaced(name: str, value: Any) -> Patch:
     """Something of the code is replaced."""
     return lambda monkeypatch: monkeypatch.setattr(name, value)
+
+
+def update_without_condition(of: str) -> Patch:
+    """The row of what is published takes an update that sets or removes `of`, whatever it says."""
+
+    def patch(monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = FakeDynamoDB._holds
+
+        def holds(self: FakeDynamoDB, request: dict[str, Any]) -> bool:
+            update = request.get("Update", {})
+            is_own = update and update["Key"]["pk"]["S"].startswith("published#")
+            return (is_own and of in update["UpdateExpression"]) or whole(self, request)
+
+        monkeypatch.setattr(FakeDynamoDB, "_holds", holds)
+
+    return patch
+
+
+def glue_without_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables in Glue are moved whatever publication they show."""
+    monkeypatch.setattr(FakeGlue, "get_table", _of_no_publication(FakeGlue.get_table))
+
+
+def _of_no_publication(whole: Callable[..., Any]) -> Callable[..., Any]:
+    def get_table(self: FakeGlue, **request: Any) -> Any:
+        found = whole(self, **request)
+        del found["Table"]["Parameters"][PUBLICATION]
+        return found
+
+    return get_table
+
+
+def glue_without_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Glue takes an update of whichever version."""
+    monkeypatch.setattr(FakeGlue, "is_version", lambda *_: True)
+
+
+def replaces_always(listing: RunListing, *_: Any) -> ListingPlan | str:
+    """In place of `_how`: whoever publishes last wins."""
+    return ListingPlan("replace") if listing.has_ended else ""
+
+
+def told_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far DynamoDB has been told is recorded before it is told."""
+    whole = ItemTable.tell_in_parallel
+
+    def tell(self: ItemTable, crawl: Any, number: int, changes: Any, *more: Any) -> int | None:
+        changes = list(changes)
+        try:
+            return whole(self, crawl, number, changes, *more)
+        except SinkError:
+            return len(changes)
+
+    monkeypatch.setattr(ItemTable, "tell_in_parallel", tell)

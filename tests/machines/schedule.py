@@ -34,7 +34,9 @@ class Schedule:
 
     def play(self) -> None:
         loop_seconds = self.rng.choice((0, 1, 120))
-        with installed(self.world, loop_seconds):
+        # With few, a publication has parts.
+        most_rows = self.rng.choice((1000, 1000, 3))
+        with installed(self.world, loop_seconds, most_rows):
             try:
                 self._fill_buckets()
                 self._with_faults()
@@ -61,7 +63,7 @@ class Schedule:
             "key": "Key",
             "pagination_config": {"PageSize": rng.choice((2, 3, 4))},
             "deadline_hours": 0.5,
-            "allow_empty": True,
+            "allow_empty": rng.random() < 0.8,
             "for_each": {"list": buckets},
         }
         if rng.random() < 0.3:
@@ -71,6 +73,8 @@ class Schedule:
             crawl["parameters"] = {"Delimiter": "|"}
         if rng.random() < 0.4:
             crawl["overlap"] = "allow"
+        if rng.random() < 0.4:
+            crawl["stale_items"] = rng.choice(("mark", "keep"))
         return crawl
 
     def _fill_buckets(self) -> None:
@@ -87,7 +91,7 @@ class Schedule:
         rng, world = self.rng, self.world
         world.latency = rng.choice((0.02, 0.5, 2.0))
         likelihood: dict[str, float] = {}
-        functions = ("plan_run", "finish_run", "fail_run", "stop_run", "sweep_items", "fetch_page")
+        functions = ("plan_run", "finish_run", "fail_run", "stop_run", "publish_run", "publish_part", "fetch_page")
         if self.is_about_one:
             likelihood[rng.choice(functions[:2] + functions[4:])] = 0.12
         for where in () if self.is_about_one else functions:
@@ -135,6 +139,7 @@ class Schedule:
             self._stop,
             self._resume,
             self._redrive,
+            self._publish,
         ]
 
     def _change_a_key(self) -> None:
@@ -145,6 +150,8 @@ class Schedule:
                 bucket.delete(key, world.clock.now)
             else:
                 bucket.put(key, world.clock.now)
+        if bucket.keys and rng.random() < 0.5:
+            bucket.put(rng.choice(bucket.keys), world.clock.now)
 
     def _flicker(self) -> None:
         """A key goes, and comes again."""
@@ -186,6 +193,11 @@ class Schedule:
         runs = [run_id for run_id in self._runs() if run_id not in self.auditor.green]
         if runs:
             self.world.start({"resume": self.rng.choice(runs)})
+
+    def _publish(self) -> None:
+        """A person asks for the publication of a run."""
+        if runs := self._runs():
+            self.world.start({"publish": self.rng.choice(runs)})
 
     def _redrive(self) -> None:
         if ended := self._executions("FAILED", "ABORTED"):

@@ -26,6 +26,10 @@ class Bucket:
     def keys(self) -> list[str]:
         return sorted(key for key, changes in self.history.items() if changes[-1][1])
 
+    def size(self, key: str) -> int:
+        """The size of an object, another one whenever it was put."""
+        return sum(present for _, present in self.history[key])
+
     def throughout(self, begin: float, end: float) -> set[str]:
         """The keys that were there all the time from `begin` to `end`."""
         return {key for key, changes in self.history.items() if all(_presences(changes, begin, end))}
@@ -79,7 +83,7 @@ class Service:
                 raise client_error("InvalidArgument", "ListObjectsV2")
         left = [key for key in bucket.keys if key > after]
         page: dict[str, Any] = {
-            "Contents": [{"Key": key, "Size": 1} for key in left[:MaxKeys]],
+            "Contents": [{"Key": key, "Size": bucket.size(key)} for key in left[:MaxKeys]],
             "IsTruncated": len(left) > MaxKeys,
             "KeyCount": len(left[:MaxKeys]),
         }

@@ -23,8 +23,8 @@ State = Mapping[str, Any]
 _FIELDS = {
     "Task": {"Resource", "Parameters", "ResultSelector", "ResultPath", "OutputPath", "InputPath", "TimeoutSeconds"}
     | {"Retry", "Catch", "Next", "End"},
-    "Map": {"ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrencyPath", "ToleratedFailurePercentage", "Label"}
-    | {"ResultWriter", "ResultPath", "Retry", "Catch", "Next", "End"},
+    "Map": {"ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrency", "MaxConcurrencyPath", "Label"}
+    | {"ToleratedFailurePercentage", "ResultWriter", "ResultPath", "Retry", "Catch", "Next", "End"},
     "Pass": {"Parameters", "Result", "ResultPath", "InputPath", "OutputPath", "Next", "End"},
     "Choice": {"Choices", "Default", "InputPath", "OutputPath"},
     "Wait": {"Seconds", "SecondsPath", "Timestamp", "TimestampPath", "InputPath", "OutputPath", "Next", "End"},
@@ -73,12 +73,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Map:
-    """Run a child execution for each item that the reader finds, each with the input that `select` makes of it."""
+    """Run a child execution for each item that the reader finds, each with the input that `select` makes of it.
+
+    If it does not tolerate failures, the first child that fails ends the others.
+    """
 
     reader: Mapping[str, Any]
     processor: State
     select: Callable[[int, Any], Any]
     concurrency: int
+    tolerates: bool
 
 
 Effect = Wait | Call | Map
@@ -181,14 +185,18 @@ def _work(state: State, data: Any, context: Mapping[str, Any]) -> Generator[Effe
             context = {**context, "Task": {"Token": token}}
         parameters = fill(state["Parameters"], data, context) if "Parameters" in state else data
         return (yield Call(state["Resource"], parameters, state.get("TimeoutSeconds", 99_999_999), context))
-    if state["ToleratedFailurePercentage"] != 100:
-        raise NotInTheLanguage("a Map that does not tolerate every failure")
+    tolerated = state.get("ToleratedFailurePercentage", 0)
+    if tolerated not in (0, 100):
+        raise NotInTheLanguage("a Map that tolerates some failures")
 
     def select(index: int, item: Any) -> Any:
+        if "ItemSelector" not in state:
+            return item
         return fill(state["ItemSelector"], data, {**context, "Map": {"Item": {"Index": index, "Value": item}}})
 
     reader = {**state["ItemReader"], "Parameters": fill(state["ItemReader"]["Parameters"], data, context)}
-    return (yield Map(reader, state["ItemProcessor"], select, _at(state["MaxConcurrencyPath"], data, context)))
+    most = state["MaxConcurrency"] if "MaxConcurrency" in state else _at(state["MaxConcurrencyPath"], data, context)
+    return (yield Map(reader, state["ItemProcessor"], select, most, tolerated == 100))
 
 
 def _wait(state: State, data: Any, context: Mapping[str, Any]) -> Wait:

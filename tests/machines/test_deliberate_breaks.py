@@ -11,8 +11,13 @@ from tests.machines.breaks import (
     a_retry_looks_like_a_redrive,
     all_passes,
     broken_definitions,
+    glue_without_number,
+    glue_without_version,
     put_without_condition,
     replaced,
+    replaces_always,
+    told_too_much,
+    update_without_condition,
     without_retry_of,
     write_without_condition,
 )
@@ -20,6 +25,8 @@ from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions, Violation
 
 BY_TARGET = "pageturner.finish.manifest.by_target"
+TELLER = "pageturner.publish.telling.Teller"
+HOW = "pageturner.publish.plan_making._how"
 BEGINS_ANEW = "pageturner.plan.planning._BEGINS_ANEW"
 # Each with seeds of schedules that noticed it, which are tried first.
 BREAKS = [
@@ -28,7 +35,16 @@ BREAKS = [
     Break("the last writer of a manifest wins", put_without_condition("/manifest"), seeds=(166, 465)),
     Break("items are written through a fence", write_without_condition("fence#", "", "ConditionCheck"), seeds=(3, 7)),
     Break("a fence is moved back", write_without_condition("fence#", "", "Update"), seeds=(374,)),
-    Break("an older item takes the place of a newer one", write_without_condition("c#", "", "Put"), seeds=(539, 715)),
+    Break("a publication begins beside another", update_without_condition("SET pending")),
+    Break("a publication is committed again", update_without_condition("SET #current")),
+    Break("whoever is late finishes another publication", update_without_condition("REMOVE pending")),
+    Break("the last writer of a plan wins", put_without_condition("/plan.json")),
+    Break("the last writer of a table's file wins", put_without_condition("tables/")),
+    Break("Glue's tables are moved back", glue_without_number),
+    Break("Glue takes an update of an old version", glue_without_version),
+    Break("DynamoDB was told more than it was", told_too_much),
+    Break("DynamoDB is never reconciled", replaced(f"{TELLER}._reconciles", lambda _: False)),
+    Break("listings that are older replace newer ones", replaced(HOW, replaces_always)),
     Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put"), seeds=(2, 16)),
     Break("a run begins again", write_without_condition("run#", "run", "Put"), seeds=(1, 9)),
     Break("the pages of an abandoned pass count", replaced(BY_TARGET, all_passes), seeds=(53, 68)),

@@ -17,7 +17,7 @@ import pytest
 from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions, Violation
 
-COUNT = int(os.environ.get("MACHINE_SCHEDULES", "600"))
+COUNT = int(os.environ.get("MACHINE_SCHEDULES", "150"))
 FIRST = int(os.environ.get("MACHINE_SCHEDULES_FROM", "0"))
 BLOCK = 50
 

@@ -60,12 +60,12 @@ class Scripts:
             "crawl": {"name": "c"},
             "target": {"target_id": "t"},
             "place": place,
-            "sweep": {"next": "sweep"},
         }
         return {**state, "patience": patience, "hand_overs": self.rng.randint(0, 4)}
 
 
 RUN = {"run_id": "r", "expires_at": 1, "generation": 1}
+ENDED = {"run_id": "r", "generation": 1, "message": "m"}
 
 
 class PageLoopScripts(Scripts):
@@ -88,9 +88,6 @@ class ChildScripts(Scripts):
         loops += [{"Status": "FAILED", "Error": failed.error, "Cause": failed.cause}] * 4
         return self.some_of(0.2, *loops, {"Status": "TIMED_OUT"})
 
-    def SweepItems(self) -> Step:  # noqa: N802
-        return self.some_of(0.3, {"next": "sweep"}, {"next": "end"})
-
     def LastPage(self) -> Step:  # noqa: N802
         pages = ({"Count": 1, "Items": [{"sk": {"S": name}}]} for name in ("page 1", "page 2"))
         return self.some_of(0.2, {"Count": 0, "Items": []}, *pages)
@@ -99,20 +96,37 @@ class ChildScripts(Scripts):
         return self.some_of(0.2, {})
 
 
+class PartScripts(Scripts):
+    def start(self) -> dict[str, Any]:
+        return {"plan": "p", "what": "tell", "index": self.rng.randint(0, 9)}
+
+    def PublishPart(self) -> Step:  # noqa: N802
+        return self.some_of(0.3, *({**self.start(), "next": name} for name in ("part", "part", "end")))
+
+
 class CrawlScripts(Scripts):
     def start(self) -> dict[str, Any]:
         return self.rng.choice(({"crawl": "c"}, {"resume": "r"}))
 
     def PlanRun(self) -> Step:  # noqa: N802
         planned = {"run": RUN, "crawl": {}, "targets": {"bucket": "b", "key": "k"}, "max_concurrency": 1}
-        return self.some_of(0.3, planned, {**planned, "wait_seconds": 0}, {"nothing_to_do": {"outcome": "succeeded"}})
+        others = {"publish": {"run_id": "r", "generation": 1}}, {"nothing_to_do": {"outcome": "succeeded"}}
+        return self.some_of(0.3, planned, {**planned, "wait_seconds": 0}, *others)
 
     def EachTarget(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {})
 
     def FinishRun(self) -> Step:  # noqa: N802
-        about = {"run_id": "r", "generation": 1, "message": "m", "continuation": {"resume": "r"}}
+        about = {**ENDED, "continuation": {"resume": "r"}}
         return self.some_of(0.2, *({**about, "outcome": outcome} for outcome in ("succeeded", "continues", "failed")))
+
+    def PublishRun(self) -> Step:  # noqa: N802
+        summaries = [{"next": "end", "summary": {**ENDED, "outcome": outcome}} for outcome in ("succeeded", "failed")]
+        parts = {"next": "parts", "parts": {"bucket": "b", "key": "k"}}
+        return self.some_of(0.2, *summaries, *summaries, {"next": "again"}, parts)
+
+    def PublishParts(self) -> Step:  # noqa: N802
+        return self.some_of(0.2, {})
 
     def ContinueRun(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {"ExecutionArn": "e"})
@@ -240,12 +254,14 @@ def _end(stepfunctions: Any, machine: str, name: str, given: Mapping[str, Any]) 
 
 
 @pytest.mark.parametrize(
-    ("which", "kind"), [("page_loop", PageLoopScripts), ("child", ChildScripts), ("crawl", CrawlScripts)]
+    ("which", "kind"),
+    [("page_loop", PageLoopScripts), ("child", ChildScripts), ("part", PartScripts), ("crawl", CrawlScripts)],
 )
 def test_it_agrees_with_moto(definitions: Definitions, which: str, kind: type[Scripts]) -> None:
     machines = {
         "page_loop": definitions.page_loop,
         "child": definitions.crawl["States"]["EachTarget"]["ItemProcessor"],
+        "part": definitions.crawl["States"]["PublishParts"]["ItemProcessor"],
         "crawl": definitions.crawl,
     }
     machine = without_retries(machines[which])

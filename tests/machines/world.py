@@ -5,6 +5,7 @@ Everything happens in an order that one random number generator decides. `Faults
 
 from __future__ import annotations
 
+import gzip
 import heapq
 import json
 import random
@@ -23,17 +24,21 @@ import fail_run
 import fetch_page
 import finish_run
 import plan_run
+import publish_part
+import publish_run
 import stop_run
-import sweep_items
 from pageturner import clients, telemetry
 from pageturner.crawls import checks
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
+from pageturner.publish import database, making, page_files
+from pageturner.stores import item_table
 from tests.conftest import ACCOUNT, REGION, LambdaContext
 from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, client_error
 from tests.machines import states
 from tests.machines.clock import Clock, virtual_time
 from tests.machines.invocations import Killed, Worker
+from tests.machines.publishing_services import FakeEvents, FakeGlue, InlineExecutor, connect
 from tests.machines.service import Service
 from tests.machines.states import Call, Failed, Map, NotInTheLanguage, Wait
 
@@ -42,8 +47,9 @@ HANDLERS: Mapping[str, ModuleType] = {
     "fetch_page": fetch_page,
     "finish_run": finish_run,
     "plan_run": plan_run,
+    "publish_part": publish_part,
+    "publish_run": publish_run,
     "stop_run": stop_run,
-    "sweep_items": sweep_items,
 }
 # What the caller of an invocation hears that was given up, and goes on; and of one that was killed.
 GIVEN_UP = (
@@ -134,6 +140,7 @@ class Process:
             definition, given, context, world.clock.text, lambda most: world.rng.random() * most
         )
         self._turn = 0
+        self._goes_on = False  # with the children that there are
         self._running = self.machine.run()
         if "TimeoutSeconds" in definition:
             world.after(definition["TimeoutSeconds"], partial(self.end, "TIMED_OUT"), lambda: self.status == "RUNNING")
@@ -148,6 +155,7 @@ class Process:
         if self.status != "RUNNING" or turn != self._turn:
             return
         self._turn += 1
+        self._goes_on, goes_on = False, self._goes_on
         try:
             effect = self._running.throw(value) if isinstance(value, Failed) else self._running.send(value)
         except StopIteration as ended:
@@ -157,6 +165,7 @@ class Process:
             self.failure = failed
             self.end("FAILED")
         else:
+            self._goes_on = goes_on and isinstance(effect, Map)
             self._do(effect, partial(self._go_on, self._turn))
 
     def _do(self, effect: states.Effect, settle: Settle) -> None:
@@ -177,21 +186,27 @@ class Process:
 
     def _map(self, effect: Map, settle: Settle) -> None:
         world = self.world
-        if self.redrives and self.children:
+        if self._goes_on:
             waiting = [index for index, child in self.children.items() if child.status != "SUCCEEDED"]
         else:
-            body = world.s3.objects[effect.reader["Parameters"]["Key"]].body
-            items = json.loads(body)
+            items = json.loads(world.s3.objects[effect.reader["Parameters"]["Key"]].body)
             world.on_map(self, items)
             waiting = list(range(len(items)))
             self._inputs = [effect.select(index, item) for index, item in enumerate(items)]
             self.children = {}
         left = len(waiting)
 
-        def ended(_: Process) -> None:
+        def ended(child: Process) -> None:
             nonlocal left
             left -= 1
-            if left == 0:
+            if child.status != "SUCCEEDED" and not effect.tolerates:
+                waiting.clear()
+                if self.status == "RUNNING" and left >= 0:
+                    left = -1
+                    for other in self.children.values():
+                        other.end("ABORTED")
+                    settle(Failed("States.ExceedToleratedFailureThreshold", str(child.failure)))
+            elif left == 0:
                 settle({})
             elif waiting:
                 start()
@@ -227,6 +242,7 @@ class Process:
         self.status, self.failure = "RUNNING", None
         self.redrives += 1
         self.driven_since = self.world.clock.now
+        self._goes_on = bool(self.children) and self.machine.definition["States"][self.state]["Type"] == "Map"
         execution = {**self.machine.context["Execution"], "RedriveCount": self.redrives}
         self.machine.context = {**self.machine.context, "Execution": execution}
         self._on_end = on_end or self._on_end
@@ -351,6 +367,7 @@ class World:
         self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
         self.pages_refused_until = 0.0
         self.service = Service(self.clock)
+        self.glue, self.events = FakeGlue(), FakeEvents()
         self.faults = Faults(rng)
         self.latency = 0.02
         self.catalogue = {name: Crawl.from_dict({"name": name, **entry}) for name, entry in catalogue.items()}
@@ -365,6 +382,7 @@ class World:
         self.on_start: Callable[[Process, Process | None], None] = lambda *_: None
         self.on_end: Callable[[Process], None] = lambda _: None
         self.on_map: Callable[[Process, list[Any]], None] = lambda *_: None
+        self.on_request: Callable[[str, str, Mapping[str, Any]], None] = lambda *_: None  # that has taken effect
         self._happening: list[tuple[float, int, Callable[[], None], Callable[[], bool] | None]] = []
         self._clients: dict[tuple[str, bool], Client] = {}
 
@@ -525,7 +543,9 @@ class World:
         own = region is None
         if (service, own) not in self._clients:
             made = (
-                {"s3": self.s3, "dynamodb": self.dynamodb} if own else dict.fromkeys(("s3", "cloudwatch"), self.service)
+                {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue, "events": self.events}
+                if own
+                else dict.fromkeys(("s3", "cloudwatch"), self.service)
             )
             found = StepFunctions(self) if service == "stepfunctions" else made[service]
             self._clients[service, own] = Client(self, service if own else "crawled", found)
@@ -556,6 +576,7 @@ class World:
             raise client_error("InternalServerError", operation)
         try:
             answer = request(**arguments)
+            self.on_request(service, operation, arguments)
         except ClientError:
             raise
         except Exception as error:
@@ -567,6 +588,12 @@ class World:
             raise client_error("InternalServerError", operation)
         return answer
 
+    def lines(self, key: str) -> list[dict[str, Any]]:
+        """The lines of a page object."""
+        if key not in self.s3.objects:
+            raise Violation(f"there is no {key}")
+        return [json.loads(line) for line in gzip.decompress(self.s3.objects[key].body).splitlines()]
+
     def close(self) -> None:
         """End what is left of the invocations."""
         for invocation in list(self.invocations):
@@ -574,25 +601,34 @@ class World:
 
 
 @contextmanager
-def installed(world: World, loop_seconds: float) -> Iterator[None]:
+def installed(world: World, loop_seconds: float, most_rows: int) -> Iterator[None]:
     """Let the handlers work in this world."""
     level = telemetry.logger.log_level
     with pytest.MonkeyPatch.context() as patch, virtual_time(world.clock):
         environment = {"ITEMS_BUCKET": "bucket", "ITEMS_TABLE": "items", "RUNS_TABLE": "runs", "ACCOUNT": ACCOUNT}
         for name, value in {**environment, "AWS_REGION": REGION, "LOOP_SECONDS": str(loop_seconds)}.items():
             patch.setenv(name, value)
+        patch.setenv("DATABASE", "database")
+        patch.setenv("MOST_ROWS", str(most_rows))
+        patch.setattr(database.duckdb, "connect", connect)
+        for module in (page_files, making, item_table):
+            patch.setattr(module, "ThreadPoolExecutor", InlineExecutor)
         patch.setattr(clients, "client", world.client)
         patch.setattr(clients, "client_that_asks_once", world.client)
         patch.setattr(plan_run, "_catalogue", lambda: world.catalogue)
         patch.setattr(telemetry, "count", lambda *_: None)
         patch.setattr(checks, "wrong_timezone", lambda _: None)  # it reads hundreds of files
-        fetch_page._page_step.cache_clear()
-        fetch_page._stop_check.cache_clear()
+        forget()
         telemetry.logger.setLevel("CRITICAL")
         try:
             yield
         finally:
             world.close()
             telemetry.logger.setLevel(level)
-            fetch_page._page_step.cache_clear()
-            fetch_page._stop_check.cache_clear()
+            forget()
+
+
+def forget() -> None:
+    """Forget what the functions keep from one invocation to the next."""
+    for kept in (fetch_page._page_step, fetch_page._stop_check, publish_run.publisher):
+        kept.cache_clear()

@@ -59,6 +59,11 @@ class Publisher:
                 continue
             try:
                 step = self._step(state.pending, state)
+            except RunStoppedError:
+                # Others have finished it, and are at the next one.
+                if self.stores.publications.state(state.pending.crawl).pending == state.pending:
+                    raise
+                continue
             except CannotPublishError:
                 # It would stand in the way of all others. DynamoDB is reconciled by the next one.
                 if not state.is_committed:
@@ -82,9 +87,12 @@ class Publisher:
             state = self.stores.publications.state(publication.crawl)
             if state.pending != publication:
                 return True  # it is done already, or was given up
-            return Teller(self.stores, maker, state).tell(
-                part.index, _SECONDS, lanes_of(part.index, publication.buckets)
-            )
+            lanes = lanes_of(part.index, publication.buckets)
+            try:
+                return Teller(self.stores, maker, state).tell(part.index, _SECONDS, lanes)
+            except RunStoppedError:
+                if self.stores.publications.state(publication.crawl).pending == publication:
+                    raise
         return True
 
     def _record(self, run_id: str, generation: int) -> RunRecord:

@@ -336,6 +336,10 @@ def test_objects(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:
         ("put_object", {"Body": b"b", "Metadata": {"m": "1"}, "IfMatch": etag}),
         ("put_object", {"Body": b"c", "IfMatch": etag}),
         ("head_object", {}),
+        ("put_object_tagging", {"Tagging": {"TagSet": [{"Key": "a", "Value": "b"}]}}),
+        ("delete_object", {}),
+        ("delete_object", {}),
+        ("put_object_tagging", {"Tagging": {"TagSet": [{"Key": "a", "Value": "b"}]}}),
         ("put_object", {"Body": b"[\n1,\n2\n]", "Metadata": {"n": "2"}}),
     ):
         request = {"Bucket": aws.bucket, "Key": "k", **more}
