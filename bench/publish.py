@@ -149,7 +149,8 @@ class Table(FakeDynamoDB):
     counts: Counter[str]
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:
-        mine, others = [], []
+        mine: list[dict[str, Any]] = []
+        others: list[dict[str, Any]] = []
         for action in TransactItems:
             ((kind, body),) = action.items()
             is_item = body["TableName"] == "items" and "#" in body.get("Item", body.get("Key"))["pk"]["S"]
