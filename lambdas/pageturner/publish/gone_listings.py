@@ -16,6 +16,8 @@ from pageturner.stores import Stores
 from pageturner.stores.publications import PublishedListing
 from pageturner.stores.runs_and_locks import RunRecord
 
+_LATER_SOURCE = "its targets come from a later listing than this run's"
+
 
 @dataclass(frozen=True)
 class GoneListings:
@@ -25,8 +27,8 @@ class GoneListings:
     record: RunRecord
     summary: Mapping[str, Any]
 
-    def among(self, published: Mapping[str, PublishedListing], own: set[str]) -> tuple[set[str], str]:
-        """Return those that are gone, of which the run has not its `own` listing, or why none of them counts as gone.
+    def among(self, published: Mapping[str, PublishedListing], own: set[str]) -> tuple[set[str], dict[str, int]]:
+        """Return those that are gone, of which the run has not its `own` listing, and why how many others stay.
 
         Raises `SinkError`.
         """
@@ -38,13 +40,14 @@ class GoneListings:
             if of not in own and each.as_catalogued and (each.started_at, each.run_id) < began
         }
         if not missing or not self.record.as_catalogued:
-            return set(), ""
+            return set(), {}
         if reason := self._reason_to_keep(own):
-            return set(), reason
+            return set(), {reason: len(missing)}
         later = {
             run_id: self._comes_from_a_later_listing(run_id) for run_id in {each.run_id for each in missing.values()}
         }
-        return {of for of, each in missing.items() if not later[each.run_id]}, ""
+        gone = {of for of, each in missing.items() if not later[each.run_id]}
+        return gone, {_LATER_SOURCE: len(missing) - len(gone)} if len(gone) < len(missing) else {}
 
     def _reason_to_keep(self, own: set[str]) -> str:
         if set(self.summary["targets"]) - {"complete", "absent"}:

@@ -29,10 +29,11 @@ class PlanMaker:
     stores: Stores
     most_rows: int
 
-    def make(self, found: RunRecord, state: State, asked_by: str, at: str) -> Plan | None:
-        """Make and put the plan of the next publication, of a run's last generation; None if there is nothing to do.
+    def make(self, found: RunRecord, state: State, asked_by: str, at: str) -> Plan | Mapping[str, int]:
+        """Make and put the plan of the next publication, of a run's last generation.
 
-        Raises `SinkError`, `CannotPublishError` if the run has no manifest, and `RunStoppedError` if it is resumed.
+        If there is nothing to publish, returns what the plan would have as `kept`. Raises `SinkError`,
+        `CannotPublishError` if the run has no manifest, and `RunStoppedError` if it is resumed.
         """
         run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
         before = self.stores.publications.published(state.current)
@@ -47,11 +48,10 @@ class PlanMaker:
                 elif how:
                     kept[how] += 1
             of_targets = {entry["target_id"]: of for of in plans for entry in listings[of].entries}
-            gone, why = GoneListings(self.stores, found, manifest.summary()).among(before.listings, set(listings))
-            if why:
-                kept[why] += 1
+            gone, stay = GoneListings(self.stores, found, manifest.summary()).among(before.listings, set(listings))
+            kept.update(stay)
             if not plans and not gone and not asked_by:
-                return None
+                return kept
             after = {of: each for of, each in before.listings.items() if of not in gone}
             after |= {of: _published(listings[of], plan, before.listings.get(of), found) for of, plan in plans.items()}
             is_hashed_alike = before.ignore_fields == crawl.ignore_fields or all(
