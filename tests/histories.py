@@ -499,17 +499,18 @@ class Truth:
             for id_, entry in known.entries.items():
                 if id_ not in entries and not (entry.name in shared and not entry.is_shared):
                     entries[id_] = entry
+        as_catalogued = ran.as_catalogued or (of in self.listings and known.as_catalogued)
         if each.verdict == "limited":
             added = {**known.added, run.run_id: run.started_at}
             if of in self.listings:
-                return replace(known, entries=entries, added=added, had_items=True)
+                return replace(known, entries=entries, added=added, had_items=True, as_catalogued=as_catalogued)
         return Known(
             run_id=run.run_id,
             began=own,
             passes=len(each.passes),
             definition=crawl.definition,
             is_complete=each.verdict == "complete",
-            as_catalogued=ran.as_catalogued,
+            as_catalogued=as_catalogued,
             had_items=any(each.pages) or (adds and known.had_items) or each.verdict == "limited" or bool(newer),
             added={run.run_id: run.started_at} if each.verdict == "limited" else dict(known.added) if adds else newer,
             entries=entries,

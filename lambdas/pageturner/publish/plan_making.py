@@ -133,10 +133,12 @@ def _published(
     added = dict(before.added) if before is not None else {}
     # What was there before stays beside what is added.
     least = before if before is not None and plan.how == "add" else None
+    # A run of less than the catalogue's crawl may list it again.
+    as_catalogued = found.as_catalogued or (before is not None and before.as_catalogued)
     if listing.is_limited:
         added[run.run_id] = run.started_at
         if before is not None:
-            return replace(before, added=added)
+            return replace(before, added=added, as_catalogued=as_catalogued)
     return PublishedListing(
         account=entry["account"],
         region=entry["region"],
@@ -147,7 +149,7 @@ def _published(
         bytes=max(listing.total("bytes"), least.bytes if least else 0),
         passes=listing.passes,
         definition=crawl.definition,
-        as_catalogued=found.as_catalogued,
+        as_catalogued=as_catalogued,
         is_complete=not listing.is_limited,
         added=added if plan.how == "add" else {of: added[of] for of in plan.newer},
     )

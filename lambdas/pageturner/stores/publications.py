@@ -70,9 +70,9 @@ class PublishedListing:
     """The last complete listing of a target, as it was published: of the run `run_id`, which began at `started_at`.
 
     `items` and `bytes` (compressed) count what was listed, and `passes` has the last pass of each of its targets.
-    `definition` is a hash of what decides what its items and their keys are. `as_catalogued` says that the run was one
-    of the catalogue's crawl. `added` has when the runs began whose items were added since; if there are no others,
-    `is_complete` is false.
+    `definition` is a hash of what decides what its items and their keys are. `as_catalogued` says that a run of
+    the catalogue's crawl has listed it. `added` has when the runs began whose items were added since; if there are no
+    others, `is_complete` is false.
     """
 
     account: str
