@@ -469,7 +469,8 @@ class Truth:
         if ran.as_catalogued and whole:
             for of, known in list(self.listings.items()):
                 own = ran.run.started_at, ran.run.run_id
-                if of not in ran.targets and known.as_catalogued and known.began < own:
+                last = max([known.began, *((began, run_id) for run_id, began in known.added.items())])
+                if of not in ran.targets and known.as_catalogued and last < own:
                     changes |= self._compare(ran, of, known.entries, {}, comparable=True)
                     del self.listings[of]
         self.changes[number] = changes

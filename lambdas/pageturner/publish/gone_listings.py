@@ -37,7 +37,7 @@ class GoneListings:
             of: each
             for of, each in published.items()
             # What a run listed beyond the catalogue's crawl is nobody's to remove.
-            if of not in own and each.as_catalogued and (each.started_at, each.run_id) < began
+            if of not in own and each.as_catalogued and _last(each) < began
         }
         if not missing or not self.record.as_catalogued:
             return set(), {}
@@ -83,3 +83,8 @@ class GoneListings:
             if own is not None and (listed_at is None or listed_at > own.run["started_at"]):
                 return True
         return False
+
+
+def _last(listing: PublishedListing) -> tuple[str, str]:
+    """Return when the last run began that has listed or added something, and its id."""
+    return max([(listing.started_at, listing.run_id), *((began, of) for of, began in listing.added.items())])
