@@ -444,6 +444,7 @@ class Truth:
         self.names: dict[int, str] = {}
         self.changes: dict[int, dict[tuple[str, str], dict[str, Any]]] = {}
         self.told: dict[tuple[str, str], dict[str, Any]] = {}
+        self.told_by = ("", "")
         self._stale_items: str | None = None
         self._is_told = False
 
@@ -467,6 +468,7 @@ class Truth:
                 self.listings[of] = after
         whole = {each.verdict for each in ran.targets.values()} == {"complete"}
         if ran.as_catalogued and whole:
+            self.told_by = max(self.told_by, (ran.run.started_at, ran.run.run_id))
             for of, known in list(self.listings.items()):
                 own = ran.run.started_at, ran.run.run_id
                 last = max([known.began, *((began, run_id) for run_id, began in known.added.items())])
@@ -480,6 +482,8 @@ class Truth:
         run, crawl = ran.run, ran.crawl
         own = run.started_at, run.run_id
         if each.verdict not in ("complete", "limited"):
+            return None
+        if of not in self.listings and ran.as_catalogued and self.told_by > own:
             return None
         if known.is_complete and known.began > own:
             return None

@@ -44,10 +44,14 @@ class GoneListings:
         if reason := self._reason_to_keep(own):
             return set(), {reason: len(missing)}
         later = {
-            run_id: self._comes_from_a_later_listing(run_id) for run_id in {each.run_id for each in missing.values()}
+            run_id: self.comes_from_a_later_listing(run_id) for run_id in {each.run_id for each in missing.values()}
         }
         gone = {of for of, each in missing.items() if not later[each.run_id]}
         return gone, {_LATER_SOURCE: len(missing) - len(gone)} if len(gone) < len(missing) else {}
+
+    def tells(self, own: set[str]) -> bool:
+        """Return whether the catalogue's crawl has no other listings than the run's `own`. Raises `SinkError`."""
+        return self.record.as_catalogued and not self._reason_to_keep(own)
 
     def _reason_to_keep(self, own: set[str]) -> str:
         if set(self.summary["targets"]) - {"complete", "absent"}:
@@ -63,7 +67,7 @@ class GoneListings:
                 return f"answers of {source}, the source of this run's targets, had errors, which its crawl ignores"
         return ""
 
-    def _comes_from_a_later_listing(self, run_id: str) -> bool:
+    def comes_from_a_later_listing(self, run_id: str) -> bool:
         """Return whether what an earlier run's targets come from had not been listed when this run's was begun.
 
         It may then have what was created since. That is so if the catalogue defined the source differently meanwhile,

@@ -17,6 +17,7 @@ from pageturner.stores.publications import Publication, Published, PublishedList
 from pageturner.stores.runs_and_locks import RunRecord
 
 _LATER = "a later run has published it"
+_GONE = "a later run lists it no longer"
 _EMPTY = "it is empty, and what is published is not; to publish it, set allow_empty: true"
 _OTHER_ITEMS = "its input changes what its items are; to publish it, set stale_items"
 _NOT_COMPARABLE = "it is limited, and what its items or keys are has changed"
@@ -39,16 +40,22 @@ class PlanMaker:
         before = self.stores.publications.published(state.current)
         with manifest_of(self.stores, run) as manifest:
             listings = listings_in(manifest, asked=bool(asked_by))
+            own = set(listings)
+            is_late = self._is_late(found, before)
             plans: dict[str, ListingPlan] = {}
             kept: Counter[str] = Counter()
             for listing_id, listing in listings.items():
+                if is_late and listing_id not in before.listings:
+                    kept[_GONE] += 1
+                    continue
                 how = _how(listing, before.listings.get(listing_id), found)
                 if isinstance(how, ListingPlan):
                     plans[listing_id] = how
                 elif how:
                     kept[how] += 1
             of_targets = {entry["target_id"]: of for of in plans for entry in listings[of].entries}
-            gone, stay = GoneListings(self.stores, found, manifest.summary()).among(before.listings, set(listings))
+            of_run = GoneListings(self.stores, found, manifest.summary())
+            gone, stay = of_run.among(before.listings, own)
             kept.update(stay)
             if not plans and not gone and not asked_by:
                 return kept
@@ -68,6 +75,7 @@ class PlanMaker:
                     after,
                     tuple(astuple(each) for each in columns),
                     crawl.ignore_fields if is_hashed_alike else None,
+                    max(before.told_by, (run.started_at, run.run_id)) if of_run.tells(own) else before.told_by,
                 ),
                 listings=plans | {of: ListingPlan("remove") for of in gone},
                 of_targets=of_targets,
@@ -80,6 +88,14 @@ class PlanMaker:
         put_plan(self.stores, plan)
         # Another attempt may have put it before.
         return read_plan(self.stores, plan.prefix)
+
+    def _is_late(self, found: RunRecord, before: Published) -> bool:
+        """Return whether a later run has told which listings there are, and could know all that this one has."""
+        began, run_id = before.told_by
+        if not found.as_catalogued or (began, run_id) <= (found.run["started_at"], found.run["run_id"]):
+            return False
+        later = self.stores.runs.find(run_id)
+        return later is None or not GoneListings(self.stores, later, {}).comes_from_a_later_listing(found.run["run_id"])
 
     def _publication(
         self, run: Run, state: State, crawl: str, after: Mapping[str, PublishedListing], asked_by: str, at: str
