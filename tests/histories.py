@@ -32,7 +32,7 @@ from pageturner.publish.parts import Part
 from pageturner.publish.publishing import Publisher
 from pageturner.publish.tables import Tables
 from pageturner.stores.checkpoints import PageRecord
-from pageturner.stores.keys import RUN, VERDICT, targets_key
+from pageturner.stores.keys import RUN, VERDICT, sort_key, targets_key
 from pageturner.stores.page_store import Facts, array_text
 from pageturner.stores.publications import State
 from pageturner.turn.records import records
@@ -334,7 +334,7 @@ class World:
             at: {name: row.get(name) for name in ("hash", "item", "first_seen", "last_changed", "stale_since")}
             for at, row in self.rows().items()
         }
-        same(there, truth.told)
+        same(there, {(of, sort_key(name)): row for (of, name), row in truth.told.items()})
         if summary is not None:
             kinds = Counter(change["kind"] for change in truth.changes.get(summary["published"]["number"], {}).values())
             assert {kind: summary["published"][kind] for kind in KINDS} == {kind: kinds[kind] for kind in KINDS}
