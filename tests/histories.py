@@ -31,7 +31,7 @@ from pageturner.publish.parts import Part
 from pageturner.publish.publishing import Publisher
 from pageturner.publish.tables import Tables
 from pageturner.stores.checkpoints import PageRecord
-from pageturner.stores.keys import RUN, VERDICT, targets_key
+from pageturner.stores.keys import RUN, VERDICT, sort_key, targets_key
 from pageturner.stores.page_store import Facts, array_text
 from pageturner.stores.publications import State
 from pageturner.turn.records import records
@@ -334,7 +334,7 @@ class World:
             at: {name: row.get(name) for name in ("hash", "item", "first_seen", "last_changed", "stale_since")}
             for at, row in self.rows().items()
         }
-        same(there, truth.told)
+        same(there, {(of, sort_key(name)): row for (of, name), row in truth.told.items()})
         if summary is not None:
             kinds = Counter(change["kind"] for change in truth.changes.get(summary["published"]["number"], {}).values())
             assert {kind: summary["published"][kind] for kind in KINDS} == {kind: kinds[kind] for kind in KINDS}
@@ -444,6 +444,7 @@ class Truth:
         self.names: dict[int, str] = {}
         self.changes: dict[int, dict[tuple[str, str], dict[str, Any]]] = {}
         self.told: dict[tuple[str, str], dict[str, Any]] = {}
+        self.told_by = ("", "")
         self._stale_items: str | None = None
         self._is_told = False
 
@@ -467,9 +468,11 @@ class Truth:
                 self.listings[of] = after
         whole = {each.verdict for each in ran.targets.values()} == {"complete"}
         if ran.as_catalogued and whole:
+            self.told_by = max(self.told_by, (ran.run.started_at, ran.run.run_id))
             for of, known in list(self.listings.items()):
                 own = ran.run.started_at, ran.run.run_id
-                if of not in ran.targets and known.as_catalogued and known.began < own:
+                last = max([known.began, *((began, run_id) for run_id, began in known.added.items())])
+                if of not in ran.targets and known.as_catalogued and last < own:
                     changes |= self._compare(ran, of, known.entries, {}, comparable=True)
                     del self.listings[of]
         self.changes[number] = changes
@@ -479,6 +482,8 @@ class Truth:
         run, crawl = ran.run, ran.crawl
         own = run.started_at, run.run_id
         if each.verdict not in ("complete", "limited"):
+            return None
+        if of not in self.listings and ran.as_catalogued and self.told_by > own:
             return None
         if known.is_complete and known.began > own:
             return None
@@ -499,17 +504,18 @@ class Truth:
             for id_, entry in known.entries.items():
                 if id_ not in entries and not (entry.name in shared and not entry.is_shared):
                     entries[id_] = entry
+        as_catalogued = ran.as_catalogued or (of in self.listings and known.as_catalogued)
         if each.verdict == "limited":
             added = {**known.added, run.run_id: run.started_at}
             if of in self.listings:
-                return replace(known, entries=entries, added=added, had_items=True)
+                return replace(known, entries=entries, added=added, had_items=True, as_catalogued=as_catalogued)
         return Known(
             run_id=run.run_id,
             began=own,
             passes=len(each.passes),
             definition=crawl.definition,
             is_complete=each.verdict == "complete",
-            as_catalogued=ran.as_catalogued,
+            as_catalogued=as_catalogued,
             had_items=any(each.pages) or (adds and known.had_items) or each.verdict == "limited" or bool(newer),
             added={run.run_id: run.started_at} if each.verdict == "limited" else dict(known.added) if adds else newer,
             entries=entries,

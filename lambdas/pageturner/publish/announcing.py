@@ -41,13 +41,15 @@ class Announcer:
     events: Any
     database: str
 
-    def announce(self, found: RunRecord, plan: Plan | None, made: Made | None) -> dict[str, Any]:
+    def announce(
+        self, found: RunRecord, plan: Plan | None, made: Made | None, kept: Mapping[str, int]
+    ) -> dict[str, Any]:
         """Announce a run, and return what is said of its publication. Whoever repeats this sends the events again.
 
-        Without a `plan`, there was nothing to publish. Raises `SinkError`, and `CannotPublishError` if the run's
-        manifest is gone.
+        Without a `plan`, there was nothing to publish. `kept` is as in a plan. Raises `SinkError`, and
+        `CannotPublishError` if the run's manifest is gone.
         """
-        published = self._published(found, plan, made or _NOTHING)
+        published = self._published(found, plan, made or _NOTHING, kept)
         events = []
         # Otherwise, the run was resumed since, and is announced when it has ended again.
         if found.summary is not None and found.generation == published["generation"]:
@@ -58,8 +60,10 @@ class Announcer:
         self._send(events)
         return published
 
-    def _published(self, found: RunRecord, plan: Plan | None, made: Made) -> dict[str, Any]:
+    def _published(self, found: RunRecord, plan: Plan | None, made: Made, kept: Mapping[str, int]) -> dict[str, Any]:
         crawl = str(found.crawl["name"])
+        reasons = "; ".join(f"{count_of(number, 'listing')}: {why}" for why, number in sorted(kept.items()))
+        not_published = f" (not published: {reasons})" if reasons else ""
         about: dict[str, Any] = {
             "generation": found.generation,
             "number": 0,
@@ -67,18 +71,16 @@ class Announcer:
             "database": self.database,
             "table": table_names.table_name(crawl),
             **made.changes,
+            "kept": dict(kept),
         }
         if plan is None:
-            return {**about, "message": "nothing to publish"}
+            return {**about, "message": f"nothing to publish{not_published}"}
         publication, listings = plan.publication, plan.listings
         message = (
             f"published {made.changes['new']:,} new, {made.changes['changed']:,} changed, {made.changes['gone']:,} gone"
         )
         if made.changes["replaced"]:
             message += f", and {made.changes['replaced']:,} that cannot be compared with those before"
-        if plan.kept:
-            reasons = "; ".join(f"{count_of(number, 'listing')}: {why}" for why, number in sorted(plan.kept.items()))
-            message += f" (not published: {reasons})"
         return {
             **about,
             "generation": publication.generation,
@@ -88,9 +90,8 @@ class Announcer:
             "rows": made.rows,
             "listings": sum(each.how != "remove" for each in listings.values()),
             "gone_listings": sum(each.how == "remove" for each in listings.values()),
-            "kept": dict(plan.kept),
             "changes": f"s3://{self.stores.pages.bucket}/{changes_prefix(crawl, publication.name)}",
-            "message": message,
+            "message": message + not_published,
         }
 
     def _put_rows(self, found: RunRecord, plan: Plan | None, published: Mapping[str, Any]) -> None:

@@ -16,6 +16,8 @@ from pageturner.stores import Stores
 from pageturner.stores.publications import PublishedListing
 from pageturner.stores.runs_and_locks import RunRecord
 
+_LATER_SOURCE = "its targets come from a later listing than this run's"
+
 
 @dataclass(frozen=True)
 class GoneListings:
@@ -25,8 +27,8 @@ class GoneListings:
     record: RunRecord
     summary: Mapping[str, Any]
 
-    def among(self, published: Mapping[str, PublishedListing], own: set[str]) -> tuple[set[str], str]:
-        """Return those that are gone, of which the run has not its `own` listing, or why none of them counts as gone.
+    def among(self, published: Mapping[str, PublishedListing], own: set[str]) -> tuple[set[str], dict[str, int]]:
+        """Return those that are gone, of which the run has not its `own` listing, and why how many others stay.
 
         Raises `SinkError`.
         """
@@ -35,16 +37,21 @@ class GoneListings:
             of: each
             for of, each in published.items()
             # What a run listed beyond the catalogue's crawl is nobody's to remove.
-            if of not in own and each.as_catalogued and (each.started_at, each.run_id) < began
+            if of not in own and each.as_catalogued and _last(each) < began
         }
         if not missing or not self.record.as_catalogued:
-            return set(), ""
+            return set(), {}
         if reason := self._reason_to_keep(own):
-            return set(), reason
+            return set(), {reason: len(missing)}
         later = {
-            run_id: self._comes_from_a_later_listing(run_id) for run_id in {each.run_id for each in missing.values()}
+            run_id: self.comes_from_a_later_listing(run_id) for run_id in {each.run_id for each in missing.values()}
         }
-        return {of for of, each in missing.items() if not later[each.run_id]}, ""
+        gone = {of for of, each in missing.items() if not later[each.run_id]}
+        return gone, {_LATER_SOURCE: len(missing) - len(gone)} if len(gone) < len(missing) else {}
+
+    def tells(self, own: set[str]) -> bool:
+        """Return whether the catalogue's crawl has no other listings than the run's `own`. Raises `SinkError`."""
+        return self.record.as_catalogued and not self._reason_to_keep(own)
 
     def _reason_to_keep(self, own: set[str]) -> str:
         if set(self.summary["targets"]) - {"complete", "absent"}:
@@ -60,7 +67,7 @@ class GoneListings:
                 return f"answers of {source}, the source of this run's targets, had errors, which its crawl ignores"
         return ""
 
-    def _comes_from_a_later_listing(self, run_id: str) -> bool:
+    def comes_from_a_later_listing(self, run_id: str) -> bool:
         """Return whether what an earlier run's targets come from had not been listed when this run's was begun.
 
         It may then have what was created since. That is so if the catalogue defined the source differently meanwhile,
@@ -80,3 +87,8 @@ class GoneListings:
             if own is not None and (listed_at is None or listed_at > own.run["started_at"]):
                 return True
         return False
+
+
+def _last(listing: PublishedListing) -> tuple[str, str]:
+    """Return when the last run began that has listed or added something, and its id."""
+    return max([(listing.started_at, listing.run_id), *((began, of) for of, began in listing.added.items())])

@@ -17,6 +17,7 @@ from pageturner.stores.publications import Publication, Published, PublishedList
 from pageturner.stores.runs_and_locks import RunRecord
 
 _LATER = "a later run has published it"
+_GONE = "a later run lists it no longer"
 _EMPTY = "it is empty, and what is published is not; to publish it, set allow_empty: true"
 _OTHER_ITEMS = "its input changes what its items are; to publish it, set stale_items"
 _NOT_COMPARABLE = "it is limited, and what its items or keys are has changed"
@@ -29,29 +30,35 @@ class PlanMaker:
     stores: Stores
     most_rows: int
 
-    def make(self, found: RunRecord, state: State, asked_by: str, at: str) -> Plan | None:
-        """Make and put the plan of the next publication, of a run's last generation; None if there is nothing to do.
+    def make(self, found: RunRecord, state: State, asked_by: str, at: str) -> Plan | Mapping[str, int]:
+        """Make and put the plan of the next publication, of a run's last generation.
 
-        Raises `SinkError`, `CannotPublishError` if the run has no manifest, and `RunStoppedError` if it is resumed.
+        If there is nothing to publish, returns what the plan would have as `kept`. Raises `SinkError`,
+        `CannotPublishError` if the run has no manifest, and `RunStoppedError` if it is resumed.
         """
         run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
         before = self.stores.publications.published(state.current)
         with manifest_of(self.stores, run) as manifest:
             listings = listings_in(manifest, asked=bool(asked_by))
+            own = set(listings)
+            is_late = self._is_late(found, before)
             plans: dict[str, ListingPlan] = {}
             kept: Counter[str] = Counter()
             for listing_id, listing in listings.items():
+                if is_late and listing_id not in before.listings:
+                    kept[_GONE] += 1
+                    continue
                 how = _how(listing, before.listings.get(listing_id), found)
                 if isinstance(how, ListingPlan):
                     plans[listing_id] = how
                 elif how:
                     kept[how] += 1
             of_targets = {entry["target_id"]: of for of in plans for entry in listings[of].entries}
-            gone, why = GoneListings(self.stores, found, manifest.summary()).among(before.listings, set(listings))
-            if why:
-                kept[why] += 1
+            of_run = GoneListings(self.stores, found, manifest.summary())
+            gone, stay = of_run.among(before.listings, own)
+            kept.update(stay)
             if not plans and not gone and not asked_by:
-                return None
+                return kept
             after = {of: each for of, each in before.listings.items() if of not in gone}
             after |= {of: _published(listings[of], plan, before.listings.get(of), found) for of, plan in plans.items()}
             is_hashed_alike = before.ignore_fields == crawl.ignore_fields or all(
@@ -68,6 +75,7 @@ class PlanMaker:
                     after,
                     tuple(astuple(each) for each in columns),
                     crawl.ignore_fields if is_hashed_alike else None,
+                    max(before.told_by, (run.started_at, run.run_id)) if of_run.tells(own) else before.told_by,
                 ),
                 listings=plans | {of: ListingPlan("remove") for of in gone},
                 of_targets=of_targets,
@@ -80,6 +88,14 @@ class PlanMaker:
         put_plan(self.stores, plan)
         # Another attempt may have put it before.
         return read_plan(self.stores, plan.prefix)
+
+    def _is_late(self, found: RunRecord, before: Published) -> bool:
+        """Return whether a later run has told which listings there are, and could know all that this one has."""
+        began, run_id = before.told_by
+        if not found.as_catalogued or (began, run_id) <= (found.run["started_at"], found.run["run_id"]):
+            return False
+        later = self.stores.runs.find(run_id)
+        return later is None or not GoneListings(self.stores, later, {}).comes_from_a_later_listing(found.run["run_id"])
 
     def _publication(
         self, run: Run, state: State, crawl: str, after: Mapping[str, PublishedListing], asked_by: str, at: str
@@ -133,10 +149,12 @@ def _published(
     added = dict(before.added) if before is not None else {}
     # What was there before stays beside what is added.
     least = before if before is not None and plan.how == "add" else None
+    # A run of less than the catalogue's crawl may list it again.
+    as_catalogued = found.as_catalogued or (before is not None and before.as_catalogued)
     if listing.is_limited:
         added[run.run_id] = run.started_at
         if before is not None:
-            return replace(before, added=added)
+            return replace(before, added=added, as_catalogued=as_catalogued)
     return PublishedListing(
         account=entry["account"],
         region=entry["region"],
@@ -147,7 +165,7 @@ def _published(
         bytes=max(listing.total("bytes"), least.bytes if least else 0),
         passes=listing.passes,
         definition=crawl.definition,
-        as_catalogued=found.as_catalogued,
+        as_catalogued=as_catalogued,
         is_complete=not listing.is_limited,
         added=added if plan.how == "add" else {of: added[of] for of in plan.newer},
     )

@@ -52,10 +52,11 @@ class Publisher:
             if state.pending is None:
                 maker = PlanMaker(self.stores, self.most_rows)
                 plan = maker.make(found, state, asked_by, now)
-                if plan is None:
-                    self.stores.runs.record_published(run_id, generation, self.announcer.announce(found, None, None))
-                else:
+                if isinstance(plan, Plan):
                     self.stores.publications.begin(plan.publication)
+                else:
+                    published = self.announcer.announce(found, None, None, plan)
+                    self.stores.runs.record_published(run_id, generation, published)
                 continue
             try:
                 step = self._step(state.pending, state)
@@ -148,7 +149,7 @@ class Publisher:
         found = self.stores.runs.find(publication.run_id)
         # An expired record needs none.
         if found is not None and (found.published or {}).get("number") != publication.number:
-            published = self.announcer.announce(found, plan, maker.made())
+            published = self.announcer.announce(found, plan, maker.made(), plan.kept)
             self.stores.runs.record_published(publication.run_id, publication.generation, published)
         if plan.base is not None:
             for bucket in range(plan.base.buckets):

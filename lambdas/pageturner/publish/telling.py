@@ -42,14 +42,9 @@ class Teller:
         number, name = plan.publication.number, plan.crawl.name
         if not self.stores.fences.put_up(name, number):
             raise _late()
-        now, reconciles = plan.published.listings, self._reconciles()
-        there: Mapping[str, Listing] = self.stores.publications.published(plan.base).listings
-        if reconciles:
-            there = dict(self.stores.items.listings_there(name))
-        put = {of: each for of, each in now.items() if reconciles or of not in there}
-        # The items of a gone listing that are not removed are found by its row.
-        gone = {of: each for of, each in there.items() if of not in now and plan.crawl.stale_items == "remove"}
-        if not self.stores.items.tell_listings(name, number, put, gone):
+        there = {} if self._reconciles() else self._listings_there()
+        put = {of: each for of, each in plan.published.listings.items() if of not in there}
+        if not self.stores.items.tell_listings(name, number, put, {}):
             raise _late()
 
     def tell(self, bucket: int, seconds: float, lanes: range) -> bool:
@@ -87,10 +82,21 @@ class Teller:
         return bool(reached >= total)
 
     def end(self) -> None:
-        """Record that DynamoDB has been told. Raises `SinkError`."""
+        """Tell which listings are gone, and record that DynamoDB has been told. Raises as `tell` does."""
         plan = self.maker.plan
+        # The items of a gone listing are found by its row, until they are removed.
+        if plan.crawl.stale_items == "remove":
+            gone = {of: each for of, each in self._listings_there().items() if of not in plan.published.listings}
+            if not self.stores.items.tell_listings(plan.crawl.name, plan.publication.number, {}, gone):
+                raise _late()
         told = Told(plan.publication.number, self.stores.items.table_id(), plan.crawl.stale_items)
         self.stores.publications.record_told(plan.publication, told)
+
+    def _listings_there(self) -> Mapping[str, Listing]:
+        """The listings in DynamoDB, by id."""
+        if self._reconciles():
+            return dict(self.stores.items.listings_there(self.maker.plan.crawl.name))
+        return self.stores.publications.published(self.maker.plan.base).listings
 
     def _reconciles(self) -> bool:
         plan, told = self.maker.plan, self.state.told

@@ -70,9 +70,9 @@ class PublishedListing:
     """The last complete listing of a target, as it was published: of the run `run_id`, which began at `started_at`.
 
     `items` and `bytes` (compressed) count what was listed, and `passes` has the last pass of each of its targets.
-    `definition` is a hash of what decides what its items and their keys are. `as_catalogued` says that the run was one
-    of the catalogue's crawl. `added` has when the runs began whose items were added since; if there are no others,
-    `is_complete` is false.
+    `definition` is a hash of what decides what its items and their keys are. `as_catalogued` says that a run of
+    the catalogue's crawl has listed it. `added` has when the runs began whose items were added since; if there are no
+    others, `is_complete` is false.
     """
 
     account: str
@@ -93,12 +93,14 @@ class PublishedListing:
 class Published:
     """What is published of a crawl: its listings by id, and the `columns` of its table: member, name and type.
 
-    `ignore_fields` are those without which its items are hashed; None if they are not the same for all.
+    `ignore_fields` are those without which its items are hashed; None if they are not the same for all. `told_by` has
+    when the last run began, and its id, that told which listings the catalogue's crawl has: others were gone then.
     """
 
     listings: Mapping[str, PublishedListing] = field(default_factory=dict)
     columns: tuple[tuple[str, str, str], ...] = ()
     ignore_fields: tuple[str, ...] | None = ()
+    told_by: tuple[str, str] = ("", "")
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Published:
@@ -106,7 +108,8 @@ class Published:
         listings = {of: PublishedListing(**known(PublishedListing, each)) for of, each in document["listings"].items()}
         columns = tuple((member, name, kind) for member, name, kind in document["columns"])
         ignored = document["ignore_fields"]
-        return cls(listings, columns, tuple(ignored) if ignored is not None else None)
+        began, run_id = document.get("told_by", ("", ""))
+        return cls(listings, columns, tuple(ignored) if ignored is not None else None, (began, run_id))
 
 
 class PublicationStore:
