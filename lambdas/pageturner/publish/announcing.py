@@ -41,11 +41,11 @@ class Announcer:
     events: Any
     database: str
 
-    def announce(self, found: RunRecord, plan: Plan | None, made: Made | None) -> dict[str, Any]:
+    def announce(self, found: RunRecord, plan: Plan | Mapping[str, int], made: Made | None) -> dict[str, Any]:
         """Announce a run, and return what is said of its publication. Whoever repeats this sends the events again.
 
-        Without a `plan`, there was nothing to publish. Raises `SinkError`, and `CannotPublishError` if the run's
-        manifest is gone.
+        If there was nothing to publish, the `plan` only counts the listings that are not published. Raises `SinkError`,
+        and `CannotPublishError` if the run's manifest is gone.
         """
         published = self._published(found, plan, made or _NOTHING)
         events = []
@@ -58,7 +58,7 @@ class Announcer:
         self._send(events)
         return published
 
-    def _published(self, found: RunRecord, plan: Plan | None, made: Made) -> dict[str, Any]:
+    def _published(self, found: RunRecord, plan: Plan | Mapping[str, int], made: Made) -> dict[str, Any]:
         crawl = str(found.crawl["name"])
         about: dict[str, Any] = {
             "generation": found.generation,
@@ -68,17 +68,15 @@ class Announcer:
             "table": table_names.table_name(crawl),
             **made.changes,
         }
-        if plan is None:
-            return {**about, "message": "nothing to publish"}
+        if not isinstance(plan, Plan):
+            return {**about, "kept": dict(plan), "message": f"nothing to publish{_reasons(plan)}"}
         publication, listings = plan.publication, plan.listings
         message = (
             f"published {made.changes['new']:,} new, {made.changes['changed']:,} changed, {made.changes['gone']:,} gone"
         )
         if made.changes["replaced"]:
             message += f", and {made.changes['replaced']:,} that cannot be compared with those before"
-        if plan.kept:
-            reasons = "; ".join(f"{count_of(number, 'listing')}: {why}" for why, number in sorted(plan.kept.items()))
-            message += f" (not published: {reasons})"
+        message += _reasons(plan.kept)
         return {
             **about,
             "generation": publication.generation,
@@ -93,13 +91,13 @@ class Announcer:
             "message": message,
         }
 
-    def _put_rows(self, found: RunRecord, plan: Plan | None, published: Mapping[str, Any]) -> None:
+    def _put_rows(self, found: RunRecord, plan: Plan | Mapping[str, int], published: Mapping[str, Any]) -> None:
         run, summary = Run(**found.run), found.summary or {}
         crawl = str(found.crawl["name"])
-        if plan is None:
-            now = self.stores.publications.published(self.stores.publications.state(crawl).current)
-        else:
+        if isinstance(plan, Plan):
             now = plan.published
+        else:
+            now = self.stores.publications.published(self.stores.publications.state(crawl).current)
         row = {
             **{
                 name: summary.get(name) for name in ("verdict", "outcome", "ended_at", "seconds", "message", "manifest")
@@ -133,6 +131,14 @@ class Announcer:
         if answer["FailedEntryCount"]:
             codes = sorted({str(each.get("ErrorCode")) for each in answer["Entries"] if "ErrorCode" in each})
             raise SinkError(f"EventBridge did not take the events of a run: {', '.join(codes)}")
+
+
+def _reasons(kept: Mapping[str, int]) -> str:
+    """Return why listings are not published, as the end of a message."""
+    if not kept:
+        return ""
+    reasons = "; ".join(f"{count_of(number, 'listing')}: {why}" for why, number in sorted(kept.items()))
+    return f" (not published: {reasons})"
 
 
 def _about(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,8 +187,9 @@ def _target_row(entry: Mapping[str, Any], run: Run, crawl: str, now: Published) 
 
 def _write(db: Database, table: str, columns: Iterable[tuple[str, str]], rows: Iterable[Mapping[str, Any]]) -> Path:
     source, path = db.folder / f"{table}.json", db.folder / f"{table}.parquet"
-    with source.open("w", encoding="ascii") as file:
-        file.writelines(f"{json.dumps(row)}\n" for row in rows)
+    # As `rows` makes tables: DuckDB takes no lone surrogate.
+    with source.open("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
     typed = ", ".join(f"{quoted(name)}: {quoted(_TYPES.get(kind, kind))}" for name, kind in columns)
     read = f"read_json({quoted(str(source))}, format = 'newline_delimited', columns = {{{typed}}})"
     db.execute(f"COPY (FROM {read}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")

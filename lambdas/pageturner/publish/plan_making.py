@@ -29,9 +29,10 @@ class PlanMaker:
     stores: Stores
     most_rows: int
 
-    def make(self, found: RunRecord, state: State, asked_by: str, at: str) -> Plan | None:
-        """Make and put the plan of the next publication, of a run's last generation; None if there is nothing to do.
+    def make(self, found: RunRecord, state: State, asked_by: str, at: str) -> Plan | dict[str, int]:
+        """Make and put the plan of the next publication, of a run's last generation.
 
+        If there is nothing to do, returns how many listings are not published, by the reason, as a plan has them.
         Raises `SinkError`, `CannotPublishError` if the run has no manifest, and `RunStoppedError` if it is resumed.
         """
         run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
@@ -51,7 +52,7 @@ class PlanMaker:
             if why:
                 kept[why] += 1
             if not plans and not gone and not asked_by:
-                return None
+                return dict(kept)
             after = {of: each for of, each in before.listings.items() if of not in gone}
             after |= {of: _published(listings[of], plan, before.listings.get(of), found) for of, plan in plans.items()}
             is_hashed_alike = before.ignore_fields == crawl.ignore_fields or all(

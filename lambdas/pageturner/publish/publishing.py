@@ -52,10 +52,10 @@ class Publisher:
             if state.pending is None:
                 maker = PlanMaker(self.stores, self.most_rows)
                 plan = maker.make(found, state, asked_by, now)
-                if plan is None:
-                    self.stores.runs.record_published(run_id, generation, self.announcer.announce(found, None, None))
-                else:
+                if isinstance(plan, Plan):
                     self.stores.publications.begin(plan.publication)
+                else:
+                    self.stores.runs.record_published(run_id, generation, self.announcer.announce(found, plan, None))
                 continue
             try:
                 step = self._step(state.pending, state)
