@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,11 @@ from typing import Any
 import pytest
 
 from pageturner import clients
+from pageturner.errors import CannotPublishError
 from pageturner.stores.keys import sort_key
 from pageturner.turn.records import item_json
 from tests.conftest import Aws, Machines
-from tests.histories import World, item, listed
+from tests.histories import Process, World, item, listed
 from tests.parquet import changes_of, table_of
 
 Pages = Sequence[Sequence[Any]]
@@ -193,8 +195,9 @@ def counts(summary: dict[str, Any]) -> dict[str, int]:
     return {kind: summary["published"][kind] for kind in ("new", "changed", "gone")}
 
 
-@pytest.mark.parametrize("most_rows", [500_000, 2])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "most_rows"), [*((name, 500_000) for name in CASES), *((name, 4) for name in CASES if "keys" in name)]
+)
 def test_odd_items(name: str, most_rows: int, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     case = CASES[name]
     monkeypatch.setenv("MOST_ROWS", str(most_rows))
@@ -244,3 +247,63 @@ def test_one_huge_page(most_rows: int) -> None:
         "gone": 0,
     }
     world.check(world.publish(world.run({"l1": listed(items[1:])})))
+
+
+@pytest.mark.parametrize("most_rows", [1000, 2])
+def test_a_file_of_the_publication_before_is_gone(most_rows: int) -> None:
+    world = World(most_rows)
+    first = world.publish(world.run({"l1": listed([item("a"), item("b"), item("c")])}))
+    assert first is not None
+    key = f"tables/c/run={first['published']['name']}/0000.parquet"
+    file = world.s3.objects.pop(key)
+    second = world.run({"l1": listed([item("a"), item("b", "2")])})
+    for asked_by in ("", "a-person"):
+        with pytest.raises(
+            CannotPublishError, match=f"an earlier publication's file is gone: s3://bucket/{re.escape(key)}$"
+        ):
+            world._publish(second, Process(), asked_by)
+        # Nothing was published, and nothing is in the way.
+        state = world.state()
+        assert (state.pending, state.current and state.current.run_id) == (None, first["run_id"])
+        assert {sk for _, sk in world.rows()} == {"a", "b", "c"}
+    # Once the file is back, its run is published, or the next one.
+    world.s3.objects[key] = file
+    summary = world._publish(second, Process(), "")
+    assert [summary["published"][kind] for kind in ("new", "changed", "gone")] == [0, 1, 1]
+    assert {sk for _, sk in world.rows()} == {"a", "b"}
+    third = world._publish(world.run({"l1": listed([item("a")])}), Process(), "")
+    assert [third["published"][kind] for kind in ("new", "changed", "gone")] == [0, 0, 1]
+
+
+def test_the_manifest_of_a_run_is_gone() -> None:
+    world = World()
+    world.publish(world.run({"l1": listed([item("a")])}))
+    broken = world.run({"l1": listed([item("b")])})
+    key = f"runs/{broken.run.run_id}/manifest.json"
+    del world.s3.objects[key]
+    for asked_by in ("", "a-person"):
+        with pytest.raises(CannotPublishError, match=f"the manifest of the run is gone: s3://bucket/{re.escape(key)}$"):
+            world._publish(broken, Process(), asked_by)
+        assert world.state().pending is None
+    third = world.run({"l1": listed([item("c")])})
+    world.check(world.publish(third))
+
+
+def test_the_manifest_goes_while_its_run_is_published() -> None:
+    """What is committed then stays, and the next run tells DynamoDB all of it."""
+    world = World()
+    broken = world.run({"l1": listed([item("a"), item("b")])})
+    requests = Process()
+    world.copy().publish(broken, requests)
+    dies_at = [name for name, _ in requests.requests].index("put_events") - 3
+    assert world.publish(broken, Process(dies_at=dies_at)) is None
+    assert world.state().is_committed
+    manifest = world.s3.objects.pop(f"runs/{broken.run.run_id}/manifest.json")
+    with pytest.raises(CannotPublishError, match="the manifest of run-01 is gone"):
+        world._publish(broken, Process(), "")
+    assert world.state().pending is None
+    assert {row["key"] for row in world.table()} == {"a", "b"}
+    world.check(world.publish(world.run({"l1": listed([item("b"), item("c")])})))
+    # The run itself never says that it is published; with the file it does.
+    world.s3.objects[f"runs/{broken.run.run_id}/manifest.json"] = manifest
+    assert world._publish(broken, Process(), "")["published"]["kept"] == {"a later run has published it": 1}

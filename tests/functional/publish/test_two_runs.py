@@ -133,8 +133,8 @@ def test_listings_that_are_complete_in_only_one_of_them(aws: Aws, machines: Mach
     boto3.client("s3").delete_object(Bucket="two", Key="a")
     second = run_without(aws, machines, 2, "two")
     assert second["targets"] == {"complete": 1, "denied": 1}
-    bucket("one", {"a": "1"})
-    third = run(aws, machines, 3, pagination_config={"MaxItems": 1}, max_retries=1, publishes=False)
+    bucket("two", {"b": "1", "c": "1"})
+    third = run(aws, machines, 3, pagination_config={"MaxItems": 1}, publishes=False)
     assert third["targets"] == {"limited": 2}
     summary = compare(machines, first, second)
     assert (summary["new"], summary["changed"], summary["gone"], summary["not_compared"]) == (0, 1, 0, 1)
