@@ -264,8 +264,10 @@ def _make(
 ) -> None:
     """Make a table of what Python has. A file is the fast way to many rows."""
     path = db.folder / f"{table}.json"
-    with path.open("w", encoding="ascii") as file:
-        file.writelines(f"{json.dumps(dict(zip(columns, row, strict=True)))}\n" for row in rows)
+    # A lone surrogate, as a member's name may have, is a question mark: DuckDB takes none.
+    with path.open("w", encoding="utf-8", errors="replace") as file:
+        lines = (json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows)
+        file.writelines(f"{line}\n" for line in lines)
     named = ", ".join(f"{quoted(name)}: {quoted((types or {}).get(name, 'VARCHAR'))}" for name in columns)
     source = f"read_json({quoted(str(path))}, format = 'newline_delimited', columns = {{{named}}})"
     db.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {source}")
