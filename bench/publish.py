@@ -83,16 +83,24 @@ def a_reservation(number: int, version: int) -> tuple[str, dict[str, Any]]:
     return key, {"Instances": [instance], "OwnerId": "111111111111", "ReservationId": key}
 
 
+def a_key(number: int, version: int) -> tuple[str, Any]:
+    """The key of an object alone, as a crawl with a `search` lists it."""
+    key, _ = an_object(number, version)
+    return key, key
+
+
 @dataclass(frozen=True)
 class Listing:
     """A listing that is published: a crawl, and what makes its items."""
 
     crawl: Crawl
-    item: Callable[[int, int], tuple[str, dict[str, Any]]]
+    item: Callable[[int, int], tuple[str, Any]]
 
 
 LISTINGS = {
     "objects": Listing(Crawl("objects", "s3", "list_objects_v2", key="Key"), an_object),
+    # Without DynamoDB: for numbers of which the table alone is measured.
+    "keys": Listing(Crawl("keys", "s3", "list_objects_v2", search="Contents[].Key", sinks=()), a_key),
     "reservations": Listing(Crawl("reservations", "ec2", "describe_instances", key="ReservationId"), a_reservation),
 }
 
@@ -149,7 +157,8 @@ class Table(FakeDynamoDB):
     counts: Counter[str]
 
     def transact_write_items(self, *, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:
-        mine, others = [], []
+        mine: list[dict[str, Any]] = []
+        others: list[dict[str, Any]] = []
         for action in TransactItems:
             ((kind, body),) = action.items()
             is_item = body["TableName"] == "items" and "#" in body.get("Item", body.get("Key"))["pk"]["S"]
@@ -252,7 +261,7 @@ def list_items(world: World, name: str, items: int, version: int) -> str:
     return f"{summary['bytes'] / 1e6:,.0f} MB of pages"
 
 
-def _items(listing: Listing, numbers: range, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _items(listing: Listing, numbers: range, version: int) -> Iterator[tuple[str, Any]]:
     for number in numbers:
         yield listing.item(number, 3 if version == 3 and number % CHANGED == 0 else 1)
 
@@ -381,7 +390,7 @@ def of_listing(name: str, items: int, versions: Sequence[int] = (1, 2, 3)) -> bo
             print(f"  making the files takes {making / peer.seconds:.1f} times as long as DuckDB's copy")
             dollars = sum(counts[each] * price for each, price in PRICES.items())
             print(f"  {', '.join(f'{number:,} {what}' for what, number in sorted(counts.items()))}: ${dollars:.4f}")
-            changed = {1: items, 2: 0, 3: -(-items // CHANGED)}[version]
+            changed = {1: items, 2: 0, 3: -(-items // CHANGED)}[version] if LISTINGS[name].crawl.sinks else 0
             assert counts["written items"] == changed, counts
             assert version == 1 or not counts["queries of items"], counts
     return fits
@@ -408,8 +417,11 @@ def main(arguments: Sequence[str]) -> int:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 if sys.platform != "darwin" else 1024) / 1024
         print(json.dumps({"what": what, "seconds": seconds, "megabytes": peak}))
         return 0
-    chosen = arguments or ["objects=100000", "objects=1000000", "reservations=100000", "objects=10000000"]
-    fit = [of_listing(name, int(items)) for name, _, items in (each.partition("=") for each in chosen)]
+    chosen = arguments or ["objects=100000", "objects=1000000", "reservations=75000", "keys=10000000"]
+    fit = []
+    for name, _, items in (each.partition("=") for each in chosen):
+        # The second run of what goes in buckets shows nothing new.
+        fit.append(of_listing(name, int(items), (1, 2, 3) if int(items) <= MOST_ROWS else (1,)))
     print(f"\na function has {MEMORY_MB:,} MB of memory and {DISK_MB:,.0f} MB of disk")
     return 0 if all(fit) else 1
 

@@ -20,7 +20,7 @@ _PUBLISHING_DAYS = 30
 # As long as the records of the run, which refer to them.
 _TOKEN_DAYS = 400
 # What publishing puts.
-_PUBLISHED_PREFIXES = ("publishing", "published", "tables", "changes", "summaries")
+_PUBLISHED_PREFIXES = ("publishing", "published", "tables", "changes", "comparisons", "summaries")
 
 
 class ItemStore(Construct):
@@ -133,7 +133,6 @@ class ItemStore(Construct):
             grantee,
             "dynamodb:DescribeTable",
             "dynamodb:Query",
-            "dynamodb:BatchGetItem",
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
@@ -173,6 +172,7 @@ def _lifecycle_rules(settings: Settings) -> list[s3.LifecycleRule]:
                 (MAP_RESULTS_PREFIX, _MAP_RESULTS_DAYS),
                 (ATHENA_RESULTS_PREFIX, _ATHENA_RESULTS_DAYS),
                 ("publishing", _PUBLISHING_DAYS),
+                ("comparisons", _PUBLISHING_DAYS),
                 ("tokens", _TOKEN_DAYS),
                 ("items", settings.page_retention_days),
                 ("changes", settings.changes_retention_days),

@@ -21,13 +21,7 @@ from infra.settings import Settings
 from pageturner import table_names
 
 _BYTES_OF_A_GIGABYTE = 1024**3
-_MOVES_TABLES = tuple(
-    f"glue:{action}"
-    for action in (
-        *("GetTable", "CreateTable", "UpdateTable"),
-        *("BatchCreatePartition", "GetPartition", "UpdatePartition"),
-    )
-)
+_MOVES_TABLES = tuple(f"glue:{action}" for action in ("GetTable", "CreateTable", "UpdateTable", "BatchCreatePartition"))
 
 
 class Sql(Construct):

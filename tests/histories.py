@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any
 
-import duckdb
 from botocore.exceptions import ClientError
 
 from pageturner.crawls.crawl import Crawl
@@ -38,6 +37,7 @@ from pageturner.stores.publications import State
 from pageturner.turn.records import records
 from tests.fake_glue import FakeEvents, FakeGlue
 from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, stores_in
+from tests.machines.publishing_services import Connection
 
 ACCOUNT = "111111111111"
 PREFIXES = "CommonPrefixes"
@@ -292,7 +292,7 @@ class World:
         with TemporaryDirectory() as folder:
             for number, body in enumerate(found):
                 (Path(folder) / f"{number}.parquet").write_bytes(body)
-            with duckdb.connect() as db:
+            with closing(Connection()) as db:
                 read = db.execute(f"FROM read_parquet('{folder}/*.parquet', hive_partitioning = false)")
                 names = [column[0] for column in read.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in read.fetchall()]

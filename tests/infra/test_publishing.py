@@ -86,10 +86,10 @@ def test_who_publishes_may_do_what_it_does_and_no_more(resources: dict[str, Any]
         for place in places(statement["Resource"])
         if not action.startswith("xray:")
     }
-    written = ("publishing/*", "published/*", "tables/*", "changes/*", "summaries/*")
-    items = ("DescribeTable", "Query", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem")
+    written = ("publishing/*", "published/*", "tables/*", "changes/*", "comparisons/*", "summaries/*")
+    items = ("DescribeTable", "Query", "PutItem", "UpdateItem", "DeleteItem")
     runs = ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
-    tables = ("GetTable", "CreateTable", "UpdateTable", "BatchCreatePartition", "GetPartition", "UpdatePartition")
+    tables = ("GetTable", "CreateTable", "UpdateTable", "BatchCreatePartition")
     assert allowed == {
         *(("s3:GetObject", prefix) for prefix in ("items/*", "runs/*", *written)),
         *(("s3:PutObject", prefix) for prefix in written),

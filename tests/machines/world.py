@@ -31,7 +31,7 @@ from pageturner import clients, telemetry
 from pageturner.crawls import checks
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
-from pageturner.publish import database, making, page_files
+from pageturner.publish import making, page_files
 from pageturner.stores import item_table
 from tests.conftest import ACCOUNT, REGION, LambdaContext
 from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, client_error
@@ -613,7 +613,7 @@ def installed(world: World, loop_seconds: float, most_rows: int) -> Iterator[Non
             patch.setenv(name, value)
         patch.setenv("DATABASE", "database")
         patch.setenv("MOST_ROWS", str(most_rows))
-        patch.setattr(database.duckdb, "connect", connect)
+        patch.setattr("pageturner.publish.database.duckdb.connect", connect)
         for module in (page_files, making, item_table):
             patch.setattr(module, "ThreadPoolExecutor", InlineExecutor)
         patch.setattr(clients, "client", world.client)

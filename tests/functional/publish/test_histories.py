@@ -10,6 +10,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.histories import PREFIXES, Listed, Process, Ran, World, item, listed
+from tests.machines.publishing_services import connect
+
+
+@pytest.fixture(autouse=True)
+def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of times, DuckDB's own `connect` is most of the work."""
+    monkeypatch.setattr("pageturner.publish.database.duckdb.connect", connect)
+
 
 KEYS = ("a", "b", "c", "d/e", "CommonPrefixes#a")
 items = st.builds(
