@@ -21,6 +21,7 @@ from pageturner.stores.checkpoints import Listing, PageRecord
 from pageturner.stores.item_table import ItemTable
 from tests.fakes import FakeDynamoDB, FakeS3
 from tests.machines.publishing_services import FakeGlue
+from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -28,13 +29,17 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Break:
-    """A break of the code, or of the machine. One of the `seeds`, or of the first `within`, must notice it."""
+    """A break of the code, or of the machine. One of the `seeds`, or of the first `within`, must notice it.
+
+    `schedule` is the kind of schedule that the seeds are of.
+    """
 
     name: str
     patch: Patch = lambda _: None
     edit: Callable[[Any], None] = lambda _: None  # the definition of Crawl
-    seeds: Iterable[int] = ()
-    within: int = 300
+    seeds: tuple[int, ...] = ()
+    within: int = 40
+    schedule: type[Schedule] = Schedule
 
 
 def broken_definitions(definitions: Definitions, broken: Break) -> Definitions:

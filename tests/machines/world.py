@@ -107,6 +107,7 @@ class Faults:
     pauses: tuple[float, ...] = (1, 10, 70, 150, 400, 900)
     late_events: bool = False
     on_give_up: Callable[[], None] = lambda: None
+    operations: frozenset[str] = frozenset()  # to which requests of functions it happens; empty: to all
 
     def strikes(self, where: str, times: float = 1) -> bool:
         """Whether something goes wrong here; it is some times as likely as usual."""
@@ -558,7 +559,8 @@ class World:
         how = ""
         # What is written late does more harm than what is read late.
         times = 3 if operation.startswith(_WRITES) else 1
-        if not invocation.is_lost and self.faults.strikes(invocation.module, times):
+        is_hit = operation in self.faults.operations or not self.faults.operations
+        if is_hit and not invocation.is_lost and self.faults.strikes(invocation.module, times):
             how = self.rng.choice(self.faults.kinds)
             self.say(invocation.name, f"{how} at {service}.{operation}")
         seconds = self.rng.random() * self.latency
@@ -596,6 +598,7 @@ class World:
 
     def close(self) -> None:
         """End what is left of the invocations."""
+        self.broken = None
         for invocation in list(self.invocations):
             invocation.kill()
 
