@@ -36,6 +36,7 @@ from pageturner.page_state import Place, Run, Target
 from pageturner.publish.announcing import Announcer
 from pageturner.publish.making import Maker
 from pageturner.publish.parts import Part, make
+from pageturner.publish.plan import Plan
 from pageturner.publish.plan_making import PlanMaker
 from pageturner.publish.publishing import Publisher
 from pageturner.publish.tables import Tables
@@ -272,7 +273,7 @@ def make_files(world: World, version: int) -> str:
     assert found is not None
     state = world.stores.publications.state(found.crawl["name"])
     plan = PlanMaker(world.stores, world.publisher.most_rows).make(found, state, "", NOW)
-    assert plan is not None
+    assert isinstance(plan, Plan)
     world.stores.publications.begin(plan.publication)
     if plan.publication.buckets == 1:
         assert make(Maker.of(world.stores, plan.prefix)) is None
