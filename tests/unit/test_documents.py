@@ -50,7 +50,7 @@ def test_files_that_are_named_exist(document: Path) -> None:
     # A run or a command creates these.
     made = (
         *("manifest.json", "targets.json", "cdk.out", "runs/", "items/", "map-results", "athena-results", "tokens/"),
-        *("changes/", "publishing/", "published/", "summaries/", "tables/"),
+        *("changes/", "comparisons/", "publishing/", "published/", "summaries/", "tables/"),
     )
     for name in (name for name in names if not name.startswith(made)):
         assert any((PROJECT / folder / name).exists() for folder in FOLDERS), name
