@@ -48,7 +48,7 @@ class Comparer:
         return found
 
     def _plans(self, earlier: RunRecord, later: RunRecord) -> tuple[tuple[Plan, Plan], int]:
-        """Return the plans of both runs, and how many listings are complete in only one of them."""
+        """Return the plans of both runs, and how many listings are not complete in both."""
         crawl, runs = Crawl.from_dict(later.crawl), (Run(**earlier.run), Run(**later.run))
         if Crawl.from_dict(earlier.crawl).definition != crawl.definition:
             raise CannotPublishError(
@@ -56,7 +56,8 @@ class Comparer:
                 "what their items are, or the keys of these, is not defined in the same way (search, key, ...)"
             )
         with manifest_of(self.stores, runs[0]) as of_earlier, manifest_of(self.stores, runs[1]) as of_later:
-            complete = [_complete(of_earlier), _complete(of_later)]
+            found = [listings_in(of_earlier, asked=False), listings_in(of_later, asked=False)]
+            complete = [_complete(listings) for listings in found]
             both = set(complete[0]) & set(complete[1])
             buckets = max(
                 buckets_for(
@@ -68,7 +69,7 @@ class Comparer:
             )
             before = self._put(runs, 0, crawl, buckets, {of: complete[0][of] for of in both}, of_earlier)
             after = self._put(runs, 1, crawl, buckets, {of: complete[1][of] for of in both}, of_later, before.prefix)
-        return (before, after), len(set(complete[0]) ^ set(complete[1]))
+        return (before, after), len((set(found[0]) | set(found[1])) - both)
 
     def _put(
         self,
@@ -111,7 +112,7 @@ class Comparer:
     def _summary(self, later: RunRecord, earlier: str, maker: Maker, not_compared: int) -> dict[str, Any]:
         made, publication = maker.made(), maker.plan.publication
         found = ", ".join(f"{made.changes[kind]:,} {kind}" for kind in ("new", "changed", "gone"))
-        missing = f"; {count_of(not_compared, 'listing')} complete in only one of them" if not_compared else ""
+        missing = f"; {count_of(not_compared, 'listing')} not complete in both" if not_compared else ""
         return {
             "run_id": publication.run_id,
             "generation": later.generation,
@@ -126,7 +127,10 @@ class Comparer:
         }
 
 
-def _complete(manifest: Manifest) -> dict[str, RunListing]:
-    """Return the listings of a run that are complete."""
-    listings = listings_in(manifest, asked=False)
-    return {of: each for of, each in listings.items() if each.has_ended and not each.is_limited}
+def _complete(listings: dict[str, RunListing]) -> dict[str, RunListing]:
+    """Return the listings of a run that are complete. What was beside an ignored error may exist, and is not gone."""
+    return {
+        of: each
+        for of, each in listings.items()
+        if each.has_ended and not each.is_limited and not each.total("ignored_errors")
+    }

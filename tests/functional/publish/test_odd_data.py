@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -273,6 +274,31 @@ def test_a_file_of_the_publication_before_is_gone(most_rows: int) -> None:
     assert {sk for _, sk in world.rows()} == {"a", "b"}
     third = world._publish(world.run({"l1": listed([item("a")])}), Process(), "")
     assert [third["published"][kind] for kind in ("new", "changed", "gone")] == [0, 0, 1]
+
+
+def test_a_crawl_that_forgets_what_it_has_published_publishes_anew() -> None:
+    """As docs/reliability.md says, after files of what is published were deleted."""
+    text = (Path(__file__).parents[3] / "docs" / "reliability.md").read_text(encoding="utf-8")
+    command = text.partition("### Publish anew")[2].partition("```sh")[2].partition("```")[0]
+    update, names, condition = (
+        re.search(f"--{option} '([^']+)'", command)[1]  # type: ignore[index]
+        for option in ("update-expression", "expression-attribute-names", "condition-expression")
+    )
+    world = World()
+    first = world.publish(world.run({"l1": listed([item("a"), item("b")]), "l2": listed([item("c")])}))
+    assert first is not None
+    del world.s3.objects[f"tables/c/run={first['published']['name']}/0000.parquet"]
+    world.dynamodb.update_item(
+        TableName="runs",
+        Key={"pk": {"S": "published#c"}, "sk": {"S": "published"}},
+        UpdateExpression=update,
+        ExpressionAttributeNames=json.loads(names),
+        ConditionExpression=condition,
+    )
+    second = world._publish(world.run({"l1": listed([item("a"), item("d")])}), Process(), "")
+    assert [second["published"][kind] for kind in ("number", "new", "changed", "gone")] == [2, 2, 0, 0]
+    assert {sk for _, sk in world.rows()} == {"a", "d"}
+    assert world.glue.tables["c"]["Parameters"]["pageturner.publication"] == "2"
 
 
 def test_the_manifest_of_a_run_is_gone() -> None:

@@ -138,7 +138,7 @@ def test_listings_that_are_complete_in_only_one_of_them(aws: Aws, machines: Mach
     assert third["targets"] == {"limited": 2}
     summary = compare(machines, first, second)
     assert (summary["new"], summary["changed"], summary["gone"], summary["not_compared"]) == (0, 1, 0, 1)
-    assert summary["message"].endswith("0 new, 1 changed, 0 gone; 1 listing complete in only one of them")
+    assert summary["message"].endswith("0 new, 1 changed, 0 gone; 1 listing not complete in both")
     # There is nothing to compare.
     none = compare(machines, first, third)
     assert (none["new"], none["changed"], none["gone"], none["not_compared"]) == (0, 0, 0, 2)
