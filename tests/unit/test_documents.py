@@ -22,6 +22,7 @@ FOLDERS = [
     "tests/functional/",
     "tests/functional/finish/",
     "tests/functional/plan/",
+    "tests/functional/publish/",
     "tests/functional/turn/",
     "tests/infra/",
     "tests/machines/",
