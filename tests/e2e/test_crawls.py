@@ -72,9 +72,12 @@ def test_tables_that_are_throttled_delay_a_crawl_and_lose_nothing(deployed: Depl
 def every_minute(deployed: Deployed) -> Iterator[None]:
     """Enable the schedule of `every-minute` for one test, so that it does not start runs during the others."""
     scheduler = deployed.emulator.client("scheduler")
-    (listed,) = scheduler.list_schedules()["Schedules"]
-    name = {"Name": listed["Name"], "GroupName": listed["GroupName"]}
-    found = scheduler.get_schedule(**name)
+    all_found = [
+        scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])
+        for each in scheduler.list_schedules()["Schedules"]
+    ]
+    (found,) = (each for each in all_found if "every-minute" in each["Target"].get("Input", ""))
+    name = {"Name": found["Name"], "GroupName": found["GroupName"]}
     assert found["State"] == "DISABLED"
     kept = {key: found[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")}
     scheduler.update_schedule(**name, **kept, State="ENABLED")
