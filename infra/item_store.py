@@ -19,6 +19,8 @@ _ATHENA_RESULTS_DAYS = 7
 _PUBLISHING_DAYS = 30
 # As long as the records of the run, which refer to them.
 _TOKEN_DAYS = 400
+# What whoever keeps the records of a run does with its table.
+_RECORDS = tuple(f"dynamodb:{action}" for action in ("GetItem", "Query", "PutItem", "UpdateItem"))
 # What publishing puts.
 _PUBLISHED_PREFIXES = ("publishing", "published", "tables", "changes", "comparisons", "summaries")
 
@@ -64,15 +66,7 @@ class ItemStore(Construct):
         self.bucket.grant_put(grantee, "tokens/*")
         # The items of another crawl's run, each of which becomes a target.
         self.bucket.grant_read(grantee, "items/*")
-        self.runs.grant(
-            grantee,
-            "dynamodb:PutItem",
-            "dynamodb:GetItem",
-            "dynamodb:Query",
-            "dynamodb:UpdateItem",
-            "dynamodb:DeleteItem",
-            "dynamodb:ConditionCheckItem",
-        )
+        self.runs.grant(grantee, *_RECORDS, "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
 
     def grant_turn_pages(self, grantee: iam.IGrantable) -> None:
         """Let FetchPage turn pages. It may not delete: a written page stays."""
@@ -82,14 +76,7 @@ class ItemStore(Construct):
         self.bucket.grant_read(grantee, "tokens/*")
         # Where an earlier version put them.
         self.bucket.grant_read(grantee, "runs/*/tokens/*")
-        self.runs.grant(
-            grantee,
-            "dynamodb:GetItem",
-            "dynamodb:Query",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            "dynamodb:ConditionCheckItem",
-        )
+        self.runs.grant(grantee, *_RECORDS, "dynamodb:ConditionCheckItem")
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:
         """Let FinishRun read the run's records and what was published before, and write manifest and summary."""
@@ -98,15 +85,7 @@ class ItemStore(Construct):
         # The manifest has tokens, not references to them.
         self.bucket.grant_read(grantee, "tokens/*")
         self.bucket.grant_read(grantee, "published/*")
-        self.runs.grant(
-            grantee,
-            "dynamodb:GetItem",
-            "dynamodb:Query",
-            "dynamodb:PutItem",
-            "dynamodb:BatchWriteItem",
-            "dynamodb:UpdateItem",
-            "dynamodb:DeleteItem",
-        )
+        self.runs.grant(grantee, *_RECORDS, "dynamodb:BatchWriteItem", "dynamodb:DeleteItem")
 
     def grant_publish(self, grantee: iam.IGrantable) -> None:
         """Let PublishRun and PublishPart hold pages against what is published, and publish. Only they write items."""
@@ -137,15 +116,7 @@ class ItemStore(Construct):
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
         )
-        self.runs.grant(
-            grantee,
-            "dynamodb:GetItem",
-            "dynamodb:Query",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            "dynamodb:DeleteItem",
-            "dynamodb:ConditionCheckItem",
-        )
+        self.runs.grant(grantee, *_RECORDS, "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
 
     def grant_crawl(self, grantee: iam.IGrantable) -> None:
         """Let the Crawl machine read the files with targets and parts, record verdicts, and look up pages."""

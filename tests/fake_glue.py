@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
+from pageturner.publish.tables import PUBLICATION
 from tests.fakes import client_error
 
 # EventBridge User Guide, "Quotas" and "PutEvents".
@@ -25,7 +27,7 @@ class FakeGlue:
     _lock: Any = field(default_factory=RLock, repr=False)
 
     def get_table(self, *, DatabaseName: str, Name: str) -> dict[str, Any]:
-        return {"Table": dict(self._found(DatabaseName, Name, "GetTable"))}
+        return {"Table": deepcopy(self._found(DatabaseName, Name, "GetTable"))}
 
     def create_table(self, *, DatabaseName: str, TableInput: Mapping[str, Any]) -> dict[str, Any]:
         with self._lock:
@@ -40,9 +42,9 @@ class FakeGlue:
     ) -> dict[str, Any]:
         with self._lock:
             there = self._found(DatabaseName, TableInput["Name"], "UpdateTable")
-            if there["VersionId"] != VersionId:
+            if not self.is_version(there, VersionId):
                 raise client_error("ConcurrentModificationException", "UpdateTable")
-            self.tables[TableInput["Name"]] = {**_checked(TableInput), "VersionId": str(int(VersionId) + 1)}
+            self.tables[TableInput["Name"]] = {**_checked(TableInput), "VersionId": str(int(there["VersionId"]) + 1)}
         return {}
 
     def batch_create_partition(
@@ -60,6 +62,14 @@ class FakeGlue:
             else:
                 self.partitions[key] = dict(each["StorageDescriptor"])
         return {"Errors": errors}
+
+    def is_version(self, table: Mapping[str, Any], version: str) -> bool:
+        """Whether nobody has written a table since."""
+        return bool(table["VersionId"] == version)
+
+    def number(self, name: str) -> int:
+        """The publication that a table shows."""
+        return int(self.tables[name]["Parameters"][PUBLICATION]) if name in self.tables else 0
 
     def _found(self, database: str, name: str, operation: str) -> dict[str, Any]:
         assert database == self.database

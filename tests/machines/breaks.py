@@ -19,8 +19,8 @@ from pageturner.publish.run_listings import RunListing
 from pageturner.publish.tables import PUBLICATION
 from pageturner.stores.checkpoints import Listing, PageRecord
 from pageturner.stores.item_table import ItemTable
+from tests.fake_glue import FakeGlue
 from tests.fakes import FakeDynamoDB, FakeS3
-from tests.machines.publishing_services import FakeGlue
 from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions
 

@@ -167,9 +167,8 @@ class PublishedAuditor:
                 _is((its["started_at"], its["run_id"]) >= began, f"{of} of {run_id} is not published, but {its}")
 
     def _finished(self, run_id: str) -> list[Any]:
-        return [
-            detail for kind, detail in self.world.events.sent if kind == "Run finished" and detail["run_id"] == run_id
-        ]
+        details = [each["Detail"] for each in self.world.events.sent if each["DetailType"] == "Run finished"]
+        return [detail for detail in details if detail["run_id"] == run_id]
 
     def check(self) -> None:
         """What is shown is what is published, unless a publication is pending."""
@@ -184,7 +183,7 @@ class PublishedAuditor:
         _is(location.endswith(f"/{table_prefix(CRAWL, name)}"), f"Glue's table is at {location}, not {name}")
         for each in self.committed:
             of = each.publication["name"]
-            for values in (("changes", CRAWL, of), (f"{CRAWL}_history", of)):
+            for values in (("changes", (CRAWL, of)), (f"{CRAWL}_history", (of,))):
                 _is(values in self.world.glue.partitions, f"Glue has no partition {values}")
         told = json.loads(row["told"]["S"])
         _is(told["number"] == now.number, f"DynamoDB was told of {told}, not of {now.number}")

@@ -31,14 +31,15 @@ from pageturner import clients, telemetry
 from pageturner.crawls import checks
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
-from pageturner.publish import making, page_files
+from pageturner.publish import page_files
 from pageturner.stores import item_table
 from tests.conftest import ACCOUNT, REGION, LambdaContext
+from tests.fake_glue import FakeEvents, FakeGlue
 from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, client_error
 from tests.machines import states
 from tests.machines.clock import Clock, virtual_time
 from tests.machines.invocations import Killed, Worker
-from tests.machines.publishing_services import FakeEvents, FakeGlue, InlineExecutor, connect
+from tests.machines.publishing_services import InlineExecutor, connect
 from tests.machines.service import Service
 from tests.machines.states import Call, Failed, Map, NotInTheLanguage, Wait
 
@@ -368,7 +369,7 @@ class World:
         self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
         self.pages_refused_until = 0.0
         self.service = Service(self.clock)
-        self.glue, self.events = FakeGlue(), FakeEvents()
+        self.glue, self.events = FakeGlue("database"), FakeEvents()
         self.faults = Faults(rng)
         self.latency = 0.02
         self.catalogue = {name: Crawl.from_dict({"name": name, **entry}) for name, entry in catalogue.items()}
@@ -614,7 +615,7 @@ def installed(world: World, loop_seconds: float, most_rows: int) -> Iterator[Non
         patch.setenv("DATABASE", "database")
         patch.setenv("MOST_ROWS", str(most_rows))
         patch.setattr("pageturner.publish.database.duckdb.connect", connect)
-        for module in (page_files, making, item_table):
+        for module in (page_files, item_table):
             patch.setattr(module, "ThreadPoolExecutor", InlineExecutor)
         patch.setattr(clients, "client", world.client)
         patch.setattr(clients, "client_that_asks_once", world.client)

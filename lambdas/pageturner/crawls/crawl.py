@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from pageturner.paging.pagination import result_keys
@@ -89,13 +90,13 @@ class Crawl:
         """The name of the crawl whose items become the targets of this one, or None."""
         return None if self.for_each is None else self.for_each.get("crawl")
 
-    @property
+    @cached_property
     def listing_hash(self) -> str:
         """Equal for crawls that list the same: a run of a smaller listing is not a run of the catalogue's crawl."""
         whole = self.as_dict()
         return _hash({name: whole[name] for name in _LISTING_KEYS if name in whole})
 
-    @property
+    @cached_property
     def definition(self) -> str:
         """Equal for crawls that take the same items, with the same keys, from the same listing."""
         whole = self.as_dict()

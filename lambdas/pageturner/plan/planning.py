@@ -128,7 +128,7 @@ class Planner:
                 f'input.resume: there is no run "{run_id}"; find the run_id in the output of its execution'
             )
         if found.summary and found.summary["outcome"] == "succeeded":
-            if (found.published or {}).get("generation") != found.generation:
+            if not found.is_published:
                 return {"publish": {"run_id": run_id, "generation": found.generation}}
             message = (
                 f"{run_id} has already succeeded, and nothing is left to resume. It was {found.summary['message']}"

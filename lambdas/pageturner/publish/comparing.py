@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
@@ -12,8 +12,8 @@ from pageturner.messages import count_of
 from pageturner.page_state import Run
 from pageturner.publish.making import Maker
 from pageturner.publish.parts import make, parts_of
-from pageturner.publish.plan import ListingPlan, Plan, put_plan
-from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, put_chunks
+from pageturner.publish.plan import ListingPlan, Plan
+from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, pinned
 from pageturner.stores import Stores
 from pageturner.stores.keys import comparison_prefix
 from pageturner.stores.publications import Publication, Published
@@ -105,9 +105,7 @@ class Comparer:
             most_rows=self.most_rows,
             compared_with=compared_with,
         )
-        plan = replace(plan, chunks=put_chunks(self.stores, plan, manifest))
-        put_plan(self.stores, plan)
-        return plan
+        return pinned(self.stores, plan, manifest)
 
     def _summary(self, later: RunRecord, earlier: str, maker: Maker, not_compared: int) -> dict[str, Any]:
         made, publication = maker.made(), maker.plan.publication

@@ -18,6 +18,8 @@ from pageturner.errors import CannotPublishError
 _SHARE_OF_MEMORY = 0.6
 _MEMORY_MB = 3008
 _LONGEST_MESSAGE = 500
+# So many rows of a stream are in memory.
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -27,24 +29,24 @@ class Database:
     folder: Path
     _connection: duckdb.DuckDBPyConnection
 
-    def execute(self, query: str, values: list[Any] | None = None) -> None:
+    def execute(self, query: str) -> None:
         """Execute a query. Raises `CannotPublishError`."""
         with _as_cannot_publish():
-            self._connection.execute(query, values)
+            self._connection.execute(query)
 
-    def rows(self, query: str, values: list[Any] | None = None) -> list[tuple[Any, ...]]:
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return all rows of a query, which are few. Raises `CannotPublishError`."""
         with _as_cannot_publish():
-            return self._connection.execute(query, values).fetchall()
+            return self._connection.execute(query).fetchall()
 
-    def stream(self, query: str, most: int = 1000) -> Iterator[tuple[Any, ...]]:
+    def stream(self, query: str) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of a query, which may be many. Other queries may be executed meanwhile."""
         cursor = self._connection.cursor()
         with _as_cannot_publish():
             cursor.execute(query)
         while True:
             with _as_cannot_publish():
-                found = cursor.fetchmany(most)
+                found = cursor.fetchmany(_AT_ONCE)
             if not found:
                 return
             yield from found

@@ -8,22 +8,19 @@ by an object that has what the next ones need.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pageturner.errors import CannotPublishError
 from pageturner.publish import rows
 from pageturner.publish.columns import Column
 from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.ignored import IgnoredFields
-from pageturner.publish.page_files import download_pages
+from pageturner.publish.page_files import download_files, download_pages
 from pageturner.publish.plan import Plan, read_plan
 from pageturner.stores import Stores
 from pageturner.stores.keys import changes_prefix, comparison_prefix, page_prefix, table_prefix
 from pageturner.stores.publications import Publication
 
-_AT_ONCE = 8
 # So many keys of each kind are in the event.
 _SAMPLE = 20
 
@@ -165,17 +162,7 @@ class Maker:
         pages.put_json(_done_key(plan, "merged", bucket), asdict(Made(count, changes, keys)))
 
     def _download(self, db: Database, keys: Sequence[str]) -> list[Path]:
-        def download(numbered: tuple[int, str]) -> Path:
-            number, key = numbered
-            path = db.folder / f"{number}.parquet"
-            if not self.stores.pages.download(key, path):
-                raise CannotPublishError(
-                    f"an earlier publication's file is gone: s3://{self.stores.pages.bucket}/{key}"
-                )
-            return path
-
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(download, enumerate(keys)))
+        return download_files(self.stores.pages, keys, db.folder, "an earlier publication's file")
 
     def _not_done(self, what: str, count: int) -> list[int]:
         pages = self.stores.pages

@@ -1,4 +1,4 @@
-"""Brings page objects onto the function's disk, as DuckDB can read them."""
+"""Brings objects onto the function's disk, and pages as DuckDB can read them."""
 
 from __future__ import annotations
 
@@ -41,8 +41,7 @@ def download_pages(pages: PageStore, keys: Sequence[str], folder: Path, ignored:
     def download(numbered: tuple[int, str]) -> PageFile:
         number, key = numbered
         path = folder / f"{number:08d}.jsonl.gz"
-        if not pages.download(key, path):
-            raise CannotPublishError(f"a page of the run is gone: s3://{pages.bucket}/{key}")
+        _download(pages, key, path, "a page of the run")
         lines = gzip.decompress(path.read_bytes()).splitlines()
         if ignored or any(map(_SURROGATE.search, lines)):
             lines = [json.dumps(_line(json.loads(line), ignored)).encode("ascii") for line in lines]
@@ -51,6 +50,24 @@ def download_pages(pages: PageStore, keys: Sequence[str], folder: Path, ignored:
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(download, enumerate(keys)))
+
+
+def download_files(pages: PageStore, keys: Sequence[str], folder: Path, what: str) -> list[Path]:
+    """Download Parquet files. Raises `SinkError`, and `CannotPublishError` if `what` they are is gone."""
+
+    def download(numbered: tuple[int, str]) -> Path:
+        number, key = numbered
+        path = folder / f"{number}.parquet"
+        _download(pages, key, path, what)
+        return path
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(download, enumerate(keys)))
+
+
+def _download(pages: PageStore, key: str, path: Path, what: str) -> None:
+    if not pages.download(key, path):
+        raise CannotPublishError(f"{what} is gone: s3://{pages.bucket}/{key}")
 
 
 def _line(record: dict[str, Any], ignored: IgnoredFields) -> dict[str, Any]:

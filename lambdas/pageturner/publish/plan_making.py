@@ -10,8 +10,8 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Run
 from pageturner.publish.columns import Column, columns_of
 from pageturner.publish.gone_listings import GoneListings
-from pageturner.publish.plan import ListingPlan, Plan, put_plan, read_plan, was_given_up
-from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, put_chunks
+from pageturner.publish.plan import ListingPlan, Plan, was_given_up
+from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, pinned
 from pageturner.stores import Stores
 from pageturner.stores.publications import Publication, Published, PublishedListing, State
 from pageturner.stores.runs_and_locks import RunRecord
@@ -48,7 +48,7 @@ class PlanMaker:
                 if is_late and listing_id not in before.listings:
                     kept[_GONE] += 1
                     continue
-                how = _how(listing, before.listings.get(listing_id), found)
+                how = _how(listing, before.listings.get(listing_id), run, crawl, found)
                 if isinstance(how, ListingPlan):
                     plans[listing_id] = how
                 elif how:
@@ -60,7 +60,10 @@ class PlanMaker:
             if not plans and not gone and not asked_by:
                 return kept
             after = {of: each for of, each in before.listings.items() if of not in gone}
-            after |= {of: _published(listings[of], plan, before.listings.get(of), found) for of, plan in plans.items()}
+            after |= {
+                of: _published(listings[of], plan, before.listings.get(of), run, crawl, found)
+                for of, plan in plans.items()
+            }
             is_hashed_alike = before.ignore_fields == crawl.ignore_fields or all(
                 of not in before.listings or (of in plans and plans[of].how == "replace" and not plans[of].newer)
                 for of in after
@@ -84,10 +87,7 @@ class PlanMaker:
                 rehashes=before.ignore_fields != crawl.ignore_fields,
                 kept=dict(kept),
             )
-            plan = replace(plan, chunks=put_chunks(self.stores, plan, manifest))
-        put_plan(self.stores, plan)
-        # Another attempt may have put it before.
-        return read_plan(self.stores, plan.prefix)
+            return pinned(self.stores, plan, manifest)
 
     def _is_late(self, found: RunRecord, before: Published) -> bool:
         """Return whether a later run has told which listings there are, and could know all that this one has."""
@@ -117,9 +117,10 @@ class PlanMaker:
         )
 
 
-def _how(listing: RunListing, before: PublishedListing | None, found: RunRecord) -> ListingPlan | str:
+def _how(
+    listing: RunListing, before: PublishedListing | None, run: Run, crawl: Crawl, found: RunRecord
+) -> ListingPlan | str:
     """Return how a listing is published, or why it is not: an empty string if that needs no mention."""
-    run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
     if not listing.has_ended:
         return ""
     is_comparable = before is None or before.definition == crawl.definition
@@ -143,9 +144,9 @@ def _how(listing: RunListing, before: PublishedListing | None, found: RunRecord)
 
 
 def _published(
-    listing: RunListing, plan: ListingPlan, before: PublishedListing | None, found: RunRecord
+    listing: RunListing, plan: ListingPlan, before: PublishedListing | None, run: Run, crawl: Crawl, found: RunRecord
 ) -> PublishedListing:
-    run, crawl, entry = Run(**found.run), Crawl.from_dict(found.crawl), listing.entries[0]
+    entry = listing.entries[0]
     added = dict(before.added) if before is not None else {}
     # What was there before stays beside what is added.
     least = before if before is not None and plan.how == "add" else None

@@ -101,15 +101,12 @@ class Publisher:
         if found is None:
             raise SinkError(f"the runs table has no record of run {run_id}")
         is_resumed = found.generation != generation
-        if found.summary is None or (is_resumed and (found.published or {}).get("generation") != found.generation):
+        if found.summary is None or (is_resumed and not found.is_published):
             raise RunStoppedError(f"{run_id} was resumed in another execution, which publishes it")
         return found
 
     def _is_published(self, found: RunRecord, asked_by: str) -> bool:
-        published = found.published or {}
-        return published.get("generation") == found.generation and (
-            not asked_by or published.get("asked_by") == asked_by
-        )
+        return found.is_published and (not asked_by or (found.published or {}).get("asked_by") == asked_by)
 
     def _ended(self, found: RunRecord, asked_by: str) -> dict[str, Any]:
         """Return the summary of a run that is published, and let the next run of its crawl begin."""

@@ -34,9 +34,9 @@ _ID = "CASE shares_key WHEN 'true' THEN name || '#' || hash ELSE name END AS id"
 _PARQUET = "(FORMAT parquet, COMPRESSION zstd)"
 
 
-def bucket_of(buckets: int) -> str:
+def bucket_of(buckets: int, column: str = "name") -> str:
     """The SQL expression of the bucket of a row. All items that share a name are in the same one."""
-    return f"md5_number_lower(listing || chr(10) || name) % {buckets}"
+    return f"md5_number_lower(listing || chr(10) || {column}) % {buckets}"
 
 
 def read_pages(
@@ -79,8 +79,8 @@ def write_scattered(db: Database, buckets: int) -> dict[int, Path]:
 def read_scattered(db: Database, files: Sequence[Path]) -> None:
     """Make `lines` of the files of a bucket that `write_scattered` wrote. Raises `CannotPublishError`."""
     names = [name for name, _ in ENVELOPE if name not in ("shares_key", "first_seen", "last_changed")]
-    none = f"SELECT {', '.join(f'NULL::VARCHAR AS {name}' for name in (*names, 'item'))} WHERE false"
-    db.execute(f"CREATE OR REPLACE TABLE lines AS {f'FROM read_parquet({names_of(files)})' if files else none}")
+    source = f"FROM read_parquet({names_of(files)})" if files else _no_rows(names)
+    db.execute(f"CREATE OR REPLACE TABLE lines AS {source}")
 
 
 def read_published(
@@ -91,8 +91,7 @@ def read_published(
     `rehash` is there if other fields may have been ignored than now. Then `compared` is the hash without these, and the
     `hash` stays: it may be in the id. Raises `CannotPublishError`.
     """
-    none = f"SELECT {', '.join(f'NULL::VARCHAR AS {name}' for name in (*dict(ENVELOPE), 'item'))} WHERE false"
-    source = f"SELECT {_texts()}, item FROM read_parquet({names_of(files)}, union_by_name = true)" if files else none
+    source = _read_table(files) if files else _no_rows(dict(ENVELOPE))
     own = f"SELECT *, {_ID}, hash AS compared FROM ({source}) WHERE {bucket_of(buckets)} = {bucket}"
     db.execute(f"CREATE OR REPLACE TABLE base AS {own}")
     if rehash is None:
@@ -223,12 +222,12 @@ def write_reconciled(
     _make(db, "there", ("listing", "sk", "result_key", "key", "hash", "is_stale"), there)
     # As stores.keys.sort_key has it.
     sort_key = "CASE WHEN strlen(id) BETWEEN 1 AND 1024 THEN id ELSE 'sha256:' || sha256(id) END"
-    own = f"md5_number_lower(listing || chr(10) || sk) % {buckets} = {bucket}"
+    own = f"{bucket_of(buckets, 'sk')} = {bucket}"
     # A stale row stays as it is marked.
     is_wrong = "true" if stale_items == "remove" else "there.is_stale = 'false'" if stale_items == "mark" else "false"
     db.execute(
         f"""CREATE OR REPLACE TABLE wanted AS FROM (SELECT *, {sort_key} AS sk FROM (
-        SELECT {_texts()}, item, {_ID} FROM read_parquet({names_of(files)}, union_by_name = true))) WHERE {own}"""
+        SELECT *, {_ID} FROM ({_read_table(files)}))) WHERE {own}"""
     )
     db.execute(
         f"""CREATE OR REPLACE TABLE changes AS
@@ -242,10 +241,16 @@ def write_reconciled(
     return write_changes(db)
 
 
-def _texts() -> str:
-    """The envelope of a published row as text."""
+def _read_table(files: Sequence[Path]) -> str:
+    """The query that reads published rows, with the envelope as text."""
     texts = {"timestamp": f"strftime({{}}, {quoted(_TIME)})", "boolean": "{}::VARCHAR"}
-    return ", ".join(f'{texts.get(kind, "{}").format(name)} AS "{name}"' for name, kind in ENVELOPE)
+    envelope = ", ".join(f'{texts.get(kind, "{}").format(name)} AS "{name}"' for name, kind in ENVELOPE)
+    return f"SELECT {envelope}, item FROM read_parquet({names_of(files)}, union_by_name = true)"
+
+
+def _no_rows(names: Iterable[str]) -> str:
+    """The query of the same without any rows."""
+    return f"SELECT {', '.join(f'NULL::VARCHAR AS {name}' for name in (*names, 'item'))} WHERE false"
 
 
 def _typed() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from pageturner.errors import CannotPublishError, MistrustedListingError, RunStoppedError
 from pageturner.finish.manifest import Manifest
 from pageturner.page_state import Run
-from pageturner.publish.plan import Plan
+from pageturner.publish.plan import Plan, put_plan, read_plan
 from pageturner.stores import Stores
 from pageturner.stores.keys import manifest_key
 from pageturner.verdicts import ENDED, target_of
@@ -85,8 +85,16 @@ def listings_in(manifest: Manifest, *, asked: bool) -> dict[str, RunListing]:
     return {of: RunListing(entries, asked) for of, entries in found.items()}
 
 
-def put_chunks(stores: Stores, plan: Plan, manifest: Manifest) -> int:
-    """Put the lists of the page objects of a plan, and return how many there are. Raises `SinkError`."""
+def pinned(stores: Stores, plan: Plan, manifest: Manifest) -> Plan:
+    """Put a plan with the lists of its page objects, and return it; or the one that another attempt has put before.
+
+    Raises `SinkError`.
+    """
+    put_plan(stores, replace(plan, chunks=_put_chunks(stores, plan, manifest)))
+    return read_plan(stores, plan.prefix)
+
+
+def _put_chunks(stores: Stores, plan: Plan, manifest: Manifest) -> int:
     chunk: list[str] = []
     items, size, number = 0, 0, 0
     for file in manifest.files():

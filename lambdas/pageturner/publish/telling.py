@@ -7,14 +7,15 @@ if the table was restored, if what becomes of stale items has changed, or if a p
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pageturner.errors import CannotPublishError, RunStoppedError
+from pageturner.errors import RunStoppedError
 from pageturner.publish import rows
 from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.making import Maker
+from pageturner.publish.page_files import download_files
 from pageturner.stores import Stores
 from pageturner.stores.item_rows import Change, Listing
 from pageturner.stores.publications import State, Told
@@ -109,11 +110,13 @@ class Teller:
     def _list(self, db: Database, bucket: int) -> Path:
         """Return the file of what DynamoDB is told of a bucket."""
         if not self._reconciles():
-            return self._download(db, self.maker.changes_key(bucket))
+            (file,) = self._download(db, [self.maker.changes_key(bucket)])
+            return file
         key = f"{self.maker.plan.prefix}reconciled-{bucket}.parquet"
         if self.stores.pages.version(key) is None:
             self.stores.pages.put_file(key, self._reconciled(db, bucket))
-        return self._download(db, key)
+        (file,) = self._download(db, [key])
+        return file
 
     def _reconciled(self, db: Database, bucket: int) -> Path:
         """Write how the table differs from what is published, in a bucket of the sort keys' hash."""
@@ -126,15 +129,12 @@ class Teller:
                 for row in self.stores.items.rows_there(plan.crawl.name, of):
                     yield of, row.name, row.result_key, row.key, row.hash, str(row.is_stale).lower()
 
-        buckets = range(plan.publication.buckets)
-        files = [self._download(db, self.maker.table_key(each)) for each in buckets]
-        return rows.write_reconciled(db, files, there(), bucket, len(buckets), plan.crawl.stale_items)
+        buckets = plan.publication.buckets
+        files = self._download(db, [self.maker.table_key(each) for each in range(buckets)])
+        return rows.write_reconciled(db, files, there(), bucket, buckets, plan.crawl.stale_items)
 
-    def _download(self, db: Database, key: str) -> Path:
-        path = db.folder / key.replace("/", "-")
-        if not self.stores.pages.download(key, path):
-            raise CannotPublishError(f"a file of the publication is gone: s3://{self.stores.pages.bucket}/{key}")
-        return path
+    def _download(self, db: Database, keys: Sequence[str]) -> list[Path]:
+        return download_files(self.stores.pages, keys, db.folder, "a file of the publication")
 
 
 def lanes_of(bucket: int, buckets: int) -> range:

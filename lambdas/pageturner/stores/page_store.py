@@ -105,21 +105,11 @@ class PageStore:
         )
         key = page_key(run, crawl_name, target, place)
         kept = replace(facts, next_token=self.keep_token(run, facts.next_token))
-        # A 409, ConditionalRequestConflict, is a SinkError too: another invocation is putting this page right now.
-        with as_sink_error(f"could not write s3://{self.bucket}/{key}"):
-            try:
-                self._s3.put_object(
-                    Bucket=self.bucket,
-                    Key=key,
-                    Body=body,
-                    Metadata={_FACTS: json.dumps(asdict(kept))},
-                    ContentType="application/gzip",
-                    IfNoneMatch="*",
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "PreconditionFailed":
-                    raise
-                return replace(self.read(key), is_repeat=True)
+        is_mine = self._put_instead_of(
+            None, key, Body=body, Metadata={_FACTS: json.dumps(asdict(kept))}, ContentType="application/gzip"
+        )
+        if not is_mine:
+            return replace(self.read(key), is_repeat=True)
         return CommittedPage(records, kept, len(body), key)
 
     def read(self, key: str) -> CommittedPage:
@@ -159,12 +149,8 @@ class PageStore:
     def find_json(self, key: str) -> Any | None:
         """Return the JSON document under `key`, or None if there is none. Raises `SinkError`."""
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
-            try:
-                return json.loads(self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "NoSuchKey":
-                    raise
-                return None
+            body = self._body(key)
+            return json.loads(body.read()) if body is not None else None
 
     def put_text(
         self,
@@ -178,35 +164,18 @@ class PageStore:
         `metadata` is asked for when all chunks are read. Returns False if there is an object already, or if it is not
         the version `instead_of` any more.
         """
-        condition: Any = {"IfNoneMatch": "*"} if instead_of is None else {"IfMatch": instead_of.etag}
         with tempfile.TemporaryFile() as file:
             for chunk in chunks:
                 file.write(chunk.encode())
             file.seek(0)
-            with as_sink_error(f"could not write s3://{self.bucket}/{key}"):
-                try:
-                    self._s3.put_object(
-                        Bucket=self.bucket,
-                        Key=key,
-                        Body=file,
-                        ContentType="application/json",
-                        Metadata=dict(metadata()),
-                        **condition,
-                    )
-                except ClientError as error:
-                    if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
-                        raise
-                    return False
-        return True
+            about = {"ContentType": "application/json", "Metadata": dict(metadata())}
+            return self._put_instead_of(instead_of, key, Body=file, **about)
 
     def download(self, key: str, path: Path) -> bool:
         """Copy the object under `key` to a file. Returns False if there is none. Raises `SinkError`."""
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"), path.open("wb") as file:
-            try:
-                body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "NoSuchKey":
-                    raise
+            body = self._body(key)
+            if body is None:
                 return False
             for chunk in body.iter_chunks(_CHUNK):
                 file.write(chunk)
@@ -214,31 +183,18 @@ class PageStore:
 
     def put_file(self, key: str, path: Path) -> bool:
         """Put a file. Returns False if there is an object under `key` already, which stays. Raises `SinkError`."""
-        with as_sink_error(f"could not write s3://{self.bucket}/{key}"), path.open("rb") as file:
-            try:
-                self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, IfNoneMatch="*")
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "PreconditionFailed":
-                    raise
-                return False
-        return True
+        with path.open("rb") as file:
+            return self._put_instead_of(None, key, Body=file)
 
     def put_newer(self, key: str, path: Path, generation: int) -> None:
         """Put a file of a run, unless that of a later generation of the run is there. Raises `SinkError`."""
-        while True:
+        is_put = False
+        while not is_put:
             there = self.version(key)
             if there is not None and int(there.metadata["generation"]) > generation:
                 return
-            condition: Any = {"IfNoneMatch": "*"} if there is None else {"IfMatch": there.etag}
-            with as_sink_error(f"could not write s3://{self.bucket}/{key}"), path.open("rb") as file:
-                try:
-                    metadata = {"generation": str(generation)}
-                    self._s3.put_object(Bucket=self.bucket, Key=key, Body=file, Metadata=metadata, **condition)
-                except ClientError as error:
-                    if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
-                        raise
-                    continue
-            return
+            with path.open("rb") as file:
+                is_put = self._put_instead_of(there, key, Body=file, Metadata={"generation": str(generation)})
 
     def mark_superseded(self, key: str) -> None:
         """Tag a file that a later one has superseded, for the bucket's lifecycle rules. It may be gone already."""
@@ -254,6 +210,30 @@ class PageStore:
         """Delete an object; it may be gone already. Raises `SinkError`."""
         with as_sink_error(f"could not delete s3://{self.bucket}/{key}"):
             self._s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def _put_instead_of(self, there: Version | None, key: str, **request: Any) -> bool:
+        """Put an object instead of the version that is `there` (None: there is none); return whether it was.
+
+        A 409, ConditionalRequestConflict, is a SinkError: somebody else is putting this object right now.
+        """
+        condition: Any = {"IfNoneMatch": "*"} if there is None else {"IfMatch": there.etag}
+        with as_sink_error(f"could not write s3://{self.bucket}/{key}"):
+            try:
+                self._s3.put_object(Bucket=self.bucket, Key=key, **request, **condition)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
+                    raise
+                return False
+        return True
+
+    def _body(self, key: str) -> Any:
+        """Return the body of an object, or None if there is none."""
+        try:
+            return self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            return None
 
     def version(self, key: str) -> Version | None:
         """Return the version of the object under `key` that there is now, or None. Raises `SinkError`."""

@@ -43,6 +43,11 @@ class RunRecord:
         return int(self.run.get("generation", 1))
 
     @property
+    def is_published(self) -> bool:
+        """Whether its last generation has been published, or had nothing to publish."""
+        return self.published is not None and self.published.get("generation") == self.generation
+
+    @property
     def continues(self) -> bool:
         """Whether its execution has ended, so that it continues in another one."""
         return self.summary is not None and self.summary["outcome"] == "continues"
