@@ -90,6 +90,12 @@ class Clone:
         )
         return ended.returncode, ended.stdout
 
+    @property
+    def runs(self) -> str:
+        """The name of the runs table, which outlasts the stack."""
+        (name,) = (each for each in self.client("dynamodb").list_tables()["TableNames"] if "RunTable" in each)
+        return str(name)
+
     def client(self, service: str) -> Any:
         return boto3.client(
             service,  # type: ignore[call-overload]
@@ -212,9 +218,9 @@ def test_a_documented_command_works(document: str, command: str, clone: Clone, m
             catalogue.write(CRAWL_OF_NOTHING)
     # What the emulator does not have.
     is_for_moto = any(each in command for each in ("stack-set", "stack-instances", "lakeformation"))
-    code, said = clone.run(
-        command.replace("<execution>", clone.execution), environment=moto_server if is_for_moto else None
-    )
+    for named, value in {"<execution>": clone.execution, "<crawl>": "iam-policies", "<RunsTable>": clone.runs}.items():
+        command = command.replace(named, value)
+    code, said = clone.run(command, environment=moto_server if is_for_moto else None)
     assert code == 0, said
     check = CHECKS.get(command.partition(" --")[0])
     if check is not None:
@@ -265,6 +271,13 @@ def _same_operations(clone: Clone, _: str) -> None:
     assert (clone.folder / written).read_text() == READ_OPERATIONS.read_text()
 
 
+def _forgotten(clone: Clone, said: str) -> None:
+    """The crawl no longer knows what it has published, but its next publication has the next number."""
+    key = {"pk": {"S": "published#iam-policies"}, "sk": {"S": "published"}}
+    row = clone.client("dynamodb").get_item(TableName=clone.runs, Key=key)["Item"]
+    assert {"current", "told", "last"} & set(row) == {"last"}
+
+
 CHECKS = {
     "make reference": _same_reference,
     "make read-operations": _same_operations,
@@ -273,6 +286,7 @@ CHECKS = {
     "make reader PAGETURNER_ACCOUNT=111122223333": _reader,
     "aws stepfunctions start-execution": _started,
     "aws stepfunctions describe-execution": _described,
+    "aws dynamodb update-item": _forgotten,
 }
 
 
