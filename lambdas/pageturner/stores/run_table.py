@@ -9,12 +9,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from botocore.exceptions import ClientError
-
 from pageturner.errors import SinkError, as_sink_error
 from pageturner.page_state import Run
 from pageturner.stores import keys
 from pageturner.stores.conditional_write import conditional_write
+from pageturner.stores.transactions import transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,7 +39,7 @@ class RunTable:
 
         The condition names the run's generation as `at_generation` does.
         """
-        check: Any = {
+        check = {
             "ConditionCheck": {
                 "TableName": self.name,
                 "Key": keys.run_row(run.run_id, keys.THE_RUN),
@@ -48,16 +47,9 @@ class RunTable:
                 "ExpressionAttributeValues": {":generation": {"N": str(run.generation)}},
             }
         }
-        put: Any = {"Put": {"TableName": self.name, "Item": _record(run, record, values)}}
-        with as_sink_error(f'could not write record "{record}" of run {run.run_id} to the runs table'):
-            try:
-                self._dynamodb.transact_write_items(TransactItems=[check, put])
-            except ClientError as error:
-                reasons: Any = error.response.get("CancellationReasons", [{}])
-                if reasons[0].get("Code") != "ConditionalCheckFailed":
-                    raise
-                return False
-        return True
+        put = {"Put": {"TableName": self.name, "Item": _record(run, record, values)}}
+        not_done = f'could not write record "{record}" of run {run.run_id} to the runs table'
+        return not transact(self._dynamodb, not_done, [check, put])
 
     def put_all(self, run: Run, records: Mapping[str, Mapping[str, Any]]) -> None:
         """Put records of a run, as `put` does, by name."""
