@@ -187,13 +187,10 @@ def _target_row(entry: Mapping[str, Any], run: Run, crawl: str, now: Published) 
 
 
 def _write(db: Database, table: str, columns: Iterable[tuple[str, str]], rows: Iterable[Mapping[str, Any]]) -> Path:
-    source, path = db.folder / f"{table}.json", db.folder / f"{table}.parquet"
-    # As `rows` makes tables: DuckDB takes no lone surrogate.
-    with source.open("w", encoding="utf-8", errors="replace") as file:
-        file.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
-    typed = ", ".join(f"{quoted(name)}: {quoted(_TYPES.get(kind, kind))}" for name, kind in columns)
-    read = f"read_json({quoted(str(source))}, format = 'newline_delimited', columns = {{{typed}}})"
-    db.execute(f"COPY (FROM {read}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+    types = {name: _TYPES.get(kind, kind) for name, kind in columns}
+    db.load(table, types, ([row.get(name) for name in types] for row in rows))
+    path = db.folder / f"{table}.parquet"
+    db.execute(f"COPY {table} TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
     return path
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,19 @@ class Database:
             if not found:
                 return
             yield from found
+
+    def load(self, table: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> None:
+        """Make a table of what Python has: `columns` are names with DuckDB's types. Raises `CannotPublishError`."""
+        # A file is the fast way to many rows.
+        path = self.folder / f"{table}.json"
+        # A lone surrogate, as a member's name may have, is a question mark: DuckDB takes none.
+        with path.open("w", encoding="utf-8", errors="replace") as file:
+            lines = (json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows)
+            file.writelines(f"{line}\n" for line in lines)
+        typed = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in columns.items())
+        source = f"read_json({quoted(str(path))}, format = 'newline_delimited', columns = {{{typed}}})"
+        self.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {source}")
+        path.unlink()
 
 
 @contextmanager

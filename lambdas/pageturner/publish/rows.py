@@ -7,7 +7,6 @@ name, or the name with the hash.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,7 @@ def read_pages(
 
     The objects are under `page_prefix`; the first of `result_keys` is the primary one. Raises `CannotPublishError`.
     """
-    _make(db, "of_targets", ("target", "listing"), of_targets.items())
+    db.load("of_targets", _texts("target", "listing"), of_targets.items())
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in (*_LINE, "item"))
     longest = max(_USUAL_LINE, *(file.longest + 1 for file in files))
     source = (
@@ -97,10 +96,9 @@ def read_published(
     if rehash is None:
         return
     rows = db.stream("SELECT listing, id, item FROM base")
-    _make(
-        db,
+    db.load(
         "rehashed",
-        ("listing", "id", "hash"),
+        _texts("listing", "id", "hash"),
         ((listing, id_, item_hash(rehash.without(item))) for listing, id_, item in rows),
     )
     db.execute(
@@ -112,9 +110,9 @@ def read_published(
 def merge(db: Database, listings: Mapping[str, ListingPlan]) -> None:
     """Make the table `after` of `lines` and `base`: what is published then. Raises `CannotPublishError`."""
     plans = ((of, each.how, str(each.is_comparable).lower()) for of, each in listings.items())
-    _make(db, "plans", ("listing", "how", "is_comparable"), plans)
+    db.load("plans", _texts("listing", "how", "is_comparable"), plans)
     newer = ((of, run_id) for of, each in listings.items() for run_id in each.newer)
-    _make(db, "newer", ("listing", "run_id"), newer)
+    db.load("newer", _texts("listing", "run_id"), newer)
     # Of the same item on several pages, the first.
     db.execute(
         """DELETE FROM lines WHERE rowid IN (SELECT rowid FROM (SELECT lines.rowid, row_number() OVER (
@@ -166,12 +164,10 @@ def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
         OR (base.compared <> after.hash AND base.page_object <> after.page_object)"""
     )
     changed = db.stream("SELECT listing, id, before, after FROM differences WHERE kind = 'changed'")
-    _make(
-        db,
+    db.load(
         "fields",
-        ("listing", "id", "fields"),
+        {**_texts("listing", "id"), "fields": "VARCHAR[]"},
         ((listing, id_, ignored.changed_fields(before, after)) for listing, id_, before, after in changed),
-        {"fields": "VARCHAR[]"},
     )
     db.execute(
         """CREATE OR REPLACE TABLE changes AS
@@ -219,7 +215,7 @@ def write_reconciled(
 
     `there` has listing, sort key, result key, key, hash, and whether it is stale ("true"), of each row in DynamoDB.
     """
-    _make(db, "there", ("listing", "sk", "result_key", "key", "hash", "is_stale"), there)
+    db.load("there", _texts("listing", "sk", "result_key", "key", "hash", "is_stale"), there)
     # As stores.keys.sort_key has it.
     sort_key = "CASE WHEN strlen(id) BETWEEN 1 AND 1024 THEN id ELSE 'sha256:' || sha256(id) END"
     own = f"{bucket_of(buckets, 'sk')} = {bucket}"
@@ -260,20 +256,6 @@ def _typed() -> str:
     )
 
 
-def _make(
-    db: Database,
-    table: str,
-    columns: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    types: Mapping[str, str] | None = None,
-) -> None:
-    """Make a table of what Python has. A file is the fast way to many rows."""
-    path = db.folder / f"{table}.json"
-    # A lone surrogate, as a member's name may have, is a question mark: DuckDB takes none.
-    with path.open("w", encoding="utf-8", errors="replace") as file:
-        lines = (json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows)
-        file.writelines(f"{line}\n" for line in lines)
-    named = ", ".join(f"{quoted(name)}: {quoted((types or {}).get(name, 'VARCHAR'))}" for name in columns)
-    source = f"read_json({quoted(str(path))}, format = 'newline_delimited', columns = {{{named}}})"
-    db.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {source}")
-    path.unlink()
+def _texts(*columns: str) -> dict[str, str]:
+    """Columns of text, as a table is loaded with."""
+    return dict.fromkeys(columns, "VARCHAR")
