@@ -98,15 +98,13 @@ class ItemStore(Construct):
             (["s3:PutObjectTagging"], [objects("tables/*")]),
             (["s3:DeleteObject"], [objects("published/*")]),
         ):
-            statement = iam.PolicyStatement(actions=actions, resources=resources)
-            grantee.grant_principal.add_to_principal_policy(statement)
-        grantee.grant_principal.add_to_principal_policy(
-            iam.PolicyStatement(
-                actions=["s3:ListBucket"],
-                resources=[self.bucket.bucket_arn],
-                # "If exists": GetObject has no prefix, and says that an object is not there only to those who may list.
-                conditions={"StringLikeIfExists": {"s3:prefix": ["publishing/*", "tables/*"]}},
-            )
+            iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=resources)
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["s3:ListBucket"],
+            resource_arns=[self.bucket.bucket_arn],
+            # "If exists": GetObject has no prefix, and says that an object is not there only to those who may list.
+            conditions={"StringLikeIfExists": {"s3:prefix": ["publishing/*", "tables/*"]}},
         )
         self.items.grant(
             grantee,

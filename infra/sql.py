@@ -119,5 +119,4 @@ class Sql(Construct):
             (_MOVES_TABLES, of_glue),
             (["events:PutEvents"], [stack.format_arn(service="events", resource="event-bus", resource_name="default")]),
         ):
-            statement = iam.PolicyStatement(actions=list(actions), resources=resources)
-            grantee.grant_principal.add_to_principal_policy(statement)
+            iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=resources)
