@@ -18,7 +18,7 @@ from pageturner.publish.parts import Part, make, parts_of
 from pageturner.publish.plan import Plan, give_up, prefix_of
 from pageturner.publish.plan_making import PlanMaker
 from pageturner.publish.tables import Tables
-from pageturner.publish.telling import Teller, lanes_of
+from pageturner.publish.telling import Teller, is_told, lanes_of
 from pageturner.stores import Stores
 from pageturner.stores.publications import Publication, State
 from pageturner.stores.runs_and_locks import RunRecord
@@ -90,7 +90,7 @@ class Publisher:
                 return True  # it is done already, or was given up
             lanes = lanes_of(part.index, publication.buckets)
             try:
-                return Teller(self.stores, maker, state).tell(part.index, _SECONDS, lanes)
+                return Teller.of(self.stores, maker, state).tell(part.index, _SECONDS, lanes)
             except RunStoppedError:
                 if self.stores.publications.state(publication.crawl).pending == publication:
                     raise
@@ -128,8 +128,8 @@ class Publisher:
             self.stores.publications.commit(publication)
             return None
         self.tables.move(publication, [Column(*each) for each in plan.published.columns])
-        teller = Teller(self.stores, maker, state)
-        if not teller.is_told:
+        if not is_told(plan, state.told):
+            teller = Teller.of(self.stores, maker, state)
             teller.begin()
             if publication.buckets > 1:
                 if not_told := maker.not_told():

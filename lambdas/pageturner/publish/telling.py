@@ -16,26 +16,31 @@ from pageturner.publish import rows
 from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.making import Maker
 from pageturner.publish.page_files import download_files
+from pageturner.publish.plan import Plan
 from pageturner.stores import Stores
 from pageturner.stores.item_rows import Change, Listing
 from pageturner.stores.publications import State, Told
 from pageturner.stores.publishing_fences import LANES
 
 
+def is_told(plan: Plan, told: Told | None) -> bool:
+    """Whether DynamoDB has been told of a publication, or the crawl has no items there."""
+    return "dynamodb" not in plan.crawl.sinks or (told is not None and told.number == plan.publication.number)
+
+
 @dataclass(frozen=True)
 class Teller:
-    """Tells DynamoDB of one committed publication, the pending one of `state`."""
+    """Tells the table with this id of one committed publication, the pending one of `state`."""
 
     stores: Stores
     maker: Maker
     state: State
+    table_id: str
 
-    @property
-    def is_told(self) -> bool:
-        """Whether DynamoDB has been told of it, or the crawl has no items there."""
-        told = self.state.told
-        is_sink = "dynamodb" in self.maker.plan.crawl.sinks
-        return not is_sink or (told is not None and told.number == self.maker.plan.publication.number)
+    @classmethod
+    def of(cls, stores: Stores, maker: Maker, state: State) -> Teller:
+        """Return who tells the table that there is now, whatever takes its name meanwhile. Raises `SinkError`."""
+        return cls(stores, maker, state, stores.items.table_id())
 
     def begin(self) -> None:
         """Put up the fence, and tell which listings there are. Raises `SinkError`, `RunStoppedError` if it is late."""
@@ -90,7 +95,7 @@ class Teller:
             gone = {of: each for of, each in self._listings_there().items() if of not in plan.published.listings}
             if not self.stores.items.tell_listings(plan.crawl.name, plan.publication.number, {}, gone):
                 raise _late()
-        told = Told(plan.publication.number, self.stores.items.table_id(), plan.crawl.stale_items)
+        told = Told(plan.publication.number, self.table_id, plan.crawl.stale_items)
         self.stores.publications.record_told(plan.publication, told)
 
     def _listings_there(self) -> Mapping[str, Listing]:
@@ -104,7 +109,7 @@ class Teller:
         return (
             bool(plan.publication.asked_by)
             or told is None
-            or told != Told(plan.publication.base, self.stores.items.table_id(), plan.crawl.stale_items)
+            or told != Told(plan.publication.base, self.table_id, plan.crawl.stale_items)
         )
 
     def _list(self, db: Database, bucket: int) -> Path:
