@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError
-from pageturner.finish.manifest import Manifest
 from pageturner.messages import count_of
 from pageturner.page_state import Run
 from pageturner.publish.making import Maker
 from pageturner.publish.parts import make, parts_of
-from pageturner.publish.plan import ListingPlan, Plan
-from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, pinned
+from pageturner.publish.plan import ListingPlan, Plan, is_planned, prefix_of
+from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, pinned, targets_of
 from pageturner.stores import Stores
 from pageturner.stores.keys import comparison_prefix
 from pageturner.stores.publications import Publication, Published
 from pageturner.stores.runs_and_locks import RunRecord
+
+_NOT_COMPLETE = "not complete in both"
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,18 @@ class Comparer:
     def compare(self, earlier: str, later: str) -> dict[str, Any]:
         """Compare two runs of a crawl, or do the next step of that. Returns and raises as `Publisher.publish` does."""
         records = self._record(earlier), self._record(later)
-        plans, not_compared = self._plans(*records)
-        makers = [Maker.of(self.stores, plan.prefix) for plan in plans]
-        if makers[1].plan.publication.buckets > 1:
+        comparison = _comparison(*records)
+        if not is_planned(self.stores, comparison):
+            self._plan(*records, comparison)
+        maker = Maker.of(self.stores, prefix_of(comparison))
+        if maker.earlier is not None and maker.plan.publication.buckets > 1:
             # Both runs are scattered before anything is merged.
-            for maker in makers:
-                if not_scattered := maker.not_scattered():
-                    return parts_of(maker, "scatter", not_scattered)
-        if (step := make(makers[1])) is not None:
+            for each in (Maker(self.stores, maker.earlier), maker):
+                if not_scattered := each.not_scattered():
+                    return parts_of(each, "scatter", not_scattered)
+        if (step := make(maker)) is not None:
             return step
-        return {"next": "end", "summary": self._summary(records[1], earlier, makers[1], not_compared)}
+        return {"next": "end", "summary": self._summary(earlier, maker)}
 
     def _record(self, run_id: str) -> RunRecord:
         found = self.stores.runs.find(run_id)
@@ -47,8 +50,8 @@ class Comparer:
             raise CannotPublishError(f"the record of run {run_id} is gone")
         return found
 
-    def _plans(self, earlier: RunRecord, later: RunRecord) -> tuple[tuple[Plan, Plan], int]:
-        """Return the plans of both runs, and how many listings are not complete in both."""
+    def _plan(self, earlier: RunRecord, later: RunRecord, comparison: Publication) -> None:
+        """Put the plans of both runs; what is compared are the listings that are complete in both."""
         crawl, runs = Crawl.from_dict(later.crawl), (Run(**earlier.run), Run(**later.run))
         if Crawl.from_dict(earlier.crawl).definition != crawl.definition:
             raise CannotPublishError(
@@ -67,53 +70,36 @@ class Comparer:
                 )
                 for listings in complete
             )
-            before = self._put(runs, 0, crawl, buckets, {of: complete[0][of] for of in both}, of_earlier)
-            after = self._put(runs, 1, crawl, buckets, {of: complete[1][of] for of in both}, of_later, before.prefix)
-        return (before, after), len((set(found[0]) | set(found[1])) - both)
+            plan = Plan(
+                publication=replace(comparison, buckets=buckets),
+                run=runs[1],
+                crawl=crawl,
+                base=None,
+                published=Published(),
+                listings=dict.fromkeys(both, ListingPlan("replace")),
+                of_targets=targets_of(complete[1], both),
+                chunks=0,
+                most_rows=self.most_rows,
+                kept={_NOT_COMPLETE: len((set(found[0]) | set(found[1])) - both)},
+            )
+            before = replace(
+                plan,
+                # It needs another name.
+                publication=replace(plan.publication, name=f"{comparison.name}-before"),
+                run=runs[0],
+                of_targets=targets_of(complete[0], both),
+            )
+            before = pinned(self.stores, before, of_earlier)
+            pinned(self.stores, replace(plan, compared_with=before.prefix), of_later)
 
-    def _put(
-        self,
-        runs: tuple[Run, Run],
-        which: int,
-        crawl: Crawl,
-        buckets: int,
-        listings: dict[str, RunListing],
-        manifest: Manifest,
-        compared_with: str = "",
-    ) -> Plan:
-        names = [f"{run.run_id}.{run.generation}" for run in runs]
-        run = runs[which]
-        plan = Plan(
-            # The plan of the earlier run alone has another name.
-            publication=Publication(
-                number=0,
-                crawl=crawl.name,
-                run_id=run.run_id,
-                generation=run.generation,
-                name="--".join(names) if compared_with else f"{'--'.join(names)}-before",
-                buckets=buckets,
-                base=0,
-                begun_at=run.started_at,
-            ),
-            run=run,
-            crawl=crawl,
-            base=None,
-            published=Published(),
-            listings=dict.fromkeys(listings, ListingPlan("replace")),
-            of_targets={entry["target_id"]: of for of, listing in listings.items() for entry in listing.entries},
-            chunks=0,
-            most_rows=self.most_rows,
-            compared_with=compared_with,
-        )
-        return pinned(self.stores, plan, manifest)
-
-    def _summary(self, later: RunRecord, earlier: str, maker: Maker, not_compared: int) -> dict[str, Any]:
+    def _summary(self, earlier: str, maker: Maker) -> dict[str, Any]:
         made, publication = maker.made(), maker.plan.publication
         found = ", ".join(f"{made.changes[kind]:,} {kind}" for kind in ("new", "changed", "gone"))
-        missing = f"; {count_of(not_compared, 'listing')} not complete in both" if not_compared else ""
+        not_compared = maker.plan.kept[_NOT_COMPLETE]
+        missing = f"; {count_of(not_compared, 'listing')} {_NOT_COMPLETE}" if not_compared else ""
         return {
             "run_id": publication.run_id,
-            "generation": later.generation,
+            "generation": publication.generation,
             "crawl": publication.crawl,
             "outcome": "succeeded",
             "compared_with": earlier,
@@ -123,6 +109,20 @@ class Comparer:
             "not_compared": not_compared,
             "changes": f"s3://{self.stores.pages.bucket}/{comparison_prefix(publication.crawl, publication.name)}",
         }
+
+
+def _comparison(earlier: RunRecord, later: RunRecord) -> Publication:
+    """What names a comparison. Runs that are resumed are compared anew."""
+    return Publication(
+        number=0,
+        crawl=later.crawl["name"],
+        run_id=later.run["run_id"],
+        generation=later.generation,
+        name="--".join(f"{each.run['run_id']}.{each.generation}" for each in (earlier, later)),
+        buckets=1,
+        base=0,
+        begun_at=later.run["started_at"],
+    )
 
 
 def _complete(listings: dict[str, RunListing]) -> dict[str, RunListing]:

@@ -37,7 +37,7 @@ class Plan:
     `listings` says how each listing is published that is not just carried over, by id, and `of_targets` names the
     listing of each of their targets. The page objects are in `chunks` lists, of up to `most_rows` items. `base` is what
     was published before, and `published` what is published then. `rehashes` says that other fields are ignored than
-    before. `kept` counts the listings that ended, but are not published, by the reason.
+    before. `kept` counts the listings that ended, but are not published, or those that are not compared, by the reason.
 
     A plan that only compares two runs, and publishes nothing, has the number 0. The plan of the earlier run is under
     the prefix `compared_with`.
@@ -103,6 +103,11 @@ def prefix_of(publication: Publication) -> str:
 def put_plan(stores: Stores, plan: Plan) -> None:
     """Put a plan, unless it is there already. Raises `SinkError`."""
     stores.pages.put_text(_key(plan.prefix), [json.dumps(plan.as_dict())], dict)
+
+
+def is_planned(stores: Stores, publication: Publication) -> bool:
+    """Whether the plan of a publication has been put. Raises `SinkError`."""
+    return stores.pages.version(_key(prefix_of(publication))) is not None
 
 
 def read_plan(stores: Stores, prefix: str) -> Plan:

@@ -11,7 +11,7 @@ from pageturner.page_state import Run
 from pageturner.publish.columns import Column, columns_of
 from pageturner.publish.gone_listings import GoneListings
 from pageturner.publish.plan import ListingPlan, Plan, was_given_up
-from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, pinned
+from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, pinned, targets_of
 from pageturner.stores import Stores
 from pageturner.stores.publications import Publication, Published, PublishedListing, State
 from pageturner.stores.runs_and_locks import RunRecord
@@ -53,7 +53,6 @@ class PlanMaker:
                     plans[listing_id] = how
                 elif how:
                     kept[how] += 1
-            of_targets = {entry["target_id"]: of for of in plans for entry in listings[of].entries}
             of_run = GoneListings(self.stores, found, manifest.summary())
             gone, stay = of_run.among(before.listings, own)
             kept.update(stay)
@@ -81,7 +80,7 @@ class PlanMaker:
                     max(before.told_by, (run.started_at, run.run_id)) if of_run.tells(own) else before.told_by,
                 ),
                 listings=plans | {of: ListingPlan("remove") for of in gone},
-                of_targets=of_targets,
+                of_targets=targets_of(listings, plans),
                 chunks=0,
                 most_rows=self.most_rows,
                 rehashes=before.ignore_fields != crawl.ignore_fields,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,6 +83,11 @@ def listings_in(manifest: Manifest, *, asked: bool) -> dict[str, RunListing]:
     for entry in manifest.entries():
         found[target_of(entry).listing_id].append(entry)
     return {of: RunListing(entries, asked) for of, entries in found.items()}
+
+
+def targets_of(listings: Mapping[str, RunListing], chosen: Iterable[str]) -> dict[str, str]:
+    """Return the listing of each target of the chosen listings, by id."""
+    return {entry["target_id"]: of for of in chosen for entry in listings[of].entries}
 
 
 def pinned(stores: Stores, plan: Plan, manifest: Manifest) -> Plan:

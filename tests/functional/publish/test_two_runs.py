@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+import publish_run
 from pageturner.errors import CannotPublishError, InvalidCrawlError
 from pageturner.stores import Stores
 from tests.conftest import Aws, Machines
@@ -218,6 +219,24 @@ def test_runs_whose_pages_are_gone_cannot_be_compared(aws: Aws, machines: Machin
     aws.s3.delete_object(Bucket=aws.bucket, Key=f"runs/{first['run_id']}/manifest.json")
     with pytest.raises(CannotPublishError, match="manifest of the run is gone"):
         compare(machines, second, first)
+
+
+def test_a_comparison_that_has_begun_needs_the_manifests_no_more(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They can be long, and it goes on in many steps."""
+    monkeypatch.setenv("MOST_ROWS", "2")
+    machines.catalogue = {"c": CRAWL}
+    bucket("source", {"a": "1", "b": "1", "c": "1"})
+    first = run(aws, machines, 1)
+    bucket("source", {"a": "1", "b": "1", "d": "1"})
+    second = run(aws, machines, 2)
+    asked = machines.plan({"changes": [first["run_id"], second["run_id"]]})["publish"]
+    assert publish_run.handler({"state": asked, "execution": "e"}, machines.context)["next"] == "parts"
+    for each in (first, second):
+        aws.s3.delete_object(Bucket=aws.bucket, Key=f"runs/{each['run_id']}/manifest.json")
+    summary = machines.publish(asked)
+    assert [(kind, key) for kind, key, _ in changed(aws, summary)] == [("gone", "c"), ("new", "d")]
 
 
 @pytest.mark.parametrize(
