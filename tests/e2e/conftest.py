@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +91,18 @@ class Deployed:
             assert len(lines) == file["items"]
             found += lines
         return found
+
+    def create_table(self, name: str, ids: Sequence[str]) -> None:
+        """Create a table with an item for each id, its key."""
+        self.dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        )
+        for start in range(0, len(ids), 25):
+            rows = [{"PutRequest": {"Item": {"id": {"S": each}}}} for each in ids[start : start + 25]]
+            self.dynamodb.batch_write_item(RequestItems={name: rows})
 
     def keys_of_bucket(self, bucket: str) -> list[str]:
         """The keys that a plain boto3 paginator lists in a bucket."""

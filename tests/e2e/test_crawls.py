@@ -186,13 +186,7 @@ def test_a_bucket_has_a_witness_and_a_part_of_it_has_none(deployed: Deployed) ->
 
 
 def test_a_table_has_a_witness(deployed: Deployed) -> None:
-    keys: Any = {
-        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
-    }
-    deployed.dynamodb.create_table(TableName="counted", BillingMode="PAY_PER_REQUEST", **keys)
-    for number in range(15):
-        deployed.dynamodb.put_item(TableName="counted", Item={"id": {"S": str(number)}})
+    deployed.create_table("counted", list(map(str, range(15))))
     asked = {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "counted"}}
     summary = deployed.run(asked)
     (target,) = deployed.manifest(summary)["targets"]

@@ -151,15 +151,7 @@ def test_a_chain_of_two_levels(deployed: Deployed) -> None:
 
 
 def test_a_scan_in_twelve_segments(deployed: Deployed) -> None:
-    deployed.dynamodb.create_table(
-        TableName="segmented",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-    )
-    for start in range(0, 300, 25):
-        rows = [{"PutRequest": {"Item": {"id": {"S": f"{number:03}"}}}} for number in range(start, start + 25)]
-        deployed.dynamodb.batch_write_item(RequestItems={"segmented": rows})
+    deployed.create_table("segmented", [f"{number:03}" for number in range(300)])
     pages = deployed.dynamodb.get_paginator("scan").paginate(TableName="segmented")
     expected = sorted(row["id"]["S"] for page in pages for row in page["Items"])
     summary = deployed.run({"crawl": "rows"})

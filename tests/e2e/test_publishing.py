@@ -74,6 +74,16 @@ def assert_published(deployed: Deployed) -> None:
     assert in_sql(deployed) == in_dynamodb(deployed) == listed(deployed)
 
 
+def puts(path: str) -> Callable[[Request], bool]:
+    return lambda request: request.method == "PUT" and path in request.path
+
+
+def calls(operation: str, *parts: str) -> Callable[[Request], bool]:
+    return lambda request: (
+        request.target.endswith(f".{operation}") and all(part.encode() in request.body for part in parts)
+    )
+
+
 @pytest.fixture(scope="session")
 def _bucket(_stack: Deployed) -> None:
     _stack.s3.create_bucket(Bucket=BUCKET)
@@ -185,16 +195,10 @@ def test_a_query_sees_the_old_listing_whole_and_then_the_new_one(deployed: Deplo
 
         return looked
 
-    def of(path: str) -> Callable[[Request], bool]:
-        return lambda request: request.method == "PUT" and path in request.path
-
-    def calls(operation: str, part: str = "") -> Callable[[Request], bool]:
-        return lambda request: request.target.endswith(f".{operation}") and part.encode() in request.body
-
     for what, matches in {
-        "a page is committed": of("/items/crawl"),
-        "the manifest is put": of("/manifest.json"),
-        "the table's file is put": of("/tables/published/"),
+        "a page is committed": puts("/items/crawl"),
+        "the manifest is put": puts("/manifest.json"),
+        "the table's file is put": puts("/tables/published/"),
         "the table is moved": calls("UpdateTable", '"published"'),
         "DynamoDB is told": calls("TransactWriteItems", deployed.outputs["ItemsTable"]),
         "the events are sent": calls("PutEvents"),
@@ -255,16 +259,6 @@ def test_half_a_run_changes_nothing(deployed: Deployed, published: dict[str, Any
     summary = deployed.run({"resume": run_id})
     assert changes_of(deployed, summary["run_id"]) == expected
     assert_published(deployed)
-
-
-def puts(path: str) -> Callable[[Request], bool]:
-    return lambda request: request.method == "PUT" and path in request.path
-
-
-def calls(operation: str, *parts: str) -> Callable[[Request], bool]:
-    return lambda request: (
-        request.target.endswith(f".{operation}") and all(part.encode() in request.body for part in parts)
-    )
 
 
 def commits(request: Request) -> bool:
@@ -477,15 +471,7 @@ LARGE = 4_500
 
 
 def test_a_listing_too_large_for_one_function_is_published_in_parts(deployed: Deployed) -> None:
-    deployed.dynamodb.create_table(
-        TableName="large",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-    )
-    for start in range(0, LARGE, 25):
-        rows = [{"PutRequest": {"Item": {"id": {"S": f"{n:05}"}}}} for n in range(start, min(start + 25, LARGE))]
-        deployed.dynamodb.batch_write_item(RequestItems={"large": rows})
+    deployed.create_table("large", [f"{number:05}" for number in range(LARGE)])
     killed = [deployed.proxy.add(_killing_a_part(deployed, matches)) for matches in _PARTS.values()]
     execution = deployed.start({"crawl": "large"})
     ended = deployed.wait(execution)
