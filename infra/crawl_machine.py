@@ -5,6 +5,8 @@ It uses JSONPath throughout.
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -15,11 +17,12 @@ from infra import target_state
 from infra.functions import PLAN_RUN_TIMEOUT, Functions, crawl_machine_name, machine_log_group
 from infra.invoke_function import invoke_function
 from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
+from infra.long_target import LongTarget
 from infra.page_loop import PageLoop
 from infra.publishing import Publishing
 from infra.publishing_states import PublishingStates
 from infra.retries import EXECUTION_EXISTS, retry_always, retry_function
-from infra.target_child import TargetChild
+from infra.short_targets import ShortTargets
 from pageturner.errors import (
     InvalidCrawlError,
     OverlapError,
@@ -33,7 +36,9 @@ from pageturner.errors import (
 
 
 class CrawlMachine(Construct):
-    """`PlanRun` → `AnythingToDo?` → `EachTarget` → `FinishRun` → `Continues?` → `PublishRun` → `RunComplete?`."""
+    """`PlanRun` → `AnythingToDo?` → `ShortTargets` → `PlanLongTargets` → `AnyLeft?` → `LongTargets` → `FinishRun` →
+    `Continues?` → `PublishRun` → `RunComplete?`.
+    """
 
     def __init__(
         self,
@@ -48,10 +53,18 @@ class CrawlMachine(Construct):
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
-        child = TargetChild(self, "Target", page_loop=page_loop, store=store, hand_overs=hand_overs)
         plan_run, finish_run = self._plan_run(functions), self._finish_run(functions)
-        each_target = self._each_target(store, child)
-        each_target.add_catch(finish_run, result_path="$.map_error")
+        long_target = LongTarget(self, "LongTarget", page_loop=page_loop, store=store, hand_overs=hand_overs)
+        long_targets = self._each(
+            "LongTargets", sfn.StateMachineType.STANDARD, store, "targets", target_state.at_first()
+        ).item_processor(long_target.start)
+        long_targets.add_catch(finish_run, result_path="$.map_error")
+        short_targets = self._short_targets(functions, store)
+        plan_long_targets = self._plan_long_targets(functions)
+        short_targets.add_catch(plan_long_targets, result_path="$.map_error")
+        any_left = sfn.Choice(self, "AnyLeft?")
+        any_left.when(sfn.Condition.number_greater_than("$.targets.count", 0), long_targets)
+        any_left.otherwise(finish_run)
 
         run_complete = sfn.Choice(self, "RunComplete?")
         run_complete.when(sfn.Condition.string_equals("$.outcome", "succeeded"), sfn.Succeed(self, "RunSucceeded"))
@@ -59,14 +72,16 @@ class CrawlMachine(Construct):
         publish = PublishingStates(self, "Publishing", publishing=publishing, then=run_complete)
 
         anything_to_do = sfn.Choice(self, "AnythingToDo?")
-        anything_to_do.when(sfn.Condition.is_present("$.targets"), each_target)
+        short_targets.next(plan_long_targets.next(any_left))
+        anything_to_do.when(sfn.Condition.is_present("$.batches"), short_targets)
+        anything_to_do.when(sfn.Condition.is_present("$.targets"), long_targets)
         only_publish = sfn.Pass(self, "OnlyPublish", output_path="$.publish").next(publish.start)
         anything_to_do.when(sfn.Condition.is_present("$.publish"), only_publish)
         anything_to_do.otherwise(sfn.Succeed(self, "NothingToDo", output_path="$.nothing_to_do"))
         continues = sfn.Choice(self, "Continues?")
         continues.when(sfn.Condition.string_equals("$.outcome", "continues"), self._continue_run())
         continues.otherwise(publish.start)
-        each_target.next(finish_run)
+        long_targets.next(finish_run)
         finish_run.next(continues)
         self.state_machine = sfn.StateMachine(
             self,
@@ -120,23 +135,53 @@ class CrawlMachine(Construct):
         refused = sfn.Fail(self, "CrawlRefused", error_path="$.refusal.errorType", cause_path="$.refusal.errorMessage")
         return read.next(refused)
 
-    def _each_target(self, store: ItemStore, child: TargetChild) -> sfn.DistributedMap:
+    def _short_targets(self, functions: Functions, store: ItemStore) -> sfn.DistributedMap:
+        batch = {
+            "run": sfn.JsonPath.object_at("$.run"),
+            "crawl": sfn.JsonPath.object_at("$.crawl"),
+            "targets": sfn.JsonPath.object_at("$$.Map.Item.Value.targets"),
+        }
+        child = ShortTargets(self, "ShortTargetsChild", fetch_page=functions.fetch_page, store=store)
+        return self._each("ShortTargets", sfn.StateMachineType.EXPRESS, store, "batches", batch).item_processor(
+            child.start
+        )
+
+    def _each(
+        self,
+        name: str,
+        kind: sfn.StateMachineType,
+        store: ItemStore,
+        file: Literal["batches", "targets"],
+        selected: dict[str, Any],
+    ) -> sfn.DistributedMap:
+        """Return a Map that runs a child execution for each element of a file of PlanRun's."""
         return sfn.DistributedMap(
             self,
-            "EachTarget",
-            label="EachTarget",
-            map_execution_type=sfn.StateMachineType.STANDARD,
+            name,
+            label=name,
+            map_execution_type=kind,
             max_concurrency_path="$.max_concurrency",
             item_reader=sfn.S3JsonItemReader(
-                bucket_name_path=sfn.JsonPath.string_at("$.targets.bucket"),
-                key=sfn.JsonPath.string_at("$.targets.key"),
+                bucket_name_path=sfn.JsonPath.string_at(f"$.{file}.bucket"),
+                key=sfn.JsonPath.string_at(f"$.{file}.key"),
             ),
-            item_selector=target_state.at_first(),
+            item_selector=selected,
             # FinishRun judges the run by the verdicts of its targets. One lost child must not end all others.
             tolerated_failure_percentage=100,
             result_writer_v2=sfn.ResultWriterV2(bucket=store.bucket, prefix=MAP_RESULTS_PREFIX),
             result_path=sfn.JsonPath.DISCARD,
-        ).item_processor(child.start)
+        )
+
+    def _plan_long_targets(self, functions: Functions) -> tasks.LambdaInvoke:
+        return invoke_function(
+            self,
+            "PlanLongTargets",
+            functions.plan_long_targets,
+            {"run": sfn.JsonPath.object_at("$.run"), "targets": sfn.JsonPath.object_at("$.targets")},
+            timeout=PLAN_RUN_TIMEOUT.plus(Duration.minutes(1)),
+            own_errors=[SinkError],
+            result_path="$.targets",
+        )
 
     def _finish_run(self, functions: Functions) -> tasks.LambdaInvoke:
         return invoke_function(

@@ -15,20 +15,7 @@ from infra.back_off import BackOff
 from infra.retries import retry_always
 from infra.target_state import after_a_loop, patience
 from infra.verdict_states import VerdictStates
-from pageturner.errors import (
-    AccessDeniedError,
-    DeadlinePassedError,
-    InvalidCrawlError,
-    InvalidRequestError,
-    NoEndpointError,
-    NotFoundError,
-    PageErrorsError,
-    RepeatedTokenError,
-    StillRunningError,
-    ThrottledError,
-    TooManyRestartsError,
-    TruncatedListingError,
-)
+from pageturner.errors import StillRunningError, ThrottledError
 from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
 from pageturner.stores import keys
 
@@ -58,22 +45,8 @@ class FailedPageLoop(Construct):
         )
         # The order of these lines is the order of the rules.
         self.start = sfn.Choice(self, "WhatFailed?")
-        self.start.when(_failed_with(ThrottledError, StillRunningError), back_off.start)
-        self.start.when(_failed_with(DeadlinePassedError), verdicts.verdict("Late", "unfinished"))
-        self.start.when(_failed_with(AccessDeniedError), verdicts.verdict("Denied", "denied"))
-        self.start.when(_failed_with(NoEndpointError), verdicts.verdict("Absent", "absent"))
-        self.start.when(
-            _failed_with(
-                InvalidRequestError,
-                InvalidCrawlError,
-                NotFoundError,
-                PageErrorsError,
-                RepeatedTokenError,
-                TooManyRestartsError,
-                TruncatedListingError,
-            ),
-            verdicts.verdict("Failed", "failed"),
-        )
+        self.start.when(verdicts.failed_with(ThrottledError, StillRunningError), back_off.start)
+        verdicts.add_final(self.start)
         # Anything else interrupted the loop: a timeout, a crash, an unavailable sink. The checkpoint has the place.
         self.start.otherwise(self._interrupted())
 
@@ -147,8 +120,3 @@ class FailedPageLoop(Construct):
     def _go_on(self, name: str, left: Mapping[str, Any], place: Mapping[str, Any]) -> sfn.Pass:
         """Continue from the checkpoint, because a failed loop does not return its place."""
         return sfn.Pass(self, name, parameters=after_a_loop(place, left))
-
-
-def _failed_with(*errors: type[Exception]) -> sfn.Condition:
-    named = [sfn.Condition.string_equals("$.page_loop.ended.Error", error.__name__) for error in errors]
-    return sfn.Condition.and_(sfn.Condition.is_present("$.page_loop.ended.Error"), sfn.Condition.or_(*named))

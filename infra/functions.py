@@ -23,7 +23,7 @@ PLAN_RUN_TIMEOUT = Duration.minutes(14)
 
 
 class Functions(Construct):
-    """`plan_run`, `fetch_page`, `finish_run`, `fail_run`, `stop_run`: one file of ``lambdas/`` each."""
+    """`plan_run`, `plan_long_targets`, `fetch_page`, `finish_run`, …: one file of ``lambdas/`` each."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: Settings, crawls: Mapping[str, Crawl], store: ItemStore
@@ -41,6 +41,9 @@ class Functions(Construct):
         # A plan of 100,000 targets takes minutes and 200 MB (bench/); a service's model takes up to 100 MB.
         self.plan_run = self._function(
             "PlanRun", "plan_run", memory_size=1024, timeout=PLAN_RUN_TIMEOUT, environment=reading
+        )
+        self.plan_long_targets = self._function(
+            "PlanLongTargets", "plan_long_targets", memory_size=1024, timeout=PLAN_RUN_TIMEOUT
         )
         # Most of a page's time is parsing (1,000 keys are 361 KiB of XML). Lambda allots CPU by memory.
         self.fetch_page = self._function(
@@ -65,6 +68,7 @@ class Functions(Construct):
         for action in ("states:SendTaskFailure", "states:SendTaskSuccess"):
             self.fail_run.add_to_role_policy(self._may(action, "stateMachine", name))
         store.grant_plan(self.plan_run)
+        store.grant_plan_long_targets(self.plan_long_targets)
         store.grant_turn_pages(self.fetch_page)
         store.grant_finish(self.finish_run)
         store.grant_fail(self.fail_run)

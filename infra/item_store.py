@@ -68,6 +68,12 @@ class ItemStore(Construct):
         self.bucket.grant_read(grantee, "items/*")
         self.runs.grant(grantee, *_RECORDS, "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
 
+    def grant_plan_long_targets(self, grantee: iam.IGrantable) -> None:
+        """Let PlanLongTargets read the records of a run's targets, and put the file with those that are left."""
+        self.bucket.grant_put(grantee, "runs/*")
+        self.bucket.grant_read(grantee, "runs/*")
+        self.runs.grant(grantee, "dynamodb:Query")
+
     def grant_turn_pages(self, grantee: iam.IGrantable) -> None:
         """Let FetchPage turn pages. It may not delete: a written page stays."""
         self.bucket.grant_put(grantee, "items/*")

@@ -29,6 +29,7 @@ LAMBDA_ERRORS = (
 TIMEOUTS = ("Sandbox.Timedout", "States.Timeout")
 # An optimized integration puts the service's name before the error, and "Exception" behind it.
 EXECUTION_EXISTS = "StepFunctions.ExecutionAlreadyExistsException"
+CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"
 
 
 def retry_function(task: sfn.TaskStateBase, own_errors: Iterable[type[Exception]]) -> None:

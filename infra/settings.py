@@ -35,9 +35,9 @@ _NOT_ONLY_READ = {
     "CloudWatchReadOnlyAccess": "cloudwatch:CreateOneTimeDeepLinkCode",
     "MultiPartyApprovalReadOnlyAccess": "kms:Decrypt",
 }
-# Express executions end after five minutes. The rest is for a last page and its retries.
-LONGEST_LOOP_SECONDS = 120
-# A hand-over is 11 of the 25,000 history events that an execution may have; one after an interruption is 24.
+# Express executions end after five minutes. The rest is for a last page, which may take FetchPage's whole timeout.
+LONGEST_LOOP_SECONDS = 225
+# A hand-over is 9 of the 25,000 history events that an execution may have; one after an interruption is 24.
 MOST_HAND_OVERS = 1000
 # A run that is cut off is resumed and published from its pages and files, and nobody should have to hurry.
 LEAST_RETENTION_DAYS = 30
@@ -59,7 +59,7 @@ class Settings:
     stack_name: str = "Pageturner"
     catalogue: str = "crawls.yaml"  # a path, relative to the project
     retain_data: bool = True  # keep bucket and tables when the stack is deleted
-    loop_seconds: float = 120.0  # how long a PageLoop turns pages before it hands over
+    loop_seconds: float = 225.0  # how long a PageLoop turns pages before it hands over
     hand_overs: int = 1000  # in one execution, before the run continues in a new one
     log_retention_days: int = 30
     # Days for which the bucket keeps things; 0 is for ever.

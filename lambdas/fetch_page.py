@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Turn the page at `event["place"]` and return the next place. `pageturner.page_state` has the shapes."""
+    """Turn the page at `event["place"]` and return the next place. `pageturner.page_state` has the shapes.
+
+    `event["share"]` is the part of the loop's time after which the target hands over, if it shares the loop.
+    """
     began = datetime.now(UTC)
+    if _is_late(event, began):
+        return {**event["place"], "throttled": event["retry_count"] > 0, "next": "hand_over"}
     state = PageState.from_event(event)
     step = _page_step()
     with telemetry.about_run(state.run.run_id, state.crawl.name):
@@ -39,7 +44,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
             telemetry.logger.warning("throttled", extra=facts)
             raise
         _report(state, turned)
-    return _handed_back(turned, event["loop_started_at"], began)
+    return _handed_back(turned, event, began)
 
 
 @cache
@@ -81,19 +86,32 @@ def _report(state: PageState, turned: Turned) -> None:
     )
 
 
-def _handed_back(turned: Turned, loop_started_at: str, began: datetime) -> dict[str, Any]:
-    """Return the place, with what comes next in this PageLoop, because Express can measure neither time nor pace.
+def _is_late(event: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the time of the loop is over before the page is turned, so that its execution could time out.
+
+    A loop that has turned no page of its only target goes on: it has an error to report.
+    """
+    is_spent = _spent(event["loop_started_at"], now) >= float(os.environ["LOOP_SECONDS"])
+    return is_spent and ("share" in event or event["place"].get("turned_in") == event["loop_started_at"])
+
+
+def _handed_back(turned: Turned, event: Mapping[str, Any], began: datetime) -> dict[str, Any]:
+    """Return the place, with what comes next in this loop, because Express can measure neither time nor pace.
 
     `turned_in` says that this loop has turned a page; `not_before` is when the next page may be fetched.
     """
-    place = {**turned.place.as_dict(), "turned_in": loop_started_at}
+    place = {**turned.place.as_dict(), "turned_in": event["loop_started_at"]}
     if place["next"] != "page":
         return place
-    spent = (datetime.now(UTC) - datetime.fromisoformat(loop_started_at)).total_seconds()
-    if spent >= float(os.environ["LOOP_SECONDS"]):
+    now = datetime.now(UTC)
+    if _spent(event["loop_started_at"], now) >= float(os.environ["LOOP_SECONDS"]) * event.get("share", 1):
         return {**place, "next": "hand_over"}
     not_before = began + timedelta(seconds=turned.place.interval)
-    if not_before > datetime.now(UTC):
+    if not_before > now:
         # Step Functions truncates the timestamp of a Wait to seconds.
         return {**place, "next": "pause", "not_before": utc_text(not_before)}
     return place
+
+
+def _spent(loop_started_at: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(loop_started_at)).total_seconds()

@@ -26,6 +26,7 @@ from pageturner.page_state import Patience, Place, Run, Target
 from pageturner.paging.identity import Identity, keys_of
 from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
+from pageturner.plan.batches import put_batches
 from pageturner.plan.expansion import Expansion
 from pageturner.stores import Stores
 from pageturner.stores.checkpoints import by_target
@@ -110,7 +111,7 @@ class Planner:
                 self.stores.runs.unlock(crawl.name, run)
                 raise RunStoppedError(f"{run.run_id} was planned before, and has ended or was resumed since")
         self.stores.executions.begin(run, crawl.name)
-        state = self._state(run, crawl, targets_key(run), planned.count)
+        state = self._state(run, crawl, targets_key(run), planned.count, in_batches=planned.count > 1)
         return {**state, **({"for_each_item_of": planned.source} if planned.source else {})}
 
     def resume(self, resume: Resume, execution: Execution) -> dict[str, Any]:
@@ -168,7 +169,8 @@ class Planner:
                     self.stores.runs.unlock(crawl.name, run)
                     raise OverlapError(f"{run_id} was resumed just now, by another execution; wait for it to end")
         self.stores.executions.begin(run, crawl.name)
-        return self._state(run, crawl, key, planned.count)
+        # What continues by itself is long.
+        return self._state(run, crawl, key, planned.count, in_batches=planned.count > 1 and not by_itself)
 
     def _unfinished(self, run: Run, *, by_itself: bool) -> Iterator[Target]:
         """Yield the targets that have not ended; `run` is that of the generation before.
@@ -244,11 +246,14 @@ class Planner:
             f'wait for it to end, stop it, or set "overlap: allow" in the crawl'
         )
 
-    def _state(self, run: Run, crawl: Crawl, key: str, count: int) -> dict[str, Any]:
+    def _state(self, run: Run, crawl: Crawl, key: str, count: int, *, in_batches: bool) -> dict[str, Any]:
+        """Return the output of PlanRun. A single target needs no batch: LongTargets turns its pages at once."""
+        for_pages = self._for_pages(run, crawl)
         return {
             "run": asdict(run),
-            "crawl": self._for_pages(run, crawl),
+            "crawl": for_pages,
             "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},
+            **({"batches": put_batches(self.stores.pages, key, crawl, count)} if in_batches else {}),
             "max_concurrency": crawl.max_concurrency,
             "paging": paging_of(crawl),
         }

@@ -92,9 +92,9 @@ def small_enough(crawl: Crawl, planned: Iterable[Target]) -> Iterator[Target]:
 
     Raises `InvalidCrawlError` for a target that is too large.
     """
-    most = _LARGEST_PAYLOAD - _FOR_THE_REST - _size(crawl.for_pages())
+    most = room_for_targets(crawl)
     for target in planned:
-        if (size := _size(target.as_dict())) > most:
+        if (size := size_of(target.as_dict())) > most:
             raise InvalidCrawlError(
                 f"parameters: too large for Step Functions in {target.target_id}, {shown(target.parameters)}: "
                 f"as text, the target takes {size:,} bytes, and can take {most:,}; list less with each target"
@@ -102,7 +102,12 @@ def small_enough(crawl: Crawl, planned: Iterable[Target]) -> Iterator[Target]:
         yield target
 
 
-def _size(document: Mapping[str, Any]) -> int:
+def room_for_targets(crawl: Crawl) -> int:
+    """Return how many bytes the targets in a state of a crawl can take, as `size_of` measures them."""
+    return _LARGEST_PAYLOAD - _FOR_THE_REST - size_of(crawl.for_pages())
+
+
+def size_of(document: Mapping[str, Any]) -> int:
     """Return the bytes of a document in the input of startSyncExecution, which is JSON text inside JSON."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))

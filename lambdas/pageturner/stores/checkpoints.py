@@ -109,6 +109,15 @@ class CheckpointStore:
         found = self._table.last(run, keys.pages_of(target_id))
         return Place.from_dict(json.loads(found["place"]["S"])) if found is not None else None
 
+    def ended(self, run: Run) -> set[str]:
+        """Return the targets whose last page is recorded, or whose listing has failed."""
+        found = set()
+        for target_id, records in groupby(self.pages(run), key=lambda record: record.target_id):
+            *_, last = records
+            if last.place.next == "end":
+                found.add(target_id)
+        return found
+
     def pages(self, run: Run) -> Iterator[PageRecord]:
         """Yield a run's page records in order of target, pass and page; page 0 is the beginning of a pass."""
         for record, item in self._table.records(run, keys.prefix(keys.PAGE)):

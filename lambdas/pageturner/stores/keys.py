@@ -68,13 +68,23 @@ def page_key(run: Run, crawl_name: str, target: Target, place: Place) -> str:
 
 
 def targets_key(run: Run) -> str:
-    """The key of the targets file, which the Distributed Map reads."""
+    """The key of the targets file."""
     return f"runs/{run.run_id}/targets.json"
 
 
 def resumed_targets_key(run: Run, planned_by: str) -> str:
     """The key of the file with the targets that are resumed."""
     return f"runs/{run.run_id}/targets-{run.generation}-{_hash(planned_by)[:8]}.json"
+
+
+def batches_key(targets: str) -> str:
+    """The key of the file with the same targets in batches, which ShortTargets reads."""
+    return targets.replace("/targets", "/batches")
+
+
+def long_targets_key(targets: str) -> str:
+    """The key of the file with those of the targets that ShortTargets has left, which LongTargets reads."""
+    return targets.replace("/targets", "/long-targets")
 
 
 def token_key(run: Run, token: str) -> str:

@@ -1,0 +1,60 @@
+"""Puts targets into batches: the targets whose first pages an Express execution of ShortTargets turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pageturner.crawls.crawl import Crawl
+from pageturner.plan.targets import room_for_targets, size_of
+from pageturner.stores.keys import batches_key
+from pageturner.stores.page_store import PageStore, array_text
+
+# The start of an execution costs $26 a million: 40 targets share it for less than the time of one page costs. More
+# would save little, and a batch is lost as a whole.
+MOST_TARGETS = 40
+
+
+def put_batches(pages: PageStore, targets_key: str, crawl: Crawl, count: int) -> dict[str, Any]:
+    """Put the batches of a targets file with so many targets, and return where they are. Raises `SinkError`.
+
+    Putting them twice is harmless: the batches of the same targets are the same.
+    """
+    key, number = batches_key(targets_key), 0
+
+    def documents() -> Iterator[dict[str, Any]]:
+        nonlocal number
+        for batch in batches(pages.json_array(targets_key), crawl, count):
+            number += 1
+            yield {"targets": batch}
+
+    if not pages.put_text(key, array_text(documents()), lambda: {"count": str(number)}):
+        there = pages.version(key)
+        number = int(there.metadata["count"]) if there is not None else number
+    return {"bucket": pages.bucket, "key": key, "count": number}
+
+
+def batches(targets: Iterable[Mapping[str, Any]], crawl: Crawl, count: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the documents of `count` targets in batches, each with its `share`.
+
+    A batch has more than one target only if more targets than may run at once are left anyway. The share is of the
+    time in which an execution turns pages: with 4 targets, the first has a quarter of it, the second what is left of
+    half of it, and so on, so that a long target leaves time for those behind it.
+    """
+    most = min(MOST_TARGETS, -(-count // crawl.max_concurrency))
+    room = room_for_targets(crawl)
+    batch: list[Mapping[str, Any]] = []
+    size = 0
+    for target in targets:
+        own = size_of(target)
+        if batch and (len(batch) == most or size + own > room):
+            yield _shared(batch)
+            batch, size = [], 0
+        batch.append(target)
+        size += own
+    if batch:
+        yield _shared(batch)
+
+
+def _shared(batch: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{**target, "share": round(number / len(batch), 4)} for number, target in enumerate(batch, 1)]
