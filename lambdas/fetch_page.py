@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.metrics import MetricUnit
-
 from pageturner import clients, telemetry
 from pageturner.errors import ThrottledError
 from pageturner.page_state import PageState, utc_text
@@ -69,20 +67,14 @@ def _report(state: PageState, turned: Turned) -> None:
         return
     telemetry.count("PagesFetched", 1)
     telemetry.count("ItemsWritten", len(turned.page.records))
-    telemetry.count("BytesWritten", turned.page.bytes, MetricUnit.Bytes)
-    telemetry.count("FetchTime", turned.fetch_ms, MetricUnit.Milliseconds)
-    telemetry.count("WriteTime", turned.write_ms, MetricUnit.Milliseconds)
-    telemetry.logger.info(
-        "page turned",
-        extra={
-            "target": state.target.target_id,
-            "page": turned.place.pages,
-            "items": len(turned.page.records),
-            "bytes": turned.page.bytes,
-            "fetch_ms": round(turned.fetch_ms),
-            "write_ms": round(turned.write_ms),
-            "verdict": turned.place.verdict,
-        },
+    telemetry.add_facts(
+        target=state.target.target_id,
+        page=turned.place.pages,
+        items=len(turned.page.records),
+        bytes=turned.page.bytes,
+        fetch_ms=round(turned.fetch_ms),
+        write_ms=round(turned.write_ms),
+        verdict=turned.place.verdict,
     )
 
 

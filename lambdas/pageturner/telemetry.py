@@ -1,7 +1,13 @@
-"""Logs and metrics. The run id is the correlation id of every log line, the crawl the dimension of every metric."""
+"""Logs and metrics. The run id is the correlation id of every line, the crawl the dimension of every metric.
+
+A page has one line, that of its metrics, because a million pages pay for every byte. Lambda
+passes on what Python prints as it is, also with the log format JSON (Lambda Developer Guide, "Log and monitor Python
+Lambda functions").
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +24,7 @@ def about_run(run_id: str, crawl_name: str) -> Iterator[None]:
     """Name the run and the crawl in the logs and metrics of a block; flush the metrics even if the block fails."""
     logger.set_correlation_id(run_id)
     metrics.add_dimension("crawl", crawl_name)
+    add_facts(correlation_id=run_id)
     try:
         yield
     finally:
@@ -27,6 +34,13 @@ def about_run(run_id: str, crawl_name: str) -> Iterator[None]:
             metrics.clear_metrics()
 
 
-def count(name: str, value: float, unit: MetricUnit = MetricUnit.Count) -> None:
+def count(name: str, value: float) -> None:
     """Add a value to a metric of this invocation."""
-    metrics.add_metric(name=name, unit=unit, value=value)
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def add_facts(**facts: object) -> None:
+    """Put facts into the line of this invocation's metrics, beside the metrics, if the log has lines of level INFO."""
+    if logger.log_level <= logging.INFO:
+        for name, value in facts.items():
+            metrics.add_metadata(name, value)

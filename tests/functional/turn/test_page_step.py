@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -272,7 +273,7 @@ def test_the_function_hands_over_when_its_loop_has_had_its_time(
     assert (place["next"], place["page"]) == ("page", 3)
 
 
-def test_metrics_and_one_log_line_a_page(
+def test_a_page_has_one_log_line_which_is_its_metrics_with_its_facts(
     machines: Machines,
     planned: dict[str, Any],
     target: dict[str, Any],
@@ -280,14 +281,62 @@ def test_metrics_and_one_log_line_a_page(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.clear()
+    capsys.readouterr()
     machines.fetch(planned, target, FROM_CHECKPOINT)
-    (line,) = caplog.records
-    assert (line.message, vars(line)["page"], vars(line)["items"]) == ("page turned", 1, 10)
+    assert not caplog.records
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    (directive,) = line.pop("_aws")["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": "Pageturner",
+        "Dimensions": [["crawl"]],
+        "Metrics": [{"Name": name, "Unit": "Count"} for name in ("PagesFetched", "ItemsWritten")],
+    }
+    assert min(line.pop("bytes"), line.pop("fetch_ms") + 1, line.pop("write_ms") + 1) > 0
+    assert line == {
+        "crawl": "c",
+        "PagesFetched": [1.0],
+        "ItemsWritten": [10.0],
+        "correlation_id": planned["run"]["run_id"],
+        "target": target["target_id"],
+        "page": 1,
+        "items": 10,
+        "verdict": None,
+    }
     assert telemetry.logger.get_correlation_id() == planned["run"]["run_id"]
-    (metrics,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert directive["Namespace"] == "Pageturner"
-    assert directive["Dimensions"] == [["crawl"]]
-    assert metrics["crawl"] == "c"
-    assert {"PagesFetched", "ItemsWritten", "BytesWritten", "FetchTime", "WriteTime"} <= metrics.keys()
-    assert metrics["ItemsWritten"] == [10.0]
+
+
+def test_without_lines_of_level_info_a_page_still_has_metrics(
+    machines: Machines,
+    planned: dict[str, Any],
+    target: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger(telemetry.logger.name), "level", logging.WARNING)
+    capsys.readouterr()
+    machines.fetch(planned, target, FROM_CHECKPOINT)
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line.keys() == {"_aws", "crawl", "PagesFetched", "ItemsWritten"}
+
+
+def test_a_throttled_page_is_counted_and_said(
+    machines: Machines,
+    planned: dict[str, Any],
+    target: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slow_down(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "SlowDown", "Message": "less"}}, "ListObjectsV2")
+
+    monkeypatch.setattr(clients.client("s3", "us-east-1"), "list_objects_v2", slow_down)
+    caplog.clear()
+    capsys.readouterr()
+    with pytest.raises(ThrottledError):
+        machines.fetch(planned, target, FROM_CHECKPOINT)
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["Throttles"] == [1.0]
+    assert "PagesFetched" not in line
+    (warning,) = caplog.records
+    assert (warning.message, vars(warning)["target"]) == ("throttled", target["target_id"])
