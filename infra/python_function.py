@@ -31,6 +31,11 @@ class PythonFunction(lambda_.Function):
         environment: Mapping[str, str] | None = None,
         ephemeral_storage_size: Size | None = None,
     ) -> None:
+        is_debug = settings.log_level == "DEBUG"
+        # Never WARN or ERROR: Lambda takes a line without a level for INFO, and then drops it (Lambda Developer Guide,
+        # "Log-level filtering"). Metrics have none, nor have exceptions that nobody catches
+        # (github.com/aws/aws-lambda-python-runtime-interface-client/issues/202).
+        application_log_level = lambda_.ApplicationLogLevel.DEBUG if is_debug else lambda_.ApplicationLogLevel.INFO
         super().__init__(
             scope,
             construct_id,
@@ -44,6 +49,10 @@ class PythonFunction(lambda_.Function):
             timeout=timeout,
             ephemeral_storage_size=ephemeral_storage_size,
             tracing=lambda_.Tracing.ACTIVE,
+            # Without a system log level, which needs JSON, a million pages pay for Lambda's START, END and REPORT too.
+            logging_format=lambda_.LoggingFormat.JSON,
+            system_log_level_v2=lambda_.SystemLogLevel.INFO if is_debug else lambda_.SystemLogLevel.WARN,
+            application_log_level_v2=application_log_level,
             log_group=logs.LogGroup(
                 scope,
                 f"{construct_id}Logs",
@@ -54,6 +63,7 @@ class PythonFunction(lambda_.Function):
                 "ITEMS_BUCKET": store.bucket.bucket_name,
                 "ITEMS_TABLE": store.items.table_name,
                 "RUNS_TABLE": store.runs.table_name,
+                "POWERTOOLS_LOG_LEVEL": settings.log_level,
                 **(environment or {}),
             },
         )

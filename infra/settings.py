@@ -45,6 +45,7 @@ LEAST_RETENTION_DAYS = 30
 MOST_RETENTION_DAYS = 36_500
 # Above this, Athena's limit would not fit into its API's number of bytes; below it, a table of a large crawl.
 MOST_SCAN_GB = 7_000_000
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _RETENTIONS = ("page_retention_days", "run_retention_days", "history_retention_days", "changes_retention_days")
 
 
@@ -61,6 +62,7 @@ class Settings:
     retain_data: bool = True  # keep bucket and tables when the stack is deleted
     loop_seconds: float = 225.0  # how long a PageLoop turns pages before it hands over
     hand_overs: int = 1000  # in one execution, before the run continues in a new one
+    log_level: str = "INFO"
     log_retention_days: int = 30
     # Days for which the bucket keeps things; 0 is for ever.
     page_retention_days: int = 0
@@ -98,6 +100,8 @@ class Settings:
             raise SettingError(
                 f'external_id is "{self.external_id}"; it must be 2 to 1224 letters, digits and any of +=,.@:/_-'
             )
+        if self.log_level not in _LOG_LEVELS:
+            raise SettingError(f'log_level is "{self.log_level}"; it must be DEBUG, INFO, WARNING or ERROR')
         if not 0 <= self.loop_seconds <= LONGEST_LOOP_SECONDS:
             raise SettingError(f"loop_seconds is {self.loop_seconds:g}; it must be from 0 to {LONGEST_LOOP_SECONDS}")
         if not 1 <= self.hand_overs <= MOST_HAND_OVERS:

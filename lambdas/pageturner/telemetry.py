@@ -1,6 +1,6 @@
 """Logs and metrics. The run id is the correlation id of every line, the crawl the dimension of every metric.
 
-A page has one line, that of its metrics, because a million pages pay for every byte. Lambda
+A page has one line, that of its metrics, because a million pages pay for every byte (`make bench` counts them). Lambda
 passes on what Python prints as it is, also with the log format JSON (Lambda Developer Guide, "Log and monitor Python
 Lambda functions").
 """
@@ -8,6 +8,7 @@ Lambda functions").
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 # No Tracer: it would import the X-Ray SDK, which costs more than the rest of a cold start.
 logger = Logger(service="pageturner")
+# Powertools prefers Lambda's application log level to its own setting; infra/python_function.py says why that is INFO.
+logging.getLogger(logger.name).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
 metrics = Metrics(namespace="Pageturner")
 
 

@@ -148,9 +148,25 @@ def test_functions(template: Template) -> None:
                 "Runtime": "python3.13",
                 "Architectures": ["arm64"],
                 "TracingConfig": {"Mode": "Active"},
-                "LoggingConfig": {"LogGroup": Match.any_value()},
+                "LoggingConfig": {
+                    "LogGroup": Match.any_value(),
+                    "LogFormat": "JSON",
+                    "SystemLogLevel": "WARN",
+                    "ApplicationLogLevel": "INFO",
+                },
             },
         )
+
+
+@pytest.mark.parametrize(
+    ("level", "lambdas_own", "application"),
+    [("DEBUG", "INFO", "DEBUG"), ("INFO", "WARN", "INFO"), ("WARNING", "WARN", "INFO"), ("ERROR", "WARN", "INFO")],
+)
+def test_no_log_level_makes_lambda_drop_metrics(synth: Synth, level: str, lambdas_own: str, application: str) -> None:
+    functions = [each["Properties"] for each in synth(log_level=level).find_resources("AWS::Lambda::Function").values()]
+    assert {each["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] for each in functions} == {level}
+    assert {each["LoggingConfig"]["SystemLogLevel"] for each in functions} == {lambdas_own}
+    assert {each["LoggingConfig"]["ApplicationLogLevel"] for each in functions} == {application}
 
 
 def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
@@ -255,6 +271,7 @@ def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
         ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1000"),
         ({"hand_overs": "1.5"}, 'hand_overs is "1.5"; it must be a whole number'),
         ({"retain_data": "yes"}, 'retain_data is "yes"; it must be true or false'),
+        ({"log_level": "WARN"}, 'log_level is "WARN"; it must be DEBUG, INFO, WARNING or ERROR'),
         ({"log_retention_days": "31"}, "log_retention_days is 31; it can be 3, 7, 14, 30, 90, 365"),
         ({"page_retention_days": "7"}, "page_retention_days is 7; it must be 0 (for ever) or from 30 to 36500"),
         ({"run_retention_days": "-1"}, "run_retention_days is -1; it must be 0 (for ever) or"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import publish
+from bench import logs, publish
 from infra import publishing
 from infra.settings import Settings
 from local.emulator import PROJECT
@@ -43,3 +44,17 @@ def test_what_is_measured_of_publishing_runs(
 def test_functions_have_what_is_measured_against() -> None:
     assert (publishing._MEMORY_MB, publishing._DISK.to_mebibytes()) == (publish.MEMORY_MB, publish.DISK_MB)
     assert Settings().most_rows == publish.MOST_ROWS
+
+
+def test_the_log_of_a_million_pages_costs_less_than_30_cents() -> None:
+    measured = logs.measure("INFO")
+    assert len(measured.lines) == 1
+    assert measured.bytes <= 600, measured.lines
+    assert measured.dollars <= 0.30
+
+
+@pytest.mark.parametrize("level", logs.LEVELS)
+def test_what_a_log_level_costs_is_documented(level: str) -> None:
+    text = (PROJECT / "docs" / "reference.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{level}` \| .* \| \$([\d.]+) \|$", text, re.MULTILINE)
+    assert row == f"{logs.measure(level).dollars:.2f}"
