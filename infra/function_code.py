@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -18,16 +19,49 @@ from aws_cdk import aws_lambda as lambda_
 from pageturner.crawls.crawl import Crawl
 
 LAMBDAS = Path(__file__).parent.parent / "lambdas"
-RUNTIME = lambda_.Runtime.PYTHON_3_13
+# Lambda's Pythons, the newest last.
+_RUNTIMES = {
+    "3.11": lambda_.Runtime.PYTHON_3_11,
+    "3.12": lambda_.Runtime.PYTHON_3_12,
+    "3.13": lambda_.Runtime.PYTHON_3_13,
+    "3.14": lambda_.Runtime.PYTHON_3_14,
+}
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 ARCHITECTURE = lambda_.Architecture.ARM_64
 _REQUIREMENTS = "requirements.txt"
 _PUBLISH_REQUIREMENTS = "publish-requirements.txt"
-# Binary packages for RUNTIME and ARCHITECTURE. Amazon Linux 2023 has glibc 2.34, and pip wants each tag that may do.
+# Binary packages for ARCHITECTURE. Lambda runs Python 3.11 on Amazon Linux 2, which has glibc 2.26, and newer ones on
+# Amazon Linux 2023, which has 2.34. pip wants each tag that may do.
 _FOR_AWS = (
-    *("--platform", "manylinux_2_28_aarch64", "--platform", "manylinux_2_27_aarch64"),
-    *("--platform", "manylinux2014_aarch64", "--python-version", "3.13", "--implementation", "cp"),
-    "--only-binary=:all:",
+    *("--platform", "manylinux_2_26_aarch64", "--platform", "manylinux2014_aarch64"),
+    *("--implementation", "cp", "--only-binary=:all:"),
 )
+# Where Lambda unpacks an asset.
+_TASK_ROOT = "/var/task"
+
+
+def runtime() -> lambda_.Runtime:
+    """The runtime of the functions: the Python that synthesizes, so that what was tested runs, or Lambda's newest."""
+    return _RUNTIMES[_python()]
+
+
+def runtime_notice() -> str | None:
+    """What to tell whoever synthesizes with a Python that Lambda does not have."""
+    if _has_bytecode():
+        return None
+    return (
+        f"Lambda has no Python {THIS_PYTHON}, which synthesizes: the functions run on {_python()}, without bytecode, "
+        f"and start more slowly. To have them run on yours, take one of {', '.join(_RUNTIMES)}: make clean, and then "
+        f"make deploy PYTHON=python{_python()}"
+    )
+
+
+def _python() -> str:
+    return THIS_PYTHON if _has_bytecode() else list(_RUNTIMES)[-1]
+
+
+def _has_bytecode() -> bool:
+    return THIS_PYTHON in _RUNTIMES
 
 
 def function_code(crawls: Mapping[str, Crawl]) -> lambda_.Code:
@@ -45,7 +79,11 @@ def bundling_of(crawls: Mapping[str, Crawl], *, publishing: bool, emulator: bool
     catalogue = json.dumps({"crawls": {name: _entry(crawl) for name, crawl in crawls.items()}}, sort_keys=True)
     if not publishing:
         return LocalBundling(catalogue, [_REQUIREMENTS], [])
-    return LocalBundling(catalogue, [_REQUIREMENTS, _PUBLISH_REQUIREMENTS], [] if emulator else _FOR_AWS)
+    return LocalBundling(
+        catalogue,
+        [_REQUIREMENTS, _PUBLISH_REQUIREMENTS],
+        [] if emulator else [*_FOR_AWS, "--python-version", _python()],
+    )
 
 
 def _code(bundling: LocalBundling) -> lambda_.Code:
@@ -53,7 +91,7 @@ def _code(bundling: LocalBundling) -> lambda_.Code:
         str(LAMBDAS),
         asset_hash_type=AssetHashType.CUSTOM,
         asset_hash=bundling.digest(),
-        bundling=BundlingOptions(image=RUNTIME.bundling_image, local=bundling),
+        bundling=BundlingOptions(image=runtime().bundling_image, local=bundling),
     )
 
 
@@ -77,6 +115,9 @@ class LocalBundling:
     def digest(self) -> str:
         """Return the hash of everything in the asset. The CDK bundles only if it has no asset of this hash."""
         digest = hashlib.sha256(self._catalogue.encode())
+        if _has_bytecode():
+            # The number changes with whatever changes bytecode; Python refuses that of another.
+            digest.update(importlib.util.MAGIC_NUMBER)
         if _PUBLISH_REQUIREMENTS in self._requirements:
             built_for = self._platform or (sysconfig.get_platform(), sys.implementation.cache_tag)
             digest.update(json.dumps([*self._requirements, *built_for]).encode())
@@ -102,4 +143,22 @@ class LocalBundling:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copy)
         (target / "catalogue.json").write_text(self._catalogue, encoding="utf-8")
+        if _has_bytecode():
+            _compile(target)
         return True
+
+
+def _compile(target: Path) -> None:
+    """Put the bytecode of all modules beside them: Lambda's folder is read-only, so every cold start would compile.
+
+    Python takes it as it is (``unchecked-hash``), because unpacking changes the times of the sources. The same sources
+    give the same bytes: a process of its own has no other strings to share, and a seed that is known.
+    """
+    command = [sys.executable, "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(target), "-p", _TASK_ROOT, str(target)]
+    environment = {"PYTHONHASHSEED": "0"}
+    done = subprocess.run(
+        command, check=False, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout}\nPython could not compile the functions' packages: see above")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import Annotations, CfnOutput, Stack
 from constructs import Construct
 
 from infra.crawl_machine import CrawlMachine
+from infra.function_code import runtime_notice
 from infra.functions import Functions
 from infra.item_store import ItemStore
 from infra.page_loop import PageLoop
@@ -22,6 +23,8 @@ class PageturnerStack(Stack):
 
     def __init__(self, scope: Construct, settings: Settings) -> None:
         super().__init__(scope, settings.stack_name, description="Pageturner: turns every page of any AWS API")
+        if not settings.emulator and (notice := runtime_notice()):
+            Annotations.of(self).add_info_v2("pageturner:python", notice)
         crawls = settings.crawls()
         retention = log_retention(settings.log_retention_days)
         store = ItemStore(self, "Store", settings=settings)

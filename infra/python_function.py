@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.function_code import ARCHITECTURE, RUNTIME
+from infra.function_code import ARCHITECTURE, runtime
 from infra.item_store import ItemStore
 from infra.settings import SettingError, Settings
 
@@ -43,7 +43,7 @@ class PythonFunction(lambda_.Function):
             handler=f"{module}.handler",
             # MiniStack's own Python worker loses the class names of exceptions, which the state machines match.
             # `bootstrap` runs AWS's runtime interface client instead.
-            runtime=lambda_.Runtime.PROVIDED_AL2023 if settings.emulator else RUNTIME,
+            runtime=lambda_.Runtime.PROVIDED_AL2023 if settings.emulator else runtime(),
             architecture=ARCHITECTURE,
             memory_size=memory_size,
             timeout=timeout,

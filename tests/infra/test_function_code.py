@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import importlib.util
+import marshal
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
+import aws_cdk
 import pytest
+from aws_cdk.assertions import Annotations, Match
 
 from infra import function_code
 from infra.function_code import LAMBDAS
+from infra.pageturner_stack import PageturnerStack
+from infra.settings import Settings
 from tests.infra.conftest import Synth
+
+_run = subprocess.run
 
 
 class Pip:
-    """Stands for pip: keeps its command."""
+    """Stands for pip: keeps its command, and installs nothing. Other commands run."""
 
     returncode = 0
     stdout = "a page of warnings"
@@ -22,7 +35,9 @@ class Pip:
     def __init__(self) -> None:
         self.command: Sequence[str] = ()
 
-    def run(self, command: Sequence[str], **_: Any) -> Pip:
+    def run(self, command: Sequence[str], **options: Any) -> Any:
+        if "pip" not in command:
+            return _run(command, **options)
         self.command = command
         return self
 
@@ -50,7 +65,7 @@ def test_duckdb_is_only_where_it_is_needed(pip: Pip, tmp_path: Path) -> None:
 
 def test_binary_packages_are_those_of_the_functions_runtime_and_architecture(pip: Pip, tmp_path: Path) -> None:
     bundle(tmp_path, publishing=True)
-    assert f"python{pip.command[pip.command.index('--python-version') + 1]}" == function_code.RUNTIME.name
+    assert f"python{pip.command[pip.command.index('--python-version') + 1]}" == function_code.runtime().name
     platforms = [each for each, flag in zip(pip.command[1:], pip.command, strict=False) if flag == "--platform"]
     assert platforms
     assert all(platform.endswith("_aarch64") for platform in platforms)
@@ -64,7 +79,106 @@ def test_an_asset_has_the_functions_and_the_catalogue(pip: Pip, tmp_path: Path) 
     assert (tmp_path / "catalogue.json").read_text(encoding="utf-8") == '{"crawls": {}}'
     for path in ("fetch_page.py", "bootstrap", "pageturner/crawls/crawls.schema.json"):
         assert (tmp_path / path).read_bytes() == (LAMBDAS / path).read_bytes()
+
+
+def test_an_asset_has_the_bytecode_of_its_modules(pip: Pip, tmp_path: Path) -> None:
+    bundle(tmp_path, publishing=True)
+    sources = sorted(tmp_path.rglob("*.py"))
+    assert len(sources) > 80
+    for source in sources:
+        bytecode = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        # PEP 552: the number of the bytecode; a hash of the source, which is not checked; the hash.
+        assert bytecode[:4] == importlib.util.MAGIC_NUMBER
+        assert bytecode[4:8] == b"\1\0\0\0"
+        assert bytecode[8:16] == importlib.util.source_hash(source.read_bytes())
+        names = {code.co_filename for code in codes(marshal.loads(bytecode[16:]))}  # noqa: S302 - just written
+        assert names == {f"/var/task/{source.relative_to(tmp_path)}"}
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes(constant)
+
+
+# Runs in a fresh interpreter, with the packages of this one.
+COMPILES_NOTHING = """
+import importlib.machinery, sys
+folder = sys.argv[1]
+def source_to_code(self, data, path, **_):
+    assert not path.startswith(folder), path
+    return compile(data, path, "exec")
+importlib.machinery.SourceFileLoader.source_to_code = source_to_code
+sys.path.insert(0, folder)
+import fetch_page
+"""
+
+
+def test_a_cold_start_compiles_nothing_even_if_sources_are_newer(pip: Pip, tmp_path: Path) -> None:
+    bundle(tmp_path, publishing=False)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            os.utime(path, (4_000_000_000, 4_000_000_000))
+    command = [sys.executable, "-I", "-B", "-c", COMPILES_NOTHING, str(tmp_path)]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_two_bundlings_give_the_same_bytes(pip: Pip, tmp_path: Path) -> None:
+    def hashes(folder: Path) -> dict[str, str]:
+        folder.mkdir()
+        bundle(folder, publishing=True)
+        return {
+            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.rglob("*")
+            if path.is_file()
+        }
+
+    assert hashes(tmp_path / "one") == hashes(tmp_path / "another folder, elsewhere")
+
+
+def test_a_module_that_cannot_be_compiled_is_said(pip: Pip, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("def")
+    with pytest.raises(SystemExit, match=r"(?s)broken\.py.*could not compile the functions' packages"):
+        bundle(tmp_path, publishing=False)
+
+
+def test_functions_run_on_the_python_that_synthesizes(synth: Synth) -> None:
+    assert all(its.name == f"python{version}" for version, its in function_code._RUNTIMES.items())
+    assert function_code.runtime().name == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert runtimes(synth()) == {function_code.runtime().name}
+    assert runtimes(synth(emulator="true")) == {"provided.al2023"}
+
+
+def runtimes(template: Any) -> set[str]:
+    functions = template.find_resources("AWS::Lambda::Function").values()
+    return {each["Properties"]["Runtime"] for each in functions if "ITEMS_TABLE" in str(each)}
+
+
+def test_a_python_that_lambda_does_not_have_is_said(
+    synth: Synth, pip: Pip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = function_code.bundling_of({}, publishing=False, emulator=False).digest()
+    assert notices() == []
+    monkeypatch.setattr("infra.function_code.THIS_PYTHON", "3.15")
+    assert runtimes(synth()) == {"python3.14"}
+    assert notices() == [
+        "Lambda has no Python 3.15, which synthesizes: the functions run on 3.14, without bytecode, and start more "
+        "slowly. To have them run on yours, take one of 3.11, 3.12, 3.13, 3.14: make clean, and then "
+        "make deploy PYTHON=python3.14 [ack: pageturner:python]"
+    ]
+    assert notices(emulator="true") == [], "there, this Python runs them"
+    bundle(tmp_path, publishing=True)
+    assert pip.command[pip.command.index("--python-version") + 1] == "3.14"
     assert not list(tmp_path.rglob("__pycache__"))
+    assert function_code.bundling_of({}, publishing=False, emulator=False).digest() != digest
+
+
+def notices(**context: Any) -> list[Any]:
+    app = aws_cdk.App(context={"aws:cdk:bundling-stacks": [], **context})
+    stack = PageturnerStack(app, Settings.from_context(app.node))
+    return [each.entry.data for each in Annotations.from_stack(stack).find_info("*", Match.any_value())]
 
 
 def test_pip_says_nothing_unless_it_fails(pip: Pip, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -82,7 +196,7 @@ def bundle(folder: Path, *, publishing: bool, emulator: bool = False) -> None:
     assert bundling.try_bundle(str(folder))
 
 
-def test_the_hash_of_an_asset_says_what_it_was_built_of(synth: Synth) -> None:
+def test_the_hash_of_an_asset_says_what_it_was_built_of(synth: Synth, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the CDK would take the asset of the other."""
 
     def assets(**context: Any) -> tuple[str, str]:
@@ -99,3 +213,5 @@ def test_the_hash_of_an_asset_says_what_it_was_built_of(synth: Synth) -> None:
     base_there, publishing_there = assets(emulator="true")
     assert base == base_there
     assert len({base, publishing, publishing_there}) == 3
+    monkeypatch.setattr("importlib.util.MAGIC_NUMBER", b"1234")
+    assert len({base, publishing, *assets()}) == 4
