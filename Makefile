@@ -51,6 +51,7 @@ read-operations: $(DEV) ## write which operations only read, after an update of 
 bench: $(DEV) ## memory and time of a plan of 100,000 targets, and what the log of a page costs
 	@.venv/bin/python bench/plan.py
 	@.venv/bin/python -m bench.logs
+	@.venv/bin/python -m bench.cold_start
 
 bench-publish: $(DEV) ## memory, disk, time and requests of publishing up to 10,000,000 items; LISTINGS="objects=100000" for others
 	@.venv/bin/python -m bench.publish $(LISTINGS)

@@ -14,7 +14,6 @@ from pageturner.page_state import PageState, utc_text
 from pageturner.stores import Stores
 from pageturner.turn.page_step import PageStep, Turned
 from pageturner.turn.stop_check import StopCheck
-from pageturner.turn.witness import Witnesses
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -47,8 +46,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 @cache
 def _page_step() -> PageStep:
-    stores = Stores.of_environment()
-    return PageStep(clients.client, stores, Witnesses(clients.client_that_asks_once, stores))
+    return PageStep(clients.client, Stores.of_environment(), clients.client_that_asks_once)
 
 
 @cache

@@ -19,7 +19,6 @@ from botocore.utils import parse_timestamp
 from pageturner import errors, telemetry
 from pageturner.paging.api import LOADER
 from pageturner.paging.bodies import check_body, check_cbor
-from pageturner.paging.error_meanings import from_service_error
 
 # Creates the client of a service in a region and an account.
 Client = Callable[[str, str, str], Any]
@@ -138,5 +137,7 @@ def is_running(execution: str) -> bool:
             "InvalidArn",
         ):
             return False
+        from pageturner.paging.error_meanings import from_service_error  # only an error needs its expressions
+
         raise from_service_error(error) from error
     return bool(found["status"] in ("RUNNING", "PENDING_REDRIVE"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 
@@ -29,6 +28,8 @@ def listed(names: Iterable[str]) -> str:
 
 def nearest(name: object, names: Iterable[str]) -> str:
     """The end of a message about an unknown name: the most similar valid name, or all valid names."""
+    import difflib  # no message of a cold start needs it
+
     known = list(names)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     return f'; did you mean "{near[0]}"?' if near else f"; valid names: {listed(known)}"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
+from infra.function_code import runtime
 from infra.settings import SettingError
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.errors import InvalidCrawlError
@@ -145,7 +146,7 @@ def test_functions(template: Template) -> None:
             {
                 "Handler": f"{handler}.handler",
                 "Timeout": timeout,
-                "Runtime": "python3.13",
+                "Runtime": runtime().name,
                 "Architectures": ["arm64"],
                 "TracingConfig": {"Mode": "Active"},
                 "LoggingConfig": {

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
-from bench import logs, publish
+from bench import cold_start, logs, publish
 from infra import publishing
+from infra.function_code import LAMBDAS
 from infra.settings import Settings
 from local.emulator import PROJECT
 
@@ -58,3 +60,12 @@ def test_what_a_log_level_costs_is_documented(level: str) -> None:
     text = (PROJECT / "docs" / "reference.md").read_text(encoding="utf-8")
     (row,) = re.findall(rf"^\| `{level}` \| .* \| \$([\d.]+) \|$", text, re.MULTILINE)
     assert row == f"{logs.measure(level).dollars:.2f}"
+
+
+@pytest.mark.parametrize("script", ["BOTO3", "FIRST_CLIENT", "FIRST_INVOCATION"])
+def test_what_is_measured_of_a_cold_start_runs(script: str) -> None:
+    # From the sources, and with the packages of this Python.
+    folders = [LAMBDAS, Path(boto3.__file__).parents[1]]
+    assert cold_start.cpu_seconds(getattr(cold_start, script), folders) > 0
+    with pytest.raises(AssertionError, match="ended with"):
+        cold_start.cpu_seconds("raise SystemExit(1)", folders)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from pageturner.crawls.iam_actions import iam_action
-
 # In read_operations.txt, before an operation whose action the Service Authorization Reference does not have.
 UNKNOWN = "?"
 _FILE = Path(__file__).with_name("read_operations.txt")
@@ -86,6 +84,8 @@ def refusal(service: str, operation: str) -> str | None:
     acts = _ACTING.get((service, operation)) or _ACTING_WORDS.get(operation.partition("_")[0])
     if reads and not acts:
         return None
+    from pageturner.crawls.iam_actions import iam_action  # only a refusal names the action
+
     what, action = f"{service} {operation}", iam_action(service, operation)
     if reads:
         return f"Pageturner only reads, and {what} ({action}) {acts}"

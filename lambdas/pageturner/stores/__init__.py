@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pageturner import clients
-from pageturner.stores.checkpoints import CheckpointStore
-from pageturner.stores.executions import ExecutionStore
-from pageturner.stores.item_table import ItemTable
-from pageturner.stores.page_store import PageStore
-from pageturner.stores.publications import PublicationStore
-from pageturner.stores.publishing_fences import PublishingFences
-from pageturner.stores.run_table import RunTable
-from pageturner.stores.runs_and_locks import RunStore
-from pageturner.stores.target_records import TargetRecords
-from pageturner.stores.witness_records import WitnessRecords
+
+if TYPE_CHECKING:
+    from pageturner.stores.checkpoints import CheckpointStore
+    from pageturner.stores.executions import ExecutionStore
+    from pageturner.stores.item_table import ItemTable
+    from pageturner.stores.page_store import PageStore
+    from pageturner.stores.publications import PublicationStore
+    from pageturner.stores.publishing_fences import PublishingFences
+    from pageturner.stores.run_table import RunTable
+    from pageturner.stores.runs_and_locks import RunStore
+    from pageturner.stores.target_records import TargetRecords
+    from pageturner.stores.witness_records import WitnessRecords
 
 
 class Stores:
-    """The stores of a deployment, each created on first use. `client` creates the client of a service."""
+    """The stores of a deployment, each created on first use. `client` creates the client of a service.
+
+    Each is imported on first use, too: FetchPage's first page needs three of them, and waits for all that is imported.
+    """
 
     def __init__(self, client: Callable[[str], Any], bucket: str, items_table: str, runs_table: str) -> None:
         self._client = client
@@ -37,48 +42,68 @@ class Stores:
     @cached_property
     def pages(self) -> PageStore:
         """The page objects, and the other objects of a run."""
+        from pageturner.stores.page_store import PageStore
+
         return PageStore(self._client("s3"), self._bucket)
 
     @cached_property
     def items(self) -> ItemTable:
         """The items."""
+        from pageturner.stores.item_table import ItemTable
+
         return ItemTable(self._client("dynamodb"), self._items_table, self.fences)
 
     @cached_property
     def runs(self) -> RunStore:
         """Runs and locks."""
+        from pageturner.stores.runs_and_locks import RunStore
+
         return RunStore(self._run_table)
 
     @cached_property
     def executions(self) -> ExecutionStore:
         """The executions that turn pages."""
+        from pageturner.stores.executions import ExecutionStore
+
         return ExecutionStore(self._run_table)
 
     @cached_property
     def fences(self) -> PublishingFences:
         """The fences of crawls."""
+        from pageturner.stores.publishing_fences import PublishingFences
+
         return PublishingFences(self._client("dynamodb"), self._runs_table)
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:
         """Checkpoints, which are page records."""
+        from pageturner.stores.checkpoints import CheckpointStore
+
         return CheckpointStore(self._run_table)
 
     @cached_property
     def targets(self) -> TargetRecords:
         """Records of targets, besides their pages."""
+        from pageturner.stores.target_records import TargetRecords
+
         return TargetRecords(self._run_table)
 
     @cached_property
     def witnesses(self) -> WitnessRecords:
         """Records of how many items others counted."""
+        from pageturner.stores.witness_records import WitnessRecords
+
         return WitnessRecords(self._run_table)
 
     @cached_property
     def publications(self) -> PublicationStore:
         """What is published of each crawl."""
+        from pageturner.stores.publications import PublicationStore
+
         return PublicationStore(self._run_table, self.pages)
 
     @cached_property
     def _run_table(self) -> RunTable:
+        from pageturner.stores.run_table import RunTable
+
         return RunTable(self._client("dynamodb"), self._runs_table)

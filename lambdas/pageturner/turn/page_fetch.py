@@ -17,7 +17,6 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
 from pageturner.page_state import Target
 from pageturner.paging import answers, api, counts, pagination, split, token_parameters
-from pageturner.paging.error_meanings import Sent, from_client_error
 from pageturner.paging.page_size import default_page_size
 from pageturner.paging.parameters import for_botocore
 from pageturner.turn.endpoints import no_endpoint
@@ -75,6 +74,8 @@ def fetch(
             excluded_by_token=token_parameters.excluded_by_token(crawl.service, crawl.operation),
         )
     except ClientError as error:
+        from pageturner.paging.error_meanings import Sent, from_client_error  # only an error needs its expressions
+
         what_was_sent = Sent(token=bool(sent), accepted=bool(sent) and not is_first)
         found = from_client_error(error, model, what_was_sent)
         if isinstance(found, errors.TokenInvalidError) and is_first:

@@ -26,7 +26,6 @@ from pageturner.stores.checkpoints import PageRecord
 from pageturner.stores.page_store import CommittedPage, Facts
 from pageturner.turn import page_end, page_fetch
 from pageturner.turn.records import item_json, records
-from pageturner.turn.witness import Witnesses
 
 # Tokens that have expired this often before the listing ended will expire again.
 MOST_RESTARTS = 3
@@ -54,11 +53,14 @@ class Turned:
 
 @dataclass(frozen=True)
 class PageStep:
-    """Turns one page. `client` creates the client of a service in a region and an account; `witnesses` are asked."""
+    """Turns one page. `client` creates the client of a service in a region and an account.
+
+    `client_that_asks_once` creates that of a witness, who is asked once.
+    """
 
     client: Client
     stores: Stores
-    witnesses: Witnesses
+    client_that_asks_once: Client
 
     def turn(self, state: PageState) -> Turned:
         """Turn the page at the state's place. Raises the errors of `pageturner.errors`."""
@@ -88,8 +90,11 @@ class PageStep:
         after = _place_after(place, committed, state)
         written = time.monotonic()
         if after.verdict == "complete":
+            from pageturner.turn.witness import Witnesses  # only the last page needs them
+
             # Before the checkpoint, behind which nobody comes back to this page.
-            self.witnesses.ask(state, place.pass_number, page.response, datetime.now(UTC))
+            witnesses = Witnesses(self.client_that_asks_once, self.stores)
+            witnesses.ask(state, place.pass_number, page.response, datetime.now(UTC))
         self.stores.checkpoints.record_page(
             state.run,
             PageRecord(

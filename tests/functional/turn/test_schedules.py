@@ -22,7 +22,6 @@ from pageturner.finish.manifest import files
 from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.stores.checkpoints import by_target
 from pageturner.turn.page_step import PageStep, Turned
-from pageturner.turn.witness import Witnesses
 from pageturner.verdicts import Ends, counts, entries
 from tests.fakes import FakeDynamoDB, FakeS3, client_error, stores_in
 
@@ -136,7 +135,7 @@ class Schedules(RuleBasedStateMachine):
     def step(self, gate: Any) -> PageStep:
         service, s3, dynamodb = gate(self.service), gate(self.s3), gate(self.dynamodb)
         stores = stores_in(s3, dynamodb)
-        return PageStep(lambda *_: service, stores, Witnesses(lambda *_: service, stores))
+        return PageStep(lambda *_: service, stores, lambda *_: service)
 
     @property
     def has_ended(self) -> bool:
