@@ -14,7 +14,7 @@ EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
 
-.PHONY: help demo local test check format reference read-operations bench bench-publish bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test check format reference read-operations bench bench-page bench-publish bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: $(DEV) ## memory and time of a plan of 100,000 targets, and what the log 
 	@.venv/bin/python bench/plan.py
 	@.venv/bin/python -m bench.logs
 	@.venv/bin/python -m bench.cold_start
+
+bench-page: $(DEV) ## CPU time of a page, beside bare boto3's paginator, and memory; SHAPES="objects items" for some of them
+	@.venv/bin/python -m bench.page $(SHAPES)
 
 bench-publish: $(DEV) ## memory, disk, time and requests of publishing up to 10,000,000 items; LISTINGS="objects=100000" for others
 	@.venv/bin/python -m bench.publish $(LISTINGS)

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from bench import cold_start, logs, publish
+from bench import cold_start, logs, page, publish
 from infra import publishing
 from infra.function_code import LAMBDAS
 from infra.settings import Settings
@@ -69,3 +69,13 @@ def test_what_is_measured_of_a_cold_start_runs(script: str) -> None:
     assert cold_start.cpu_seconds(getattr(cold_start, script), folders) > 0
     with pytest.raises(AssertionError, match="ended with"):
         cold_start.cpu_seconds("raise SystemExit(1)", folders)
+
+
+@pytest.mark.parametrize("name", page.SHAPES)
+def test_what_is_measured_of_a_page_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In separate processes, as it is measured: clients keep the address of the first server.
+    monkeypatch.setenv("PYTHONPATH", "lambdas")
+    monkeypatch.chdir(PROJECT)
+    assert page._measured("cpu", name, "boto3", 1)["milliseconds"] > 0
+    assert page._measured("cpu", name, "FetchPage", 1)["items"] == page.SHAPES[name].items
+    assert set(page._measured("memory", name, 1, 2)) == {"few", "many"}
