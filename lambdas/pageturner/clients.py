@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any
 
 import boto3
@@ -13,12 +12,11 @@ import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import ClientError
-from botocore.parsers import ResponseParserFactory
-from botocore.utils import parse_timestamp
 
-from pageturner import errors, telemetry
+from pageturner import errors
 from pageturner.paging.api import LOADER
 from pageturner.paging.bodies import check_body, check_cbor
+from pageturner.paging.parsers import Parsers
 
 # Creates the client of a service in a region and an account.
 Client = Callable[[str, str, str], Any]
@@ -81,50 +79,8 @@ def _reader_session(account: str) -> boto3.Session:
 def _botocore_session() -> botocore.session.Session:
     session = botocore.session.Session()
     session.register_component("data_loader", LOADER)
-    session.register_component("response_parser_factory", _Parsers())
+    session.register_component("response_parser_factory", Parsers())
     return session
-
-
-class _Parsers(ResponseParserFactory):
-    """botocore's own parsers. A value that they cannot parse stays as it came: one value must not stop a listing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.set_parser_defaults(timestamp_parser=_timestamp, blob_parser=_blob)
-
-    def create_parser(self, protocol_name: str) -> Any:
-        parser = super().create_parser(protocol_name)
-        # Numbers have no hook like timestamps and blobs: a parser looks up its handlers by these names.
-        for kind in ("integer", "long", "float", "double"):
-            if (handler := getattr(parser, f"_handle_{kind}", None)) is not None:
-                setattr(parser, f"_handle_{kind}", partial(_number, kind, handler))
-        return parser
-
-
-def _number(kind: str, handler: Callable[[Any, Any], Any], shape: Any, value: Any) -> Any:
-    try:
-        return handler(shape, value)
-    except (ValueError, TypeError, OverflowError):
-        return _as_it_came(kind, getattr(value, "text", value))  # XML's values are elements
-
-
-def _timestamp(value: Any) -> Any:
-    try:
-        return parse_timestamp(value)
-    except errors.UNEXPECTED_VALUES:
-        return _as_it_came("timestamp", value)
-
-
-def _blob(value: Any) -> Any:
-    try:
-        return base64.b64decode(value)  # as botocore.parsers.ResponseParser does
-    except errors.UNEXPECTED_VALUES:
-        return _as_it_came("blob", value)
-
-
-def _as_it_came(kind: str, value: Any) -> Any:
-    telemetry.logger.warning(f"a {kind} cannot be parsed, and stays as it came", extra={"value": str(value)[:40]})
-    return value
 
 
 def is_running(execution: str) -> bool:

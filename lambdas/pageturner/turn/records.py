@@ -43,6 +43,8 @@ def _encode(value: object) -> Any:
 
 
 def _timestamp(value: datetime) -> str:
+    if value.tzinfo is UTC:
+        return f"{value.isoformat().removesuffix('+00:00')}Z"
     aware = value if value.tzinfo else value.replace(tzinfo=UTC)
     try:
         return aware.astimezone(UTC).isoformat().replace("+00:00", "Z")
