@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jmespath
@@ -18,9 +20,28 @@ def find(key: str, expression: str, value: Any) -> Any:
     Raises `InvalidCrawlError` if one of its functions rejects its arguments, which only real items can show.
     """
     try:
-        return jmespath.compile(expression).search(value)
+        return _search(expression)(value)
     except JMESPathError as error:
         raise InvalidCrawlError(f'{key}: "{expression}" cannot be evaluated: {error}') from error
+
+
+@lru_cache(maxsize=512)
+def _search(expression: str) -> Callable[[Any], Any]:
+    """Return the search of an expression. Most are names, for which jmespath takes ten times as long as a dict."""
+    compiled = jmespath.compile(expression)
+    names = _names(compiled.parsed)
+    if names is None:
+        return compiled.search
+    if compiled.parsed["type"] == "field":
+        (name,) = names
+        return lambda value: value.get(name) if isinstance(value, dict) else None
+    return lambda value: [value.get(name) for name in names] if isinstance(value, dict) else compiled.search(value)
+
+
+def _names(node: Any) -> list[str] | None:
+    """The names in an expression like ``Name`` or ``[Name, Id]``, or None if it is another."""
+    nodes = node["children"] if node["type"] == "multi_select_list" else [node]
+    return [each["value"] for each in nodes] if all(each["type"] == "field" for each in nodes) else None
 
 
 @dataclass(frozen=True)

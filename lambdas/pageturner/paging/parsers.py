@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, partial
-from operator import itemgetter
 from typing import Any
 
 from botocore.parsers import PROTOCOL_PARSERS, BaseJSONParser, BaseXMLResponseParser, ResponseParserFactory
@@ -152,22 +151,23 @@ class _Json(_Planned):
     def _plan_of_structure(self, shape: Any) -> Any:
         if shape.is_document_type or shape.is_tagged_union:
             return None
-        by_name = {
-            member.serialization.get("name", name): (number, name, member, self._handler(member))
-            for number, (name, member) in enumerate(shape.members.items())
+        members = {
+            name: (member_name, name, member, self._handler(member))
+            for member_name, member in shape.members.items()
+            for name in [member.serialization.get("name", member_name)]
         }
-        return by_name if len(by_name) == len(shape.members) else None
+        return members if len(members) == len(shape.members) else None
 
     def _handle_structure(self, shape: Any, value: Any) -> Any:
         if not isinstance(value, dict) or (plan := self._plan(shape)) is None:
             return super()._handle_structure(shape, value)  # type: ignore[misc]
-        # In the order of the shape, as in botocore.
-        found = [(*plan[name], raw) for name, raw in value.items() if raw is not None and name in plan]
-        if len(found) > 1:
-            found.sort(key=_NUMBER)
+        members = plan.values()
+        if len(value) == 1:  # as in all of DynamoDB's values, of ten members
+            members = [plan[name] for name in value if name in plan]
         parsed = {}
-        for _, member_name, member, handler, raw in found:
-            parsed[member_name] = raw if handler is None else handler(member, raw)
+        for member_name, name, member, handler in members:
+            if (raw := value.get(name)) is not None:
+                parsed[member_name] = raw if handler is None else handler(member, raw)
         return parsed
 
     def _plan_of_list(self, shape: Any) -> Any:
@@ -183,9 +183,6 @@ class _Json(_Planned):
         for item in node:
             parsed.append(item if handler is None or item is None else handler(member, item))  # noqa: PERF401 - as above
         return parsed
-
-
-_NUMBER = itemgetter(0)
 
 
 def timestamp(value: Any) -> Any:

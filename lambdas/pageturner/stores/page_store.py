@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from json.encoder import encode_basestring_ascii as _text
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -99,7 +100,7 @@ class PageStore:
         Raises `SinkError` if S3 does not accept it.
         """
         body = gzip.compress(
-            "".join(f"{json.dumps(line, separators=(',', ':'))}\n" for line in records).encode("ascii"),
+            "".join(json_lines(records)).encode("ascii"),
             compresslevel=_COMPRESSION,
             mtime=0,
         )
@@ -257,6 +258,20 @@ class PageStore:
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             for line in self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_lines(chunk_size=_CHUNK):
                 yield line.decode("ascii")
+
+
+def json_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the JSON line of each record of a page. Those of a result key differ only in `key` and `item`."""
+    around: dict[str, tuple[str, str, str]] = {}
+    for record in records:
+        if (found := around.get(record["result_key"])) is None:
+            # What is in a text cannot be taken for a member: its quotes are escaped.
+            line = json.dumps({**record, "key": {}, "item": {}}, separators=(",", ":"))
+            (before, rest) = line.split('"key":{}')
+            (between, after) = rest.split('"item":{}')
+            found = around[record["result_key"]] = (f'{before}"key":', f'{between}"item":', f"{after}\n")
+        before, between, after = found
+        yield f"{before}{_text(record['key'])}{between}{_text(record['item'])}{after}"
 
 
 def array_text(elements: Iterable[Any]) -> Iterator[str]:

@@ -66,10 +66,7 @@ def mark_of(token: str | None, lines: Sequence[Mapping[str, Any]]) -> str:
 
     Both must come again: a service may well answer a token that it gave before with what comes next.
     """
-    digest = hashlib.sha256(str(token).encode())
-    for line in lines:
-        digest.update(line["item"].encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256("".join([str(token), *(line["item"] for line in lines)]).encode()).hexdigest()[:16]
 
 
 def failure(end: End | None, number: int, page_errors: int) -> errors.PageturnerError | None:

@@ -221,5 +221,6 @@ def _last_key(place: Place, page: CommittedPage, state: PageState) -> str | None
     member = split.ordered_by(crawl.service, crawl.operation, state.target.parameters)
     if member is None or crawl.search is not None:
         return None
-    own = [line for line in page.records if line["result_key"] == crawl.primary_result_key]
-    return str(json.loads(own[-1]["item"])[member]) if own else place.last_key
+    primary = crawl.primary_result_key
+    last = next((line for line in reversed(page.records) if line["result_key"] == primary), None)
+    return str(json.loads(last["item"])[member]) if last is not None else place.last_key
