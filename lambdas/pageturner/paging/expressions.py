@@ -28,10 +28,11 @@ def find(key: str, expression: str, value: Any) -> Any:
 @lru_cache(maxsize=512)
 def _search(expression: str) -> Callable[[Any], Any]:
     """Return the search of an expression. Most are names, for which jmespath takes ten times as long as a dict."""
-    compiled = jmespath.compile(expression)
+    compiled: Any = jmespath.compile(expression)
     names = _names(compiled.parsed)
     if names is None:
-        return compiled.search
+        search: Callable[[Any], Any] = compiled.search
+        return search
     if compiled.parsed["type"] == "field":
         (name,) = names
         return lambda value: value.get(name) if isinstance(value, dict) else None

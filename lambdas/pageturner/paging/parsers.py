@@ -37,7 +37,7 @@ class Parsers(ResponseParserFactory):
 
 @cache
 def _parser_class(protocol: str) -> type[Any]:
-    theirs: type[Any] = PROTOCOL_PARSERS[protocol]
+    theirs: Any = PROTOCOL_PARSERS[protocol]
     for ours, base in ((_Xml, BaseXMLResponseParser), (_Json, BaseJSONParser)):
         if issubclass(theirs, base):
             return type(theirs.__name__, (ours, theirs), {})
