@@ -84,6 +84,20 @@ def crawl_machine(resources: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def child(crawl_machine: dict[str, Any]) -> dict[str, Any]:
-    """The definition of a child execution of the Distributed Map."""
-    found: dict[str, Any] = crawl_machine["States"]["EachTarget"]["ItemProcessor"]
+    """The definition of a child execution of LongTargets."""
+    found: dict[str, Any] = crawl_machine["States"]["LongTargets"]["ItemProcessor"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def short_child(crawl_machine: dict[str, Any]) -> dict[str, Any]:
+    """The definition of a child execution of ShortTargets."""
+    found: dict[str, Any] = crawl_machine["States"]["ShortTargets"]["ItemProcessor"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def short_target(short_child: dict[str, Any]) -> dict[str, Any]:
+    """What a child execution of ShortTargets does with each target of its batch."""
+    found: dict[str, Any] = short_child["States"]["EachOfBatch"]["ItemProcessor"]
     return found

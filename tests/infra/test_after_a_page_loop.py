@@ -139,7 +139,21 @@ def test_a_place_that_was_handed_over_is_taken(child: dict[str, Any], next_: str
 def test_a_target_ends_with_the_last_page(child: dict[str, Any]) -> None:
     place = {"pass_number": 2, "page": 7, "token": None, "next": "end"}
     found = after(child, {"Status": "SUCCEEDED", "Output": json.dumps(place)})
-    assert (found["place"], "came_to" in found) == (place, False)
+    assert (found["page_loop"]["ended"]["Output"], "came_to" in found) == (json.dumps(place), False)
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+@pytest.mark.parametrize("token", ['"next":"end"', '{"next": "hand_over"}'])
+@pytest.mark.parametrize("next_", ["end", "hand_over", "begin_pass"])
+def test_the_text_of_a_place_is_read_right_whatever_is_in_it(
+    child: dict[str, Any], next_: str, token: str, separators: tuple[str, str]
+) -> None:
+    place = {"page": 7, "token": token, "next": next_}
+    found = after(child, {"Status": "SUCCEEDED", "Output": json.dumps(place, separators=separators)})
+    assert found.get("came_to") == (None if next_ == "end" else "TurnPages")
+    if next_ != "end":
+        assert found["with"]["place"] == place
+        assert found["with"]["hand_overs"] == 4
 
 
 def test_a_loop_that_turned_pages_before_it_was_ended_is_the_first_to_be_interrupted_there(

@@ -54,6 +54,16 @@ def test_fetch_page_may_do_what_it_does_and_no_more(resources: dict[str, Any]) -
     }
 
 
+def test_plan_long_targets_reads_records_and_writes_one_file(resources: dict[str, Any]) -> None:
+    allowed = actions(resources, "FunctionsPlanLongTargets")
+    assert {action for action in allowed if action.startswith("dynamodb:")} == {"dynamodb:Query"}
+    assert not [action for action in allowed if "Delete" in action or action.endswith(":*")]
+    for statement in statements(resources, "FunctionsPlanLongTargets"):
+        if "s3:PutObject" in actions_of(statement):
+            assert str(statement["Resource"]).count("/runs/*") == 1
+            assert "/items/*" not in str(statement["Resource"])
+
+
 def test_only_the_functions_that_publish_know_items(resources: dict[str, Any]) -> None:
     policies = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::IAM::Policy"]
     roles = [
@@ -68,7 +78,7 @@ def test_only_the_functions_that_publish_know_items(resources: dict[str, Any]) -
 
 
 def test_nothing_but_the_catalogues_actions_is_for_all_resources(resources: dict[str, Any]) -> None:
-    for role in ("FunctionsPlanRun", "FunctionsFinishRun", "FunctionsFetchPage"):
+    for role in ("FunctionsPlanRun", "FunctionsPlanLongTargets", "FunctionsFinishRun", "FunctionsFetchPage"):
         for statement in statements(resources, role):
             if statement["Resource"] == "*":
                 named = statement["Action"]
@@ -138,7 +148,7 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
 
 def test_functions(template: Template) -> None:
     timeouts = {"plan_run": 840, "fetch_page": 60, "finish_run": 900, "fail_run": 30, "stop_run": 30}
-    timeouts |= {"publish_run": 900, "publish_part": 900}
+    timeouts |= {"plan_long_targets": 840, "publish_run": 900, "publish_part": 900}
     template.resource_count_is("AWS::Lambda::Function", len(timeouts))
     for handler, timeout in timeouts.items():
         template.has_resource_properties(
@@ -172,7 +182,7 @@ def test_no_log_level_makes_lambda_drop_metrics(synth: Synth, level: str, lambda
 
 def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 9
+    assert len(groups) == 10
     assert {group["RetentionInDays"] for group in groups} == {30}
 
 
@@ -267,7 +277,7 @@ def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
     ("context", "said"),
     [
         ({"stack_name": "my stack"}, 'stack_name is "my stack"; it must be a letter'),
-        ({"loop_seconds": "200"}, "loop_seconds is 200; it must be from 0 to 120"),
+        ({"loop_seconds": "240"}, "loop_seconds is 240; it must be from 0 to 225"),
         ({"loop_seconds": "soon"}, 'loop_seconds is "soon"; it must be a number'),
         ({"hand_overs": "0"}, "hand_overs is 0; it must be from 1 to 1000"),
         ({"hand_overs": "1.5"}, 'hand_overs is "1.5"; it must be a whole number'),

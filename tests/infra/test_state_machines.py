@@ -4,7 +4,9 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from infra.retries import EXECUTION_EXISTS, LAMBDA_ERRORS, TIMEOUTS
+import pytest
+
+from infra.retries import CONDITION_FAILED, EXECUTION_EXISTS, LAMBDA_ERRORS, TIMEOUTS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
 from pageturner.turn.page_step import LONGEST_INTERVAL
@@ -14,7 +16,7 @@ from tests.infra.conftest import PROJECT
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
 # The time for an error response and the state transition.
 SECONDS_OF_A_FAILURE = 2
-AWS_ERRORS = {*LAMBDA_ERRORS, *TIMEOUTS, EXECUTION_EXISTS, "States.ALL"}
+AWS_ERRORS = {*LAMBDA_ERRORS, *TIMEOUTS, CONDITION_FAILED, EXECUTION_EXISTS, "States.ALL"}
 OUR_ERRORS = {
     name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.PageturnerError)
 }
@@ -72,8 +74,11 @@ def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dic
     assert handled >= OUR_ERRORS - never_raised - never_handled
 
 
-def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dict[str, Any]) -> None:
+def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(
+    page_loop: dict[str, Any], short_target: dict[str, Any]
+) -> None:
     fetch_page = page_loop["States"]["FetchPage"]
+    assert short_target["States"]["FetchPage"]["Retry"] == fetch_page["Retry"]
     assert retrier(fetch_page, "ThrottledError") == {
         "ErrorEquals": ["ThrottledError", "StillRunningError"],
         "IntervalSeconds": 1,
@@ -87,15 +92,19 @@ def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(page_loop: dic
     assert not {"AccessDeniedError", "InvalidRequestError"} & error_names(page_loop)
 
 
-def test_a_loop_ends_before_express_ends_it(page_loop: dict[str, Any]) -> None:
-    """The longest budget leaves time for a last page that uses up the attempts of both retriers and then times out."""
-    fetch_page = page_loop["States"]["FetchPage"]
-    retriers = fetch_page["Retry"]
+def test_a_loop_ends_before_express_ends_it(page_loop: dict[str, Any], short_target: dict[str, Any]) -> None:
+    """Until the longest budget is over, FetchPage may begin, and then time out. Behind it, FetchPage hands over."""
+    assert page_loop["TimeoutSeconds"] == 300
+    for machine in (page_loop, short_target):
+        page = machine["States"]["FetchPage"]["TimeoutSeconds"]
+        assert LONGEST_LOOP_SECONDS + page + SECONDS_OF_A_FAILURE < 300
+    # A loop that has turned no page has an error to report, and all attempts at its first page.
+    retriers = page_loop["States"]["FetchPage"]["Retry"]
     assert len(retriers) == 2
     waits, attempts = sum(map(worst_wait, retriers)), sum(each["MaxAttempts"] for each in retriers)
-    page = waits + attempts * SECONDS_OF_A_FAILURE + fetch_page["TimeoutSeconds"]
-    assert LONGEST_LOOP_SECONDS + LONGEST_INTERVAL + page < 300
-    assert page_loop["TimeoutSeconds"] == 300
+    assert waits + attempts * SECONDS_OF_A_FAILURE + page_loop["States"]["FetchPage"]["TimeoutSeconds"] < 300
+    # A pause that begins at the last moment ends before Express does, and then nothing is fetched.
+    assert LONGEST_LOOP_SECONDS + LONGEST_INTERVAL + SECONDS_OF_A_FAILURE < 300
 
 
 def test_a_page_loop_asks_one_question_and_hands_its_place_over(page_loop: dict[str, Any]) -> None:
@@ -131,7 +140,7 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
         if state["Type"] == "Task"
     ]
     names = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "TurnPages", "RecordVerdict", "ContinueRun"}
-    names |= {"LastPage", "PublishRun", "PublishPart"}
+    names |= {"LastPage", "PublishRun", "PublishPart", "PlanLongTargets", "ShortRecordVerdict"}
     assert {name for name, _ in tasks} == names
     assert all(0 < state["TimeoutSeconds"] <= 960 for _, state in tasks)
     assert all(state["Retry"] for _, state in tasks)
@@ -139,18 +148,33 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
 
 def test_a_target_ends_with_its_listing_or_with_its_verdict(child: dict[str, Any]) -> None:
     assert child["States"]["WhatNext?"]["Choices"][0]["Next"] == "TargetEnded"
+    assert child["States"]["PageLoopEnded?"]["Choices"][1]["Next"] == "TargetEnded"
     assert child["States"]["RecordVerdict"]["Next"] == "TargetEnded"
     verdicts = {name for name, state in child["States"].items() if state.get("Next") == "RecordVerdict"}
     assert {"ContinueElsewhere", "Denied", "Failed", "Late", "Absent"} <= verdicts
 
 
-def test_a_hand_over_is_cheap_in_history(child: dict[str, Any]) -> None:
-    assert events_of(child, {"PageLoopSucceeded?": "TakePlace", "WhatNext?": "TurnPages"}) <= 12
+def test_a_hand_over_is_cheap(child: dict[str, Any]) -> None:
+    path = way_of(child, {"PageLoopEnded?": "TakePlace"})
+    assert path == ["TurnPages", "PageLoopEnded?", "TakePlace"]
+    assert events_of(child, path) == 9
+
+
+def test_the_last_hand_over_asks_whether_the_execution_goes_on(child: dict[str, Any]) -> None:
+    hand_over, end, succeeded = child["States"]["PageLoopEnded?"]["Choices"]
+    says, goes_on = hand_over["And"]
+    assert goes_on["Not"] == {"Variable": "$.hand_overs", "NumericGreaterThanEquals": MOST_HAND_OVERS - 1}
+    assert [each["And"][1]["Or"][0]["StringMatches"] for each in ({"And": says["And"]}, end)] == [
+        '*"next":"hand_over"*',
+        '*"next":"end"*',
+    ]
+    assert succeeded["Next"] == "ReadPlace"
+    assert child["States"]["ReadPlace"] == {**child["States"]["TakePlace"], "Next": "WhatNext?"}
 
 
 def test_an_execution_goes_on_in_another_one_before_its_history_is_full(child: dict[str, Any]) -> None:
     most = max(
-        events_of(child, {"PageLoopSucceeded?": "WhatFailed?", "WhatNext?": "TurnPages", **way})
+        events_of(child, way_of(child, {"PageLoopEnded?": "WhatFailed?", "WhatNext?": "TurnPages", **way}))
         for way in (
             {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOff"},
             {"WhatFailed?": "BackOff", "WaitedLongest?": "BackedOffLongest"},
@@ -168,13 +192,17 @@ def test_an_execution_goes_on_in_another_one_before_its_history_is_full(child: d
     }
 
 
-def events_of(child: dict[str, Any], chosen: Mapping[str, str]) -> int:
-    """Return the number of history events of one iteration, in which the Choices take these branches."""
+def way_of(child: dict[str, Any], chosen: Mapping[str, str]) -> list[str]:
+    """Return the states of one iteration, in which the Choices take these branches."""
     path: list[str] = []
     name = child["StartAt"]
     while not path or name != child["StartAt"]:
         path.append(name)
         name = chosen.get(name) or child["States"][name]["Next"]
+    return path
+
+
+def events_of(child: dict[str, Any], path: list[str]) -> int:
     return sum(HISTORY_EVENTS[child["States"][name]["Type"]] for name in path)
 
 
@@ -222,7 +250,7 @@ def test_after_an_interruption_the_last_page_is_looked_up(child: dict[str, Any])
 
 
 def test_the_patience_of_a_target_outlasts_its_execution(crawl_machine: dict[str, Any], child: dict[str, Any]) -> None:
-    selector = crawl_machine["States"]["EachTarget"]["ItemSelector"]
+    selector = crawl_machine["States"]["LongTargets"]["ItemSelector"]
     assert selector["patience.$"] == "$$.Map.Item.Value.patience"
     item = child["States"]["RecordVerdict"]["Parameters"]["Item"]
     assert item["patience"] == {"S.$": "States.JsonToString($.patience)"}
@@ -242,31 +270,105 @@ def test_all_is_jsonpath(page_loop: dict[str, Any], crawl_machine: dict[str, Any
         assert state.get("QueryLanguage", "JSONPath") == "JSONPath"
 
 
-def test_each_target_is_a_standard_child_and_none_ends_the_others(crawl_machine: dict[str, Any]) -> None:
-    each_target = crawl_machine["States"]["EachTarget"]
-    assert each_target["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
-    assert each_target["ToleratedFailurePercentage"] == 100
-    assert each_target["MaxConcurrencyPath"] == "$.max_concurrency"
-    assert each_target["ItemReader"]["ReaderConfig"] == {"InputType": "JSON"}
-    assert each_target["ItemReader"]["Parameters"] == {
-        "Bucket.$": "$.targets.bucket",
-        "Key.$": "$.targets.key",
+@pytest.mark.parametrize(
+    ("name", "kind", "file", "after"),
+    [
+        ("ShortTargets", "EXPRESS", "batches", "PlanLongTargets"),
+        ("LongTargets", "STANDARD", "targets", "FinishRun"),
+    ],
+)
+def test_no_child_ends_the_others(crawl_machine: dict[str, Any], name: str, kind: str, file: str, after: str) -> None:
+    each = crawl_machine["States"][name]
+    assert each["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": kind}
+    assert each["ToleratedFailurePercentage"] == 100
+    assert each["MaxConcurrencyPath"] == "$.max_concurrency"
+    assert each["ItemReader"]["ReaderConfig"] == {"InputType": "JSON"}
+    assert each["ItemReader"]["Parameters"] == {"Bucket.$": f"$.{file}.bucket", "Key.$": f"$.{file}.key"}
+    # Also if the map fails, every target gets its verdict.
+    assert each["ResultPath"] is None
+    assert each["Next"] == after
+    assert each["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.map_error", "Next": after}]
+
+
+def test_a_batch_is_turned_one_target_after_another_each_from_its_checkpoint(
+    crawl_machine: dict[str, Any], short_child: dict[str, Any]
+) -> None:
+    assert crawl_machine["States"]["ShortTargets"]["ItemSelector"] == {
+        "run.$": "$.run",
+        "crawl.$": "$.crawl",
+        "targets.$": "$$.Map.Item.Value.targets",
     }
-    assert each_target["ResultWriter"]["Parameters"]["Prefix"] == "map-results"
-    assert each_target["ItemSelector"]["place"] == {"from_checkpoint": True, "throttled": False}
-    # If the map fails, FinishRun still gives the run its verdict.
-    assert each_target["Next"] == "FinishRun"
-    assert each_target["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.map_error", "Next": "FinishRun"}]
+    assert list(short_child["States"]) == ["EachOfBatch"]
+    each = short_child["States"]["EachOfBatch"]
+    assert (each["ItemsPath"], each["MaxConcurrency"]) == ("$.targets", 1)
+    long = crawl_machine["States"]["LongTargets"]["ItemSelector"]
+    assert each["ItemSelector"] == {**long, "share.$": "$$.Map.Item.Value.share"}
+    assert long["place"] == {"from_checkpoint": True, "throttled": False}
+
+
+def test_what_is_not_final_is_left_to_long_targets(short_target: dict[str, Any]) -> None:
+    """None of them fails the child, behind which there may be other targets of the batch."""
+    fetch_page = short_target["States"]["FetchPage"]
+    assert fetch_page["Parameters"]["share.$"] == "$.share"
+    assert fetch_page["Catch"] == [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "WhatFailedShort?"}
+    ]
+    assert short_target["States"]["WhatFailedShort?"]["Default"] == "ShortEnded"
+    assert short_target["States"]["AnotherPage?"]["Default"] == "ShortEnded"
+    # What they return together must be small.
+    assert short_target["States"]["ShortEnded"] == {"Type": "Pass", "Result": {}, "End": True}
+
+
+def test_a_short_target_gets_only_its_first_verdict(short_target: dict[str, Any], child: dict[str, Any]) -> None:
+    """The Express execution may be a late copy: another one, or LongTargets, may have come to another verdict."""
+    record = short_target["States"]["ShortRecordVerdict"]
+    whole = child["States"]["RecordVerdict"]["Parameters"]
+    assert record["Parameters"] == {**whole, "ConditionExpression": "attribute_not_exists(pk)"}
+    assert record["Retry"][0] == {"ErrorEquals": [CONDITION_FAILED], "MaxAttempts": 0}
+    assert record["Retry"][1]["ErrorEquals"] == ["States.ALL"]
+    assert record["Catch"] == [{"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "ShortEnded"}]
+    assert record["Next"] == "ShortEnded"
+
+
+def test_the_final_errors_of_a_short_target_are_those_of_a_long_one(
+    short_target: dict[str, Any], child: dict[str, Any]
+) -> None:
+    def verdicts(machine: dict[str, Any], question: str) -> dict[str, str]:
+        found = {}
+        for rule in machine["States"][question]["Choices"]:
+            for error in rule["And"][1].get("Or", [rule["And"][1]]):
+                to = machine["States"][rule["Next"]]
+                found[error["StringEquals"]] = to.get("Parameters", {}).get("verdict", "")
+        return found
+
+    of_long = verdicts(child, "WhatFailed?")
+    assert {of_long.pop("ThrottledError"), of_long.pop("StillRunningError")} == {""}
+    assert verdicts(short_target, "WhatFailedShort?") == of_long
+
+
+def test_what_is_left_is_planned_from_the_records(crawl_machine: dict[str, Any]) -> None:
+    plan = crawl_machine["States"]["PlanLongTargets"]
+    assert plan["Parameters"] == {"run.$": "$.run", "targets.$": "$.targets"}
+    assert plan["ResultPath"] == "$.targets"
+    assert plan["Next"] == "AnyLeft?"
+    assert retrier(plan, "SinkError")["MaxAttempts"] == 6
+    assert crawl_machine["States"]["AnyLeft?"] == {
+        "Type": "Choice",
+        "Choices": [{"Variable": "$.targets.count", "NumericGreaterThan": 0, "Next": "LongTargets"}],
+        "Default": "FinishRun",
+    }
 
 
 def test_nothing_waits_for_what_was_given_up(crawl_machine: dict[str, Any]) -> None:
     """It is fenced off instead: whoever may write late does so under another name, or on a condition."""
     assert crawl_machine["States"]["AnythingToDo?"]["Choices"] == [
-        {"Variable": "$.targets", "IsPresent": True, "Next": "EachTarget"},
+        {"Variable": "$.batches", "IsPresent": True, "Next": "ShortTargets"},
+        {"Variable": "$.targets", "IsPresent": True, "Next": "LongTargets"},
         {"Variable": "$.publish", "IsPresent": True, "Next": "OnlyPublish"},
     ]
     waits = {name for name, state in states(crawl_machine) if state["Type"] == "Wait"}
-    assert waits == {"BackOff", "LetRecover"}
+    # Pause is for the pace of the pages, in a child of ShortTargets as in PageLoop.
+    assert waits == {"BackOff", "LetRecover", "Pause"}
 
 
 def test_what_the_machines_write_belongs_to_a_generation(crawl_machine: dict[str, Any], child: dict[str, Any]) -> None:
@@ -339,7 +441,7 @@ def test_the_documents_name_every_error_of_lambda_that_is_retried() -> None:
 
 
 def test_a_function_that_dies_is_tried_again(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
-    functions = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "PublishRun", "PublishPart"}
+    functions = {"FetchPage", "PlanRun", "PlanLongTargets", "FinishRun", "FailRun", "PublishRun", "PublishPart"}
     both = itertools.chain(states(page_loop), states(crawl_machine))
     invoked = {name: state for name, state in both if name in functions}
     assert invoked.keys() == functions

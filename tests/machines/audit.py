@@ -18,6 +18,7 @@ from tests.machines.world import Process, Violation, World
 _FAILURES = ("RunIncomplete", "InvalidCrawlError", "OverlapError", "RunStoppedError")
 # After its deadline, a run may go on for so long: a last page, the longest BackOff, and the retries of its tasks.
 SLACK_SECONDS = 3600
+MAPS = ("ShortTargets", "LongTargets")
 PUBLISHING = ("PublishRun", "PublishParts")
 MOST_IN_A_CHAIN = 20
 
@@ -44,7 +45,8 @@ class Auditor:
 
     def __post_init__(self) -> None:
         self.published = PublishedAuditor(self.world)
-        self.world.on_request = self.published.after_a_request
+        self.world.on_request = self.after_a_request
+        self.world.on_page_loop = self.at_a_page_loop
         self.world.on_start = self.at_a_start
         self.world.on_end = self.after_an_execution
         self.world.on_map = self.at_a_map
@@ -63,7 +65,7 @@ class Auditor:
 
     def at_a_map(self, process: Process, items: Sequence[Any]) -> None:
         """A run that was green is never paged again, and a failed one only by a resumption or a redrive."""
-        if process.state != "EachTarget":
+        if process.state not in MAPS:
             return
         run_id = process.machine.input["run"]["run_id"]
         self.runs[process.arn] = run_id
@@ -71,13 +73,47 @@ class Auditor:
         for arn, other in self.runs.items():
             # One that was stopped and is redriven turns no page while another run has the lock.
             running = self.world.executions[arn]
-            both = running.status == "RUNNING" and running.state == "EachTarget"
+            both = running.status == "RUNNING" and running.state in MAPS
             both = both and not process.redrives and not running.redrives
             overlap = both and other != run_id and self.world.catalogue["c"].overlap == "refuse"
             _is(not overlap, f"{run_id} begins while {other} is running in {arn}")
-        self.planned.setdefault(run_id, set()).update(target["target_id"] for target in items)
+        targets = [target for item in items for target in item.get("targets", [item])]
+        self.planned.setdefault(run_id, set()).update(target["target_id"] for target in targets)
         plans = process.machine.entered.count("PlanRun")
         _is(plans <= 1 + process.redrives, f"{process.arn} failed, and resumed {run_id} by itself")
+
+    def at_a_page_loop(self, state: Mapping[str, Any]) -> None:
+        """What has ended is not gone on with, nor does an execution go on until its history is full."""
+        following = state["place"].get("next")
+        _is(following != "end", f"{state['target']['target_id']} has ended, and goes on")
+        is_full = state["hand_overs"] >= self.world.definitions.hand_overs and following != "begin_pass"
+        _is(not is_full, f"{state['target']['target_id']} has been handed over {state['hand_overs']} times")
+
+    def after_a_request(self, service: str, operation: str, arguments: Mapping[str, Any]) -> None:
+        self.published.after_a_request(service, operation, arguments)
+        if operation == "put_object" and "/long-targets" in arguments["Key"]:
+            self._check_long_targets(arguments["Key"])
+
+    def _check_long_targets(self, key: str) -> None:
+        """No target is left out that has neither ended nor a verdict."""
+        run_id = key.split("/")[1]
+        of_run = [arn for arn, of in self.runs.items() if of == run_id]
+        waiting = [self.world.executions[arn] for arn in of_run]
+        # Who is late may come after a resumption, which begins anew what had ended.
+        for process in waiting:
+            if process.status != "RUNNING" or process.state != "PlanLongTargets":
+                continue
+            planned = process.machine.input["targets"]["key"]
+            if planned.replace("/targets", "/long-targets") != key:
+                continue
+            rows = self.world.dynamodb.tables["runs"]
+            generation = process.machine.input["run"]["generation"]
+            left = {each["target_id"] for each in self.json(key)}
+            for target_id in {each["target_id"] for each in self.json(planned)} - left:
+                pages = [sk for pk, sk in rows if pk == f"run#{run_id}" and sk.startswith(f"page#{target_id}#")]
+                has_ended = bool(pages) and json.loads(rows[f"run#{run_id}", max(pages)]["place"]["S"])["next"] == "end"
+                has_verdict = (f"run#{run_id}", f"verdict#{generation}#{target_id}") in rows
+                _is(has_ended or has_verdict, f"{target_id} of {run_id} is not gone on with")
 
     def after_an_execution(self, process: Process) -> None:
         """An execution succeeds, or it fails in one of the ways that are documented, and soon after its deadline."""

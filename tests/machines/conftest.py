@@ -13,4 +13,4 @@ HAND_OVERS = 4
 @pytest.fixture(scope="session")
 def definitions(synth: Synth) -> Definitions:  # noqa: F811 - the fixture
     resources = synth(hand_overs=HAND_OVERS).to_json()["Resources"]
-    return Definitions.of_template(resources, machine(resources, "STANDARD"), machine(resources, "EXPRESS"))
+    return Definitions.of_template(resources, machine(resources, "STANDARD"), machine(resources, "EXPRESS"), HAND_OVERS)

@@ -33,7 +33,7 @@ class Schedule:
         self.auditor = Auditor(self.world)
 
     def play(self) -> None:
-        loop_seconds = self.rng.choice((0, 1, 120))
+        loop_seconds = self.rng.choice((0, 1, 225))
         # With few, a publication has parts.
         most_rows = self.rng.choice((1000, 1000, 3))
         with installed(self.world, loop_seconds, most_rows):
@@ -66,6 +66,9 @@ class Schedule:
             "allow_empty": rng.random() < 0.8,
             "for_each": {"list": buckets},
         }
+        if rng.random() < 0.6:
+            # Then several targets are in a batch.
+            crawl["max_concurrency"] = rng.choice((1, 2))
         if rng.random() < 0.3:
             crawl["split"] = rng.choice((2, 3))
         elif rng.random() < 0.6:
@@ -91,15 +94,16 @@ class Schedule:
         rng, world = self.rng, self.world
         world.latency = rng.choice((0.02, 0.5, 2.0))
         likelihood: dict[str, float] = {}
-        functions = ("plan_run", "finish_run", "fail_run", "stop_run", "publish_run", "publish_part", "fetch_page")
+        functions = ("plan_run", "plan_long_targets", "finish_run", "publish_run", "publish_part", "fetch_page")
         if self.is_about_one:
-            likelihood[rng.choice(functions[:2] + functions[4:])] = 0.12
+            likelihood[rng.choice(functions)] = 0.12
+        functions += ("fail_run", "stop_run")
         for where in () if self.is_about_one else functions:
             if rng.random() < 0.4:
                 likelihood[where] = rng.choice((0.02, 0.06, 0.2))
             if rng.random() < 0.15:
                 likelihood[f"twice {where}"] = 0.3
-        for where in ("PageLoop", "StartExecution", "put_item", "query"):
+        for where in ("ShortTargets", "PageLoop", "StartExecution", "put_item", "query"):
             if rng.random() < 0.3:
                 likelihood[where] = 0.3
         world.faults = Faults(rng, rng.choice((0, 1, 2, 3, 5)), likelihood, late_events=rng.random() < 0.5)

@@ -1,7 +1,8 @@
 """A strict interpreter of the Amazon States Language, of as much of it as our two state machines use.
 
 It is a generator: it yields what takes time (`Wait`, `Call`, `Map`), and whoever drives it sends the result, or throws
-`Failed`. So it needs no thread, no clock and no service, and a thousand executions can interleave.
+`Failed`. So it needs no thread, no clock and no service, and a thousand executions can interleave. An inline Map, whose
+iterations run one after another, is part of the execution.
 
 What it does not know raises `NotInTheLanguage`: an unknown field, operator or intrinsic, a value of another type, a
 path that finds nothing. moto's interpreter is the oracle for the rest (`test_states.py`).
@@ -23,8 +24,10 @@ State = Mapping[str, Any]
 _FIELDS = {
     "Task": {"Resource", "Parameters", "ResultSelector", "ResultPath", "OutputPath", "InputPath", "TimeoutSeconds"}
     | {"Retry", "Catch", "Next", "End"},
-    "Map": {"ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrency", "MaxConcurrencyPath", "Label"}
+    "DISTRIBUTED": {"ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrency", "MaxConcurrencyPath", "Label"}
     | {"ToleratedFailurePercentage", "ResultWriter", "ResultPath", "Retry", "Catch", "Next", "End"},
+    "INLINE": {"ItemsPath", "ItemSelector", "ItemProcessor", "MaxConcurrency"}
+    | {"ResultPath", "Retry", "Catch", "Next", "End"},
     "Pass": {"Parameters", "Result", "ResultPath", "InputPath", "OutputPath", "Next", "End"},
     "Choice": {"Choices", "Default", "InputPath", "OutputPath"},
     "Wait": {"Seconds", "SecondsPath", "Timestamp", "TimestampPath", "InputPath", "OutputPath", "Next", "End"},
@@ -35,9 +38,12 @@ _RETRIER = {"ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "Max
 _CATCHER = {"ErrorEquals", "Next", "ResultPath"}
 _MACHINE = {"StartAt", "States", "TimeoutSeconds", "Comment"}
 _PROCESSOR = {"StartAt", "States", "ProcessorConfig"}
+_PROCESSOR_CONFIGS = (("INLINE", None), ("DISTRIBUTED", "STANDARD"), ("DISTRIBUTED", "EXPRESS"))
 # The errors that States.ALL does not match (Developer Guide, "Handling errors in Step Functions workflows").
 _NOT_ALL = {"States.DataLimitExceeded", "States.Runtime"}
 _MOST_BYTES = 256 * 1024
+# The others return what they get.
+_MAKES_OUTPUT = ("Task", "Map", "Pass")
 
 
 class NotInTheLanguage(Exception):  # noqa: N818 - the definition is wrong, or the interpreter too small
@@ -75,9 +81,11 @@ class Call:
 class Map:
     """Run a child execution for each item that the reader finds, each with the input that `select` makes of it.
 
-    If it does not tolerate failures, the first child that fails ends the others.
+    If it does not tolerate failures, the first child that fails ends the others. Children are of `kind` STANDARD, or
+    EXPRESS: then they end after five minutes, and cannot be redriven.
     """
 
+    kind: str
     reader: Mapping[str, Any]
     processor: State
     select: Callable[[int, Any], Any]
@@ -105,7 +113,7 @@ class Execution:
     entered: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        _known(self.definition, _MACHINE | _PROCESSOR, "the machine")
+        _check(self.definition)
         self.state = self.state or self.definition["StartAt"]
 
     def run(self) -> Generator[Effect, Any, Any]:
@@ -114,10 +122,9 @@ class Execution:
             definition = self.definition["States"].get(self.state)
             if definition is None:
                 raise NotInTheLanguage(f"there is no state {self.state}")
-            _check_state(self.state, definition)
             self.entered.append(self.state)
             output, following = yield from self._enter(definition)
-            if len(json.dumps(output)) > _MOST_BYTES:
+            if definition["Type"] in _MAKES_OUTPUT and len(json.dumps(output)) > _MOST_BYTES:
                 raise Failed("States.DataLimitExceeded", f"the output of {self.state} is larger than 256 KiB")
             if following is None:
                 return output
@@ -152,7 +159,7 @@ class Execution:
         attempts = [0] * len(state.get("Retry", []))
         while True:
             try:
-                result = yield from _work(state, data, context)
+                result = yield from self._work(state, data, context)
             except Failed as failed:
                 retrier = _first_matching(state.get("Retry", []), failed.error)
                 if retrier is not None and attempts[retrier] < state["Retry"][retrier].get("MaxAttempts", 3):
@@ -171,32 +178,42 @@ class Execution:
             output = _put(state.get("ResultPath", "$"), self.input, result)
             return _at(state.get("OutputPath", "$"), output, context), state.get("Next")
 
+    def _work(self, state: State, data: Any, context: Mapping[str, Any]) -> Generator[Effect, Any, Any]:
+        if state["Type"] == "Task":
+            if ".waitForTaskToken" in state["Resource"]:
+                at = context["State"]
+                token = f"{context['Execution']['Id']}/{at['Name']}/{at['EnteredTime']}/{at['RetryCount']}"
+                context = {**context, "Task": {"Token": token}}
+            parameters = fill(state["Parameters"], data, context) if "Parameters" in state else data
+            return (yield Call(state["Resource"], parameters, state.get("TimeoutSeconds", 99_999_999), context))
+
+        def select(index: int, item: Any) -> Any:
+            if "ItemSelector" not in state:
+                return item
+            return fill(state["ItemSelector"], data, _of_item(context, index, item))
+
+        processor = state["ItemProcessor"]
+        if _mode(state) == "INLINE":
+            results = []
+            for index, item in enumerate(_as(list, _at(state.get("ItemsPath", "$"), data, context))):
+                about = {**self.context, "Map": _of_item(context, index, item)["Map"]}
+                iteration = Execution(processor, select(index, item), about, self.now, self.jitter)
+                results.append((yield from iteration.run()))
+            return results
+        reader = {**state["ItemReader"], "Parameters": fill(state["ItemReader"]["Parameters"], data, context)}
+        most = state["MaxConcurrency"] if "MaxConcurrency" in state else _at(state["MaxConcurrencyPath"], data, context)
+        tolerates = state.get("ToleratedFailurePercentage", 0) == 100
+        kind = processor["ProcessorConfig"]["ExecutionType"]
+        return (yield Map(kind, reader, processor, select, most, tolerates))
+
     def _delay(self, retrier: State, attempt: int) -> float:
         delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** attempt
         delay = min(delay, retrier.get("MaxDelaySeconds", delay))
         return self.jitter(delay) if retrier.get("JitterStrategy") == "FULL" else delay
 
 
-def _work(state: State, data: Any, context: Mapping[str, Any]) -> Generator[Effect, Any, Any]:
-    if state["Type"] == "Task":
-        if ".waitForTaskToken" in state["Resource"]:
-            at = context["State"]
-            token = f"{context['Execution']['Id']}/{at['Name']}/{at['EnteredTime']}/{at['RetryCount']}"
-            context = {**context, "Task": {"Token": token}}
-        parameters = fill(state["Parameters"], data, context) if "Parameters" in state else data
-        return (yield Call(state["Resource"], parameters, state.get("TimeoutSeconds", 99_999_999), context))
-    tolerated = state.get("ToleratedFailurePercentage", 0)
-    if tolerated not in (0, 100):
-        raise NotInTheLanguage("a Map that tolerates some failures")
-
-    def select(index: int, item: Any) -> Any:
-        if "ItemSelector" not in state:
-            return item
-        return fill(state["ItemSelector"], data, {**context, "Map": {"Item": {"Index": index, "Value": item}}})
-
-    reader = {**state["ItemReader"], "Parameters": fill(state["ItemReader"]["Parameters"], data, context)}
-    most = state["MaxConcurrency"] if "MaxConcurrency" in state else _at(state["MaxConcurrencyPath"], data, context)
-    return (yield Map(reader, state["ItemProcessor"], select, most, tolerated == 100))
+def _of_item(context: Mapping[str, Any], index: int, item: Any) -> dict[str, Any]:
+    return {**context, "Map": {"Item": {"Index": index, "Value": item}}}
 
 
 def _wait(state: State, data: Any, context: Mapping[str, Any]) -> Wait:
@@ -224,15 +241,50 @@ def _first_matching(rules: Any, error: str) -> int | None:
     return None
 
 
+_CHECKED: dict[int, State] = {}  # definitions by their id
+
+
+def _check(definition: State) -> None:
+    if id(definition) not in _CHECKED:
+        _check_machine(definition, set())
+        _CHECKED[id(definition)] = definition
+
+
+def _check_machine(definition: State, names: set[str]) -> None:
+    """Check a machine, or the processor of a Map in it. Names are unique in all of it."""
+    _known(definition, _MACHINE | _PROCESSOR, "the machine")
+    for name, state in definition["States"].items():
+        if name in names:
+            raise NotInTheLanguage(f"there are two states {name}")
+        names.add(name)
+        _check_state(name, state)
+        if "ItemProcessor" in state:
+            _check_machine(state["ItemProcessor"], names)
+
+
 def _check_state(name: str, state: State) -> None:
-    kind = state["Type"]
+    kind = _mode(state) if state["Type"] == "Map" else state["Type"]
     if kind not in _FIELDS:
         raise NotInTheLanguage(f"{name} is of the type {kind}")
     _known(state, _FIELDS[kind] | {"Type", "Comment"}, name)
+    if kind == "INLINE" and state.get("MaxConcurrency") != 1:
+        raise NotInTheLanguage(f"{name}, whose iterations overlap")
+    if kind == "DISTRIBUTED" and state.get("ToleratedFailurePercentage", 0) not in (0, 100):
+        raise NotInTheLanguage(f"{name}, which tolerates some failures")
     for retrier in state.get("Retry", []):
         _known(retrier, _RETRIER, f"a retrier of {name}")
     for catcher in state.get("Catch", []):
         _known(catcher, _CATCHER, f"a catcher of {name}")
+
+
+def _mode(state: State) -> str:
+    """Return the mode of a Map's processor, if it is one of the two."""
+    config = dict(state["ItemProcessor"].get("ProcessorConfig", {}))
+    mode = config.pop("Mode", "INLINE")
+    kind = config.pop("ExecutionType", None)
+    if config or (mode, kind) not in _PROCESSOR_CONFIGS:
+        raise NotInTheLanguage(f"the ProcessorConfig {state['ItemProcessor']['ProcessorConfig']}")
+    return str(mode)
 
 
 def _known(document: Mapping[str, Any], names: set[str], what: str) -> None:
@@ -405,6 +457,15 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """The pattern of StringMatches: an asterisk is for any text, and a backslash before one, or another, escapes it."""
+    parts = re.findall(r"\\[\\*]|[^\\]", text, re.DOTALL)
+    if "".join(parts) != text:
+        raise NotInTheLanguage(f"the pattern {text}")
+    return re.compile("".join(".*" if part == "*" else re.escape(part[-1]) for part in parts), re.DOTALL)
+
+
 def _holds(rule: State, data: Any, context: Mapping[str, Any]) -> bool:
     operators = set(rule) - {"Variable", "Next", "Comment"}
     if len(operators) != 1:
@@ -418,6 +479,8 @@ def _holds(rule: State, data: Any, context: Mapping[str, Any]) -> bool:
         return not _holds(rule["Not"], data, context)
     if operator == "IsPresent":
         return (_find(rule["Variable"], data, context) is not _NOTHING) is rule["IsPresent"]
+    if operator == "StringMatches":
+        return _pattern(rule[operator]).fullmatch(_as(str, _at(rule["Variable"], data, context))) is not None
     found = _OPERATOR.fullmatch(operator)
     if found is None:
         raise NotInTheLanguage(f"the operator {operator}")

@@ -18,6 +18,7 @@ import pytest
 from moto import mock_aws
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
+from infra.retries import CONDITION_FAILED
 from pageturner.errors import PageturnerError
 from tests.machines import states
 from tests.machines.states import Call, Execution, Failed, NotInTheLanguage, Wait
@@ -80,10 +81,31 @@ class PageLoopScripts(Scripts):
         )
 
 
-class ChildScripts(Scripts):
+class ShortScripts(Scripts):
+    """Of the target of a batch."""
+
+    def start(self) -> dict[str, Any]:
+        return {**super().start(), "began": BEGAN, "share": 0.5}
+
+    def FetchPage(self) -> Step:  # noqa: N802
+        nexts = ("page", "page", "end", "hand_over", "begin_pass")
+        pause = {"next": "pause", "not_before": BEGAN}
+        return self.some_of(0.4, *({"next": name} for name in nexts), pause)
+
+    def ShortRecordVerdict(self) -> Step:  # noqa: N802
+        if self.rng.random() < 0.3:
+            return Failed(CONDITION_FAILED, "the conditional request failed")
+        return self.some_of(0.2, {})
+
+
+class LongScripts(Scripts):
     def TurnPages(self) -> Step:  # noqa: N802
-        places = [{"next": name, "page": 2} for name in ("page", "hand_over", "begin_pass", "end")]
-        loops: list[dict[str, Any]] = [{"Status": "SUCCEEDED", "Output": json.dumps(place)} for place in places]
+        token = self.rng.choice((None, '"next":"end"', '{"next":"hand_over"}'))
+        places = [{"token": token, "next": name, "page": 2} for name in ("page", "hand_over", "begin_pass", "end")]
+        # AWS writes no spaces, and emulators do. Anything else is parsed.
+        separators = self.rng.choice(((",", ":"), (", ", ": "), (" , ", " : ")))
+        texts = [json.dumps(place, separators=separators) for place in places]
+        loops: list[dict[str, Any]] = [{"Status": "SUCCEEDED", "Output": text} for text in texts]
         failed = self.failed()
         loops += [{"Status": "FAILED", "Error": failed.error, "Cause": failed.cause}] * 4
         return self.some_of(0.2, *loops, {"Status": "TIMED_OUT"})
@@ -109,11 +131,20 @@ class CrawlScripts(Scripts):
         return self.rng.choice(({"crawl": "c"}, {"resume": "r"}))
 
     def PlanRun(self) -> Step:  # noqa: N802
-        planned = {"run": RUN, "crawl": {}, "targets": {"bucket": "b", "key": "k"}, "max_concurrency": 1}
+        file = {"bucket": "b", "key": "k", "count": 2}
+        planned = {"run": RUN, "crawl": {}, "targets": file, "max_concurrency": 1}
+        if self.rng.random() < 0.6:
+            planned["batches"] = file
         others = {"publish": {"run_id": "r", "generation": 1}}, {"nothing_to_do": {"outcome": "succeeded"}}
         return self.some_of(0.3, planned, {**planned, "wait_seconds": 0}, *others)
 
-    def EachTarget(self) -> Step:  # noqa: N802
+    def ShortTargets(self) -> Step:  # noqa: N802
+        return self.some_of(0.3, {})
+
+    def PlanLongTargets(self) -> Step:  # noqa: N802
+        return self.some_of(0.2, *({"bucket": "b", "key": "k", "count": count} for count in (0, 1)))
+
+    def LongTargets(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {})
 
     def FinishRun(self) -> Step:  # noqa: N802
@@ -255,12 +286,19 @@ def _end(stepfunctions: Any, machine: str, name: str, given: Mapping[str, Any]) 
 
 @pytest.mark.parametrize(
     ("which", "kind"),
-    [("page_loop", PageLoopScripts), ("child", ChildScripts), ("part", PartScripts), ("crawl", CrawlScripts)],
+    [
+        ("page_loop", PageLoopScripts),
+        ("short_target", ShortScripts),
+        ("long_target", LongScripts),
+        ("part", PartScripts),
+        ("crawl", CrawlScripts),
+    ],
 )
 def test_it_agrees_with_moto(definitions: Definitions, which: str, kind: type[Scripts]) -> None:
     machines = {
         "page_loop": definitions.page_loop,
-        "child": definitions.crawl["States"]["EachTarget"]["ItemProcessor"],
+        "short_target": batch_map(definitions)["ItemProcessor"],
+        "long_target": definitions.crawl["States"]["LongTargets"]["ItemProcessor"],
         "part": definitions.crawl["States"]["PublishParts"]["ItemProcessor"],
         "crawl": definitions.crawl,
     }
@@ -271,6 +309,75 @@ def test_it_agrees_with_moto(definitions: Definitions, which: str, kind: type[Sc
     for (_, _, end), other, given in zip(scripts, theirs, inputs, strict=True):
         assert other == end, given
     assert len({json.dumps(end) for *_, end in scripts}) > 20
+
+
+def batch_map(definitions: Definitions) -> Any:
+    """The Map over a batch, in a child of ShortTargets."""
+    return definitions.crawl["States"]["ShortTargets"]["ItemProcessor"]["States"]["EachOfBatch"]
+
+
+def test_a_map_over_a_batch_agrees_with_moto(definitions: Definitions) -> None:
+    """Each target has what its task came to among its parameters, and the machine says where it went."""
+    iteration = batch_map(definitions)["ItemProcessor"]["States"]
+    ended = {"target_id.$": "$.target.target_id", "index.$": "$$.Map.Item.Index", "of.$": "$$.Map.Item.Value.target_id"}
+    states_: dict[str, Any] = {
+        "Fetched": {"Type": "Pass", "InputPath": "$.target.result", "ResultPath": "$.place", "Next": "AnotherPage?"},
+        "AnotherPage?": {**iteration["AnotherPage?"], "Default": "Ended"},
+        "FetchPage": {"Type": "Fail", "ErrorPath": "$.target.target_id", "Cause": "another page"},
+        "Pause": {"Type": "Pass", "Parameters": {"pauses.$": "$.place.not_before"}, "End": True},
+        "Ended": {"Type": "Pass", "Parameters": ended, "End": True},
+    }
+    processor = {"ProcessorConfig": {"Mode": "INLINE"}, "StartAt": "Fetched", "States": states_}
+    batch = {**batch_map(definitions), "ItemProcessor": processor, "ResultPath": "$.ended"}
+    batch["Catch"] = [{"ErrorEquals": ["t0", "t2"], "ResultPath": "$.error", "Next": "Caught"}]
+    caught = {"Type": "Pass", "Parameters": {"caught.$": "$.error.Error"}, "End": True}
+    machine = {"StartAt": "EachOfBatch", "States": {"EachOfBatch": batch, "Caught": caught}}
+    inputs = []
+    for number in range(30):
+        rng = random.Random(number)
+        results = [{"next": "end"}, {"next": "hand_over"}, {"next": "pause", "not_before": BEGAN}] * 2
+        targets = [
+            {"target_id": f"t{index}", "patience": {}, "share": 1, "result": rng.choice([*results, {"next": "page"}])}
+            for index in range(rng.randint(0, 5))
+        ]
+        inputs.append({"run": RUN, "crawl": {"name": "c"}, "targets": targets})
+    ends = [ended_without_tasks(machine, given) for given in inputs]
+    assert by_moto(machine, inputs) == ends
+    assert any("caught" in end for end in ends)
+    assert len({json.dumps(end) for end in ends}) > 10
+
+
+def ended_without_tasks(machine: states.State, given: Any) -> Any:
+    """How an execution ends that waits for nothing: the output, or error and cause."""
+    running = Execution(machine, given, {"Execution": {"Id": "e"}}, lambda: BEGAN, lambda most: most).run()
+    try:
+        raise AssertionError(f"it waits for {next(running)}")
+    except StopIteration as end:
+        return end.value
+    except Failed as failed:
+        return {"Error": failed.error, "Cause": failed.cause}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        ("a*c", "abbc", True),
+        ("a*c", "ac\nd", False),
+        ("*c*", "a\nc\nd", True),
+        ("a.c", "abc", False),
+        ("", "", True),
+        (r"a\*", "a*", True),
+        (r"a\*", "ab", False),
+        (r"a\\*", r"a\b", True),
+        (r"a\\", "a", False),
+    ],
+)
+def test_a_pattern_has_asterisks_that_can_be_escaped(pattern: str, text: str, matches: bool) -> None:
+    """Amazon States Language, "Choice State": the escape of an asterisk is `\\*` in JSON; moto knows none."""
+    choices = [{"Variable": "$.text", "StringMatches": pattern, "Next": "N"}]
+    states_ = machine_of(Type="Choice", Choices=choices, Default="Z")
+    states_["States"]["Z"] = {"Type": "Succeed"}
+    assert (execution(states_, {"text": text})[0] != {"text": text}) is matches
 
 
 def _steps(steps: list[Step]) -> dict[str, Any]:
@@ -341,6 +448,9 @@ def test_the_attempts_are_counted_in_the_context_object() -> None:
     ]
 
 
+ITERATION = {"StartAt": "I", "States": {"I": {"Type": "Succeed"}}}
+
+
 @pytest.mark.parametrize(
     "state",
     [
@@ -354,15 +464,21 @@ def test_the_attempts_are_counted_in_the_context_object() -> None:
         {"Type": "Pass", "Parameters": {"a.$": "States.StringToJson($.text)"}, "End": True},
         {"Type": "Pass", "Parameters": {"a.$": "States.Format('{}{}', $.text)"}, "End": True},
         {"Type": "Pass", "Next": "Nowhere"},
-        {"Type": "Choice", "Choices": [{"Variable": "$.text", "StringMatches": "*", "Next": "N"}]},
+        {"Type": "Choice", "Choices": [{"Variable": "$.text", "StringMatches": r"\n", "Next": "N"}]},
+        {"Type": "Choice", "Choices": [{"Variable": "$.number", "StringMatches": "*", "Next": "N"}]},
         {"Type": "Choice", "Choices": [{"Variable": "$.text", "NumericEquals": 1, "Next": "N"}]},
         {"Type": "Choice", "Choices": [{"Variable": "$.nothing", "StringEquals": "", "Next": "N"}]},
         {"Type": "Wait", "SecondsPath": "$.text", "Next": "N"},
         {"Type": "Fail", "ErrorPath": "$.nothing", "Cause": "c"},
         {"Type": "Task", "Resource": "r", "Retry": [{"ErrorEquals": [], "Jitter": 1}], "End": True},
+        {"Type": "Map", "ItemsPath": "$.list", "MaxConcurrency": 2, "ItemProcessor": ITERATION, "End": True},
+        {"Type": "Map", "ItemsPath": "$.text", "MaxConcurrency": 1, "ItemProcessor": ITERATION, "End": True},
+        {"Type": "Map", "MaxConcurrencyPath": "$.number", "ItemProcessor": ITERATION, "End": True},
+        {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": {**ITERATION, "ProcessorConfig": {"Mode": "FAST"}}},
+        {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": {"StartAt": "N", "States": {"N": {"Type": "Succeed"}}}},
     ],
     ids=lambda state: json.dumps(state)[:60],
 )
 def test_it_is_strict(state: dict[str, Any]) -> None:
     with pytest.raises(NotInTheLanguage):
-        execution(machine_of(**state), {"text": "t"})
+        execution(machine_of(**state), {"text": "t", "number": 1, "list": [1]})

@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 import fail_run
 import fetch_page
 import finish_run
+import plan_long_targets
 import plan_run
 import publish_part
 import publish_run
@@ -47,6 +48,7 @@ HANDLERS: Mapping[str, ModuleType] = {
     "fail_run": fail_run,
     "fetch_page": fetch_page,
     "finish_run": finish_run,
+    "plan_long_targets": plan_long_targets,
     "plan_run": plan_run,
     "publish_part": publish_part,
     "publish_run": publish_run,
@@ -65,6 +67,10 @@ MOST_EXECUTIONS = 60
 MOST_SECONDS = 14 * 24 * 3600
 FAULTS = ("fails before", "fails after", "killed before", "killed after", "given up", "given up")
 _WRITES = ("put", "update", "delete", "transact", "batch_write")
+# What happens to an Express child: it runs twice; the Map hears of a failure, though it goes on, or never began; it ends
+# in the middle.
+CHILD_FAULTS = ("repeated", "repeated", "lost", "never begun", "timed out")
+EXPRESS_SECONDS = 300
 _DYNAMODB = {
     "dynamodb:putItem": "put_item",
     "dynamodb:updateItem": "update_item",
@@ -84,16 +90,19 @@ class Definitions:
     crawl: states.State
     page_loop: states.State
     functions: Mapping[str, tuple[str, float]]  # by logical id: the handler's module, and the timeout
+    hand_overs: int
 
     @classmethod
-    def of_template(cls, resources: Mapping[str, Any], crawl: states.State, page_loop: states.State) -> Definitions:
+    def of_template(
+        cls, resources: Mapping[str, Any], crawl: states.State, page_loop: states.State, hand_overs: int
+    ) -> Definitions:
         functions = {
             name: (resource["Properties"]["Handler"].removesuffix(".handler"), float(resource["Properties"]["Timeout"]))
             for name, resource in resources.items()
             if resource["Type"] == "AWS::Lambda::Function"
             and resource["Properties"].get("Handler", "x").split(".")[0] in HANDLERS
         }
-        return cls(crawl, page_loop, functions)
+        return cls(crawl, page_loop, functions, hand_overs)
 
 
 @dataclass
@@ -117,6 +126,10 @@ class Faults:
         self.budget -= 1
         return True
 
+    def of_a_child(self, _: Any) -> str:
+        """What happens to the Express child with this input, if something does."""
+        return self.rng.choice(CHILD_FAULTS) if self.strikes("ShortTargets") else ""
+
     def pause(self) -> float:
         return self.rng.choice(self.pauses) * self.rng.random()
 
@@ -133,7 +146,7 @@ class Process:
         self.failure: Failed | None = None
         self.began = self.driven_since = world.clock.now
         self.redrives = 0
-        self.children: dict[int, Process] = {}
+        self.children: dict[int, Process] = {}  # of the Map that it is in
         context = {
             "Execution": {"Id": arn, "StartTime": world.clock.text(), "Input": given, "RedriveCount": 0},
             "StateMachine": {"Id": "Crawl"},
@@ -145,8 +158,12 @@ class Process:
         self._goes_on = False  # with the children that there are
         self._running = self.machine.run()
         if "TimeoutSeconds" in definition:
-            world.after(definition["TimeoutSeconds"], partial(self.end, "TIMED_OUT"), lambda: self.status == "RUNNING")
+            self.end_after(definition["TimeoutSeconds"])
         world.after(0, partial(self._go_on, 0, None))
+
+    def end_after(self, seconds: float) -> None:
+        """Time out then."""
+        self.world.after(seconds, partial(self.end, "TIMED_OUT"), lambda: self.status == "RUNNING")
 
     @property
     def state(self) -> str:
@@ -189,25 +206,29 @@ class Process:
     def _map(self, effect: Map, settle: Settle) -> None:
         world = self.world
         if self._goes_on:
-            waiting = [index for index, child in self.children.items() if child.status != "SUCCEEDED"]
+            waiting = [index for index in range(len(self._inputs)) if index not in self._succeeded]
         else:
             items = json.loads(world.s3.objects[effect.reader["Parameters"]["Key"]].body)
             world.on_map(self, items)
             waiting = list(range(len(items)))
             self._inputs = [effect.select(index, item) for index, item in enumerate(items)]
-            self.children = {}
-        left = len(waiting)
+            self.children, self._succeeded = {}, set[int]()
+        left, turn = len(waiting), self._turn
 
-        def ended(child: Process) -> None:
+        def ended(index: int, failure: str) -> None:
             nonlocal left
+            if self._turn != turn:  # it was stopped
+                return
             left -= 1
-            if child.status != "SUCCEEDED" and not effect.tolerates:
+            if not failure:
+                self._succeeded.add(index)
+            if failure and not effect.tolerates:
                 waiting.clear()
                 if self.status == "RUNNING" and left >= 0:
                     left = -1
                     for other in self.children.values():
                         other.end("ABORTED")
-                    settle(Failed("States.ExceedToleratedFailureThreshold", str(child.failure)))
+                    settle(Failed("States.ExceedToleratedFailureThreshold", failure))
             elif left == 0:
                 settle({})
             elif waiting:
@@ -215,17 +236,51 @@ class Process:
 
         def start() -> None:
             index = waiting.pop(0)
+            if effect.kind == "EXPRESS":
+                self._start_express(index, effect.processor, partial(ended, index))
+                return
+
+            def child_ended(child: Process) -> None:
+                ended(index, "" if child.status == "SUCCEEDED" else str(child.failure))
+
             if index in self.children:
-                self.children[index].redrive(ended)
+                self.children[index].redrive(child_ended)
             else:
                 self.children[index] = Process(
-                    world, f"{self.arn}/{index}", effect.processor, self._inputs[index], ended
+                    world, f"{self.arn}/{index}", effect.processor, self._inputs[index], child_ended
                 )
 
         if not waiting:
             settle({})
         for _ in range(min(effect.concurrency, len(waiting))):
             start()
+
+    def _start_express(self, index: int, definition: states.State, ended: Callable[[str], None]) -> None:
+        """Start an Express child. The Map hears once how it ended, which need not be true; a redrive starts another."""
+        world = self.world
+        how = world.faults.of_a_child(self._inputs[index])
+
+        def begin(on_end: Callable[[Process], None]) -> Process:
+            arn = f"{self.arn}/short-{index}-{next(world.numbers)}"
+            process = Process(world, arn, definition, self._inputs[index], on_end)
+            process.end_after(EXPRESS_SECONDS)
+            return process
+
+        def child_ended(child: Process) -> None:
+            ended("" if child.status == "SUCCEEDED" else child.status)
+
+        if how:
+            world.say(self.arn, f"its child {index} is {how}")
+        if how in ("lost", "never begun"):
+            if how == "lost":
+                begin(lambda _: None)
+            world.after(world.faults.pause() / 10, partial(ended, how))
+            return
+        self.children[index] = begin(child_ended)
+        if how == "timed out":
+            self.children[index].end_after(world.rng.random() * world.rng.choice((5, 50, EXPRESS_SECONDS)))
+        elif how == "repeated":
+            world.after(world.faults.pause(), partial(begin, lambda _: None))
 
     def end(self, status: str) -> None:
         """End, and stop the children. What was started otherwise goes on."""
@@ -244,7 +299,7 @@ class Process:
         self.status, self.failure = "RUNNING", None
         self.redrives += 1
         self.driven_since = self.world.clock.now
-        self._goes_on = bool(self.children) and self.machine.definition["States"][self.state]["Type"] == "Map"
+        self._goes_on = self.machine.definition["States"][self.state]["Type"] == "Map"
         execution = {**self.machine.context["Execution"], "RedriveCount": self.redrives}
         self.machine.context = {**self.machine.context, "Execution": execution}
         self._on_end = on_end or self._on_end
@@ -384,6 +439,7 @@ class World:
         self.on_start: Callable[[Process, Process | None], None] = lambda *_: None
         self.on_end: Callable[[Process], None] = lambda _: None
         self.on_map: Callable[[Process, list[Any]], None] = lambda *_: None
+        self.on_page_loop: Callable[[Mapping[str, Any]], None] = lambda _: None
         self.on_request: Callable[[str, str, Mapping[str, Any]], None] = lambda *_: None  # that has taken effect
         self._happening: list[tuple[float, int, Callable[[], None], Callable[[], bool] | None]] = []
         self._clients: dict[tuple[str, bool], Client] = {}
@@ -470,6 +526,7 @@ class World:
 
             self._invoke(*self.definitions.functions[parameters["FunctionName"]], parameters["Payload"], invoked)
         elif resource == "aws-sdk:sfn:startSyncExecution":
+            self.on_page_loop(json.loads(parameters["Input"]))
             self._start_page_loop(process, parameters, settle)
         elif resource == "states:startExecution":
             self._direct("StartExecution", partial(self._start_execution, process, **parameters), settle)
