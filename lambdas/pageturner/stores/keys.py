@@ -79,12 +79,17 @@ def resumed_targets_key(run: Run, planned_by: str) -> str:
 
 def batches_key(targets: str) -> str:
     """The key of the file with the same targets in batches, which ShortTargets reads."""
-    return targets.replace("/targets", "/batches")
+    return _beside(targets, "batches")
 
 
 def long_targets_key(targets: str) -> str:
     """The key of the file with those of the targets that ShortTargets has left, which LongTargets reads."""
-    return targets.replace("/targets", "/long-targets")
+    return _beside(targets, "long-targets")
+
+
+def _beside(targets: str, name: str) -> str:
+    folder, _, file = targets.rpartition("/")
+    return f"{folder}/{name}{file.removeprefix('targets')}"
 
 
 def token_key(run: Run, token: str) -> str:
