@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
@@ -105,7 +107,7 @@ def aws(_no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
         monkeypatch.setenv("ITEMS_BUCKET", made.bucket)
         monkeypatch.setenv("ITEMS_TABLE", made.items_table)
         monkeypatch.setenv("RUNS_TABLE", made.runs_table)
-        monkeypatch.setenv("LOOP_SECONDS", "120")
+        monkeypatch.setenv("LOOP_SECONDS", "225")
         monkeypatch.setenv("DATABASE", "pageturner")
         monkeypatch.setenv("MOST_ROWS", "500000")
         monkeypatch.setenv("ACCOUNT", ACCOUNT)
@@ -139,6 +141,7 @@ class Machines:
     started_at: str = STARTED_AT
     entered_at: str = ""
     context: Any = field(default_factory=LambdaContext)
+    _loops: Iterator[int] = field(default_factory=itertools.count)
 
     def plan(self, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
         import plan_run
@@ -153,13 +156,23 @@ class Machines:
             return {**_through_json(plan_run.handler(event, self.context)), "execution": execution}
 
     def fetch(
-        self, planned: Mapping[str, Any], target: Mapping[str, Any], place: Mapping[str, Any], retries: int = 0
+        self,
+        planned: Mapping[str, Any],
+        target: Mapping[str, Any],
+        place: Mapping[str, Any],
+        retries: int = 0,
+        *,
+        loop_started_at: str = "",
+        share: float | None = None,
     ) -> dict[str, Any]:
+        """Turn a page in a loop of its own, whose time is over after it, or in the one that started then."""
         import fetch_page
         from pageturner import clients
 
         state = {"run": planned["run"], "crawl": planned["crawl"], "target": target, "place": place}
-        event = _through_json({**state, "loop_started_at": LOOP_STARTED_AT, "retry_count": retries})
+        long_ago = datetime.fromisoformat(LOOP_STARTED_AT) + timedelta(milliseconds=next(self._loops))
+        event = {**state, "loop_started_at": loop_started_at or long_ago.isoformat(), "retry_count": retries}
+        event = _through_json(event if share is None else {**event, "share": share})
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(clients, "is_running", lambda execution: execution in self.running)
             return _through_json(fetch_page.handler(event, self.context))
@@ -173,6 +186,13 @@ class Machines:
             assert len(places) < 500
             places.append(self.fetch(planned, target, places[-1]))
         return places
+
+    def plan_long(self, planned: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan the targets that ShortTargets has left."""
+        import plan_long_targets
+
+        event = _through_json({"run": planned["run"], "targets": planned["targets"]})
+        return _through_json(plan_long_targets.handler(event, self.context))
 
     def finish(self, planned: Mapping[str, Any]) -> dict[str, Any]:
         import finish_run

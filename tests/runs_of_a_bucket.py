@@ -71,11 +71,13 @@ def run_again(aws: Aws, machines: Machines, **changes: Any) -> dict[str, Any]:
     return machines.run(aws, {"crawl": "c"}, "execution-2")
 
 
-def verdict_of(aws: Aws, planned: Mapping[str, Any], verdict: str, error: str, cause: str) -> None:
-    target = target_of(aws, planned)
+def verdict_of(
+    aws: Aws, planned: Mapping[str, Any], verdict: str, error: str, cause: str, target_id: str | None = None
+) -> None:
+    """Record the verdict of a target; without an id, of the only one."""
     record = {
         "pk": f"run#{planned['run']['run_id']}",
-        "sk": f"verdict#{planned['run']['generation']}#{target['target_id']}",
+        "sk": f"verdict#{planned['run']['generation']}#{target_id or target_of(aws, planned)['target_id']}",
         "verdict": verdict,
         "error": error,
         "cause": json.dumps({"errorMessage": cause}),

@@ -67,8 +67,8 @@ MOST_EXECUTIONS = 60
 MOST_SECONDS = 14 * 24 * 3600
 FAULTS = ("fails before", "fails after", "killed before", "killed after", "given up", "given up")
 _WRITES = ("put", "update", "delete", "transact", "batch_write")
-# What happens to an Express child: it runs twice; the Map hears of a failure, though it goes on, or never began; it ends
-# in the middle.
+# What happens to an Express child: it runs twice; the Map hears of a failure, though it goes on, or never began; it
+# times out in the middle.
 CHILD_FAULTS = ("repeated", "repeated", "lost", "never begun", "timed out")
 EXPRESS_SECONDS = 300
 _DYNAMODB = {
