@@ -47,6 +47,7 @@ class Auditor:
         self.published = PublishedAuditor(self.world)
         self.world.on_request = self.after_a_request
         self.world.on_page_loop = self.at_a_page_loop
+        self.world.on_verdict = self.at_a_verdict
         self.world.on_start = self.at_a_start
         self.world.on_end = self.after_an_execution
         self.world.on_map = self.at_a_map
@@ -88,6 +89,11 @@ class Auditor:
         _is(following != "end", f"{state['target']['target_id']} has ended, and goes on")
         is_full = state["hand_overs"] >= self.world.definitions.hand_overs and following != "begin_pass"
         _is(not is_full, f"{state['target']['target_id']} has been handed over {state['hand_overs']} times")
+
+    def at_a_verdict(self, process: Process, before: Any) -> None:
+        """A child of ShortTargets, which may be a late copy, changes no verdict."""
+        is_short = process.machine.definition["StartAt"] == "EachOfBatch"
+        _is(not is_short or before is None, f"a target of {process.arn} has another verdict already: {before}")
 
     def after_a_request(self, service: str, operation: str, arguments: Mapping[str, Any]) -> None:
         self.published.after_a_request(service, operation, arguments)

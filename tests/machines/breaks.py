@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from pageturner.errors import SinkError
+from pageturner.page_state import Run
 from pageturner.publish.plan import ListingPlan
 from pageturner.publish.run_listings import RunListing
 from pageturner.publish.tables import PUBLICATION
-from pageturner.stores.checkpoints import Listing, PageRecord
+from pageturner.stores.checkpoints import CheckpointStore, Listing, PageRecord
 from pageturner.stores.item_table import ItemTable
 from tests.fake_glue import FakeGlue
 from tests.fakes import FakeDynamoDB, FakeS3
@@ -62,6 +63,30 @@ def without_retry_of(error: str) -> Callable[[Any], None]:
 
 def a_retry_looks_like_a_redrive(crawl: Any) -> None:
     crawl["States"]["FailRun"]["Parameters"]["Payload"]["redrives.$"] = "$$.State.RetryCount"
+
+
+def short_verdicts_without_condition(crawl: Any) -> None:
+    """A child of ShortTargets records its verdict over any other."""
+    batch = crawl["States"]["ShortTargets"]["ItemProcessor"]["States"]["EachOfBatch"]["ItemProcessor"]
+    del batch["States"]["ShortRecordVerdict"]["Parameters"]["ConditionExpression"]
+
+
+def any_place_is_handed_over(crawl: Any) -> None:
+    """Nobody looks at the text of the place that a PageLoop returns."""
+    choices = crawl["States"]["LongTargets"]["ItemProcessor"]["States"]["PageLoopEnded?"]["Choices"]
+    for rule in choices[0]["And"][0]["And"][1]["Or"]:
+        rule["StringMatches"] = "*"
+
+
+def hand_overs_are_not_counted(crawl: Any) -> None:
+    """A place is handed over however many were before."""
+    choices = crawl["States"]["LongTargets"]["ItemProcessor"]["States"]["PageLoopEnded?"]["Choices"]
+    choices[0]["And"][1] = {"Variable": "$.hand_overs", "IsPresent": True}
+
+
+def all_targets(store: CheckpointStore, run: Run) -> set[str]:
+    """In place of `ended`: every target that has turned a page."""
+    return {record.target_id for record in store.pages(run)}
 
 
 def all_passes(records: Iterable[PageRecord]) -> Iterator[Listing]:

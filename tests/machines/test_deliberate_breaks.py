@@ -11,12 +11,16 @@ from tests.machines.breaks import (
     Break,
     a_retry_looks_like_a_redrive,
     all_passes,
+    all_targets,
+    any_place_is_handed_over,
     broken_definitions,
     glue_without_number,
     glue_without_version,
+    hand_overs_are_not_counted,
     put_without_condition,
     replaced,
     replaces_always,
+    short_verdicts_without_condition,
     told_too_much,
     update_without_condition,
     without_retry_of,
@@ -29,6 +33,7 @@ from tests.machines.world import Definitions, Violation
 BY_TARGET = "pageturner.finish.manifest.by_target"
 RECONCILES = "pageturner.publish.telling.Teller._reconciles"
 HOW = "pageturner.publish.plan_making._how"
+ENDED = "pageturner.stores.checkpoints.CheckpointStore.ended"
 BEGINS_ANEW = "pageturner.plan.planning._BEGINS_ANEW"
 FENCE = write_without_condition("fence#", "", "ConditionCheck")
 PUBLISHING = partial(Break, schedule=PublishingSchedule)
@@ -42,6 +47,10 @@ BREAKS = [
     Break("a resumption goes on with the token that was refused", replaced(BEGINS_ANEW, set()), seeds=(25, 38)),
     Break("a function that died is not invoked again", edit=without_retry_of("Runtime.ExitError"), seeds=(0, 10)),
     Break("FailRun takes a retry for a redrive", edit=a_retry_looks_like_a_redrive, seeds=(26,)),
+    Break("a short target's verdict replaces another", edit=short_verdicts_without_condition),
+    Break("what has turned a page counts as ended", replaced(ENDED, all_targets)),
+    Break("a target that has ended is gone on with", edit=any_place_is_handed_over),
+    Break("hand-overs are not counted", edit=hand_overs_are_not_counted),
     PUBLISHING("items are written through a fence", FENCE, seeds=(9, 173)),
     PUBLISHING("a publication begins beside another", update_without_condition("SET pending"), seeds=(3,)),
     PUBLISHING("a publication is committed again", update_without_condition("SET #current"), seeds=(23, 17)),

@@ -71,11 +71,6 @@ _WRITES = ("put", "update", "delete", "transact", "batch_write")
 # times out in the middle.
 CHILD_FAULTS = ("repeated", "repeated", "lost", "never begun", "timed out")
 EXPRESS_SECONDS = 300
-_DYNAMODB = {
-    "dynamodb:putItem": "put_item",
-    "dynamodb:updateItem": "update_item",
-    "aws-sdk:dynamodb:query": "query",
-}
 Settle = Callable[[Any], None]
 
 
@@ -440,6 +435,7 @@ class World:
         self.on_end: Callable[[Process], None] = lambda _: None
         self.on_map: Callable[[Process, list[Any]], None] = lambda *_: None
         self.on_page_loop: Callable[[Mapping[str, Any]], None] = lambda _: None
+        self.on_verdict: Callable[[Process, Any], None] = lambda *_: None  # that was recorded, and the one before
         self.on_request: Callable[[str, str, Mapping[str, Any]], None] = lambda *_: None  # that has taken effect
         self._happening: list[tuple[float, int, Callable[[], None], Callable[[], bool] | None]] = []
         self._clients: dict[tuple[str, bool], Client] = {}
@@ -530,9 +526,10 @@ class World:
             self._start_page_loop(process, parameters, settle)
         elif resource == "states:startExecution":
             self._direct("StartExecution", partial(self._start_execution, process, **parameters), settle)
-        elif resource in _DYNAMODB:
-            request = getattr(self.dynamodb, _DYNAMODB[resource])
-            self._direct(_DYNAMODB[resource], partial(request, **{**parameters, "TableName": "runs"}), settle)
+        elif resource == "dynamodb:putItem":
+            self._direct("put_item", partial(self._put_verdict, process, {**parameters, "TableName": "runs"}), settle)
+        elif resource == "aws-sdk:dynamodb:query":
+            self._direct("query", partial(self.dynamodb.query, **{**parameters, "TableName": "runs"}), settle)
         else:
             raise NotInTheLanguage(f"the resource {call.resource}")
 
@@ -548,6 +545,13 @@ class World:
         if Name is not None:
             self.named[Name] = started
         return {"ExecutionArn": started.arn}
+
+    def _put_verdict(self, process: Process, request: dict[str, Any]) -> Any:
+        key = request["Item"]["pk"]["S"], request["Item"]["sk"]["S"]
+        before = self.dynamodb.tables["runs"].get(key)
+        answer = self.dynamodb.put_item(**request)
+        self.on_verdict(process, before)
+        return answer
 
     def _direct(self, what: str, request: Callable[[], Any], settle: Settle) -> None:
         """Do what a task asks of a service, or fail before or after it took effect."""
