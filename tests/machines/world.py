@@ -252,12 +252,12 @@ class Process:
 
     def _start_express(self, index: int, definition: states.State, ended: Callable[[str], None]) -> None:
         """Start an Express child. The Map hears once how it ended, which need not be true; a redrive starts another."""
-        world = self.world
-        how = world.faults.of_a_child(self._inputs[index])
+        world, given = self.world, self._inputs[index]
+        how = world.faults.of_a_child(given)
 
         def begin(on_end: Callable[[Process], None]) -> Process:
             arn = f"{self.arn}/short-{index}-{next(world.numbers)}"
-            process = Process(world, arn, definition, self._inputs[index], on_end)
+            process = Process(world, arn, definition, given, on_end)
             process.end_after(EXPRESS_SECONDS)
             return process
 

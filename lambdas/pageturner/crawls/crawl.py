@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -116,7 +116,7 @@ class Crawl:
         return {
             f.name: list(value) if isinstance(value, tuple) else value
             for f in fields(self)
-            if (value := getattr(self, f.name)) != _default(f.name)
+            if (value := getattr(self, f.name)) != _default(f)
         }
 
     def for_pages(self) -> dict[str, Any]:
@@ -130,9 +130,8 @@ class Crawl:
         return cls(**values)
 
 
-def _default(name: str) -> Any:
-    (found,) = (f for f in fields(Crawl) if f.name == name)
-    return found.default_factory() if found.default_factory is not MISSING else found.default
+def _default(of: Field[Any]) -> Any:
+    return of.default_factory() if of.default_factory is not MISSING else of.default
 
 
 def _hash(document: Any) -> str:
