@@ -44,7 +44,7 @@ BREAKS = [
     Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put"), seeds=(14,)),
     Break("a run begins again", write_without_condition("run#", "run", "Put"), seeds=(1,)),
     Break("the pages of an abandoned pass count", replaced(BY_TARGET, all_passes), seeds=(59,)),
-    Break("a resumption goes on with the token that was refused", replaced(BEGINS_ANEW, set()), seeds=(25, 38)),
+    Break("a resumption goes on with the token that was refused", replaced(BEGINS_ANEW, set()), seeds=(59,)),
     Break("a function that died is not invoked again", edit=without_retry_of("Runtime.ExitError"), seeds=(0, 10)),
     Break("FailRun takes a retry for a redrive", edit=a_retry_looks_like_a_redrive, seeds=(26,)),
     Break("a short target's verdict replaces another", edit=short_verdicts_without_condition, seeds=(8,)),
