@@ -93,6 +93,11 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_doubled(
     assert machines.finish(planned)["items"] == len(KEYS)
 
 
+def place_of(place: dict[str, Any]) -> dict[str, Any]:
+    """A place without the loop that turned its page."""
+    return {name: value for name, value in place.items() if name != "turned_in"}
+
+
 def test_the_first_writer_wins_with_its_items_and_its_token(
     aws: Aws, machines: Machines, planned: dict[str, Any], target: dict[str, Any]
 ) -> None:
@@ -101,7 +106,7 @@ def test_the_first_writer_wins_with_its_items_and_its_token(
     for number in range(5):
         aws.s3.put_object(Bucket="source", Key=f"added-{number}", Body=b"x")
     late = machines.fetch(planned, target, {**first, "page": 1, "token": None, "items": 0, "bytes": 0, "taken": 0})
-    assert late == first
+    assert place_of(late) == place_of(first)
     assert keys_in_s3(aws) == KEYS[:10]
 
 
@@ -111,7 +116,7 @@ def test_a_late_duplicate_moves_no_checkpoint_back(
     places = machines.turn_all(planned, target)
     late = machines.fetch(planned, target, places[0])
     assert late["page"] == 3
-    assert machines.fetch(planned, target, FROM_CHECKPOINT) == places[-1]
+    assert place_of(machines.fetch(planned, target, FROM_CHECKPOINT)) == place_of(places[-1])
 
 
 def test_at_the_end_there_is_nothing_left_to_fetch(
@@ -119,7 +124,7 @@ def test_at_the_end_there_is_nothing_left_to_fetch(
 ) -> None:
     end = machines.turn_all(planned, target)[-1]
     aws.s3.delete_object(Bucket="source", Key=KEYS[0])
-    assert machines.fetch(planned, target, FROM_CHECKPOINT) == end
+    assert place_of(machines.fetch(planned, target, FROM_CHECKPOINT)) == place_of(end)
 
 
 def test_a_long_token_travels_as_a_reference(
