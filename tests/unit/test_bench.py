@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import gzip
+import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from moto import mock_aws
 
-from bench import cold_start, logs, page, publish
-from infra import publishing
-from infra.function_code import LAMBDAS
+from bench import bench, cold_start, from, growth, infra, logs, page, pages_per_second, publish
 from infra.settings import Settings
 from local.emulator import PROJECT
 
@@ -79,3 +81,67 @@ def test_what_is_measured_of_a_page_runs(name: str, monkeypatch: pytest.MonkeyPa
     assert page._measured("cpu", name, "boto3", 1)["milliseconds"] > 0
     assert page._measured("cpu", name, "FetchPage", 1)["items"] == page.SHAPES[name].items
     assert set(page._measured("memory", name, 1, 2)) == {"few", "many"}
+
+
+def test_a_page_costs_the_same_wherever_it_is_in_a_listing() -> None:
+    early, late = (growth.page(number, pages=1) for number in growth.NUMBERS)
+    assert late["state"] - early["state"] < 10
+
+
+def test_parts_of_a_listing_are_counted() -> None:
+    assert growth.parts(1, pages=3) == {"parts": 1, "requests": 0, "longest": 3}
+    split = growth.parts(2, pages=50)
+    assert split["parts"] == 2
+    assert 25 <= split["longest"] < 50
+
+
+def test_the_peers_turn_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    keys = [f"key-{number}" for number in range(5)]
+    with mock_aws():
+        s3 = boto3.client("s3", "us-east-1")
+        for bucket in ("listed", "peers"):
+            s3.create_bucket(Bucket=bucket)
+        for key in keys:
+            s3.put_object(Bucket="listed", Key=key)
+        monkeypatch.setattr(plain, "_s3", lambda: s3)
+        event = {
+            "bucket": "listed",
+            "prefix": "",
+            "page_size": 2,
+            "to": "peers",
+            "under": "run/",
+            "page": 1,
+            "token": None,
+        }
+        while (event := plain.handler(event, None))["token"]:
+            pass
+        written = [found["Key"] for found in s3.list_objects_v2(Bucket="peers", Prefix="run/")["Contents"]]
+        bodies = [gzip.decompress(s3.get_object(Bucket="peers", Key=key)["Body"].read()) for key in written]
+    assert len(written) == 3
+    assert [json.loads(line)["Key"] for body in bodies for line in body.splitlines()] == keys
+
+
+@pytest.mark.parametrize("loop", [machines.lambda_loop("a-function"), machines.sdk_loop("a-table")])
+def test_every_state_of_the_peers_leads_to_another_and_is_led_to(loop: machines.State) -> None:
+    choices = [choice for state in loop["States"].values() for choice in [state, *state.get("Choices", ())]]
+    led_to = {choice[name] for choice in choices for name in ("Next", "Default") if name in choice}
+    assert led_to | {loop["StartAt"]} == set(loop["States"])
+    assert machines.each_target(loop)["States"]["EachTarget"]["ItemProcessor"]["States"] == loop["States"]
+
+
+def test_the_peers_have_the_targets_of_the_crawls_that_are_measured() -> None:
+    crawls = read_catalogue(PROJECT / pages_per_second.CATALOGUE)
+    assert {crawl.pagination_config["PageSize"] for crawl in crawls.values()} == {pages_per_second.PAGE_SIZE}
+    prefixes = [each["prefix"] for each in pages_per_second._inputs(pages_per_second.TARGETS, "name")]
+    assert crawls["eight"].for_each == {"matrix": {"Prefix": prefixes}}
+
+
+def test_rates_stand_beside_those_of_the_plain_loop() -> None:
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    written = [began + timedelta(seconds=number) for number in range(11)]
+    slow, fast = (Measured(Paged(seconds, written, {"PlanRun": 1.0}), 2, 3) for seconds in (22, 11))
+    names = pages_per_second.CONTESTANTS
+    found = {(name, targets): fast if name == "Pageturner" else slow for name in names for targets in (1, 8)}
+    lines = list(pages_per_second.table(found))
+    assert lines[1].split() == ["Pageturner", "1.00", "2.00", "1.00", "1.00", "2.00", "3.00"]
