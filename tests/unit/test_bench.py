@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import gzip
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bench import bench, cold_start, from, growth, infra, logs, page, pages_per_second, publish
+from bench import cold_start, growth, logs, page, pages_per_second, publish
+from bench.pages_per_second import Measured, Paged
+from bench.peers import machines, plain
+from infra import publishing
+from infra.catalogue import read_catalogue
+from infra.function_code import LAMBDAS
 from infra.settings import Settings
 from local.emulator import PROJECT
 
