@@ -108,8 +108,8 @@ def print_imports(asset: Path) -> None:
         command = [sys.executable, "-I", "-S", "-B", "-X", "importtime", "-c", FIRST_CLIENT, str(asset)]
         ran = subprocess.run(command, check=True, env=_ENVIRONMENT, stderr=subprocess.PIPE, text=True)
         for line in ran.stderr.splitlines()[1:]:
-            microseconds, _, name = line.removeprefix("import time:").split("|")
-            own[name.strip()] = min(int(microseconds), own.get(name.strip(), sys.maxsize))
+            took, _, name = line.removeprefix("import time:").split("|")
+            own[name.strip()] = min(int(took), own.get(name.strip(), sys.maxsize))
     print(f"{sum(own.values()):7} µs {len(own)} modules")
     for name, microseconds in sorted(own.items(), key=lambda each: -each[1])[:40]:
         print(f"{microseconds:7} µs {name}")

@@ -30,7 +30,6 @@ from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.paging import split
 from pageturner.stores import Stores
 from pageturner.turn.page_step import PageStep
-from pageturner.turn.witness import Witnesses
 
 PAGE_SIZE = 1000
 STARTED_AT = "2026-01-01T00:00:00.000Z"
@@ -57,14 +56,16 @@ def page(number: int, pages: int) -> dict[str, float]:
     before, after_token = _answer(number)
     tokens = count_up(number)
 
+    headers: Any = {}
+
     def answer(**_: Any) -> AWSResponse:
-        return AWSResponse("", 200, {}, _Raw(f"{before}token-{next(tokens):08}{after_token}".encode()))
+        return AWSResponse("", 200, headers, _Raw(f"{before}token-{next(tokens):08}{after_token}".encode()))
 
     s3.meta.events.register("before-send.s3.ListObjectsV2", answer)
     # What is written is not kept, as in a function.
     stand_ins = {"s3": _Writes(), "dynamodb": _Writes()}
     stores = Stores(stand_ins.__getitem__, "b", "items", "runs")
-    step = PageStep(lambda *_: s3, stores, Witnesses(lambda *_: s3, stores))
+    step = PageStep(lambda *_: s3, stores, lambda *_: s3)
     place = Place(page=number, items=(number - 1) * PAGE_SIZE, last_key=key_of(0)).as_dict()
     began = 0.0
     for turned in range(_WARM_UP + pages):

@@ -227,6 +227,7 @@ def _served(name: str) -> Iterator[None]:
     command = [sys.executable, "-m", "bench.page", "serve", name]
     pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, **pipes) as server:
+        assert server.stdout is not None
         os.environ |= {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.stdout.readline().strip()}"}
         os.environ |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": REGION}
         os.environ |= {"AWS_DEFAULT_REGION": REGION, "AWS_CONFIG_FILE": os.devnull}
@@ -328,12 +329,14 @@ def main(arguments: list[str]) -> int:
         rounds = [{by: _measured("cpu", name, by, shape.pages) for by in TURNED} for _ in range(ROUNDS)]
         boto, ours = (statistics.median(each[by]["milliseconds"] for each in rounds) for by in TURNED)
         met = met and ours / boto <= shape.goal
-        what, size = f"{shape.service} {shape.operation}", rounds[0]["FetchPage"]["bytes"] / 1000
-        print(f"{what:30}{boto:6.1f} ms{ours:8.1f} ms{ours / boto:7.2f}{shape.goal:6.1f}{size:8.1f} KB", flush=True)
-    few, many = PAGES_IN_MEMORY
+        operation, size = f"{shape.service} {shape.operation}", rounds[0]["FetchPage"]["bytes"] / 1000
+        print(
+            f"{operation:30}{boto:6.1f} ms{ours:8.1f} ms{ours / boto:7.2f}{shape.goal:6.1f}{size:8.1f} KB", flush=True
+        )
+    first, last = PAGES_IN_MEMORY
     name = next(iter(arguments or SHAPES))
-    peak = _measured("memory", name, few, many)
-    print(f"peak memory ({name}): {peak['few']:.0f} MB after {few} pages, {peak['many']:.0f} MB after {many:,}")
+    peak = _measured("memory", name, first, last)
+    print(f"peak memory ({name}): {peak['few']:.0f} MB after {first} pages, {peak['many']:.0f} MB after {last:,}")
     return 0 if met else 1
 
 

@@ -223,8 +223,8 @@ def table(found: Found) -> Iterator[str]:
         for name in CONTESTANTS:
             measured = found[name, targets]
             whole, steady = measured.paged.whole, measured.paged.steady
-            cells = (whole, whole / peer.whole, steady, steady / peer.steady)
-            cells += (measured.emulator_ms, measured.functions_ms)
+            ratios = (whole, whole / peer.whole, steady, steady / peer.steady)
+            cells = (*ratios, measured.emulator_ms, measured.functions_ms)
             yield f"{name:28}" + "".join(f"  {cell:{len(head)}.2f}" for head, cell in zip(heads, cells, strict=True))
         stages = found["Pageturner", targets].paged.stages
         yield "Pageturner's seconds: " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in stages.items()) + "\n"

@@ -14,8 +14,10 @@ import pytest
 
 # 2026-01-01, in seconds since 1970.
 BEGINNING = 1_767_225_600.0
-_HANDLERS = ("fail_run", "fetch_page", "finish_run", "plan_long_targets", "plan_run")
-_HANDLERS += ("publish_part", "publish_run", "stop_run")
+_HANDLERS = (
+    *("fail_run", "fetch_page", "finish_run", "plan_long_targets", "plan_run"),
+    *("publish_part", "publish_run", "stop_run"),
+)
 
 
 @dataclass

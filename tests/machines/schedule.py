@@ -97,8 +97,7 @@ class Schedule:
         functions = ("plan_run", "plan_long_targets", "finish_run", "publish_run", "publish_part", "fetch_page")
         if self.is_about_one:
             likelihood[rng.choice(functions)] = 0.12
-        functions += ("fail_run", "stop_run")
-        for where in () if self.is_about_one else functions:
+        for where in () if self.is_about_one else (*functions, "fail_run", "stop_run"):
             if rng.random() < 0.4:
                 likelihood[where] = rng.choice((0.02, 0.06, 0.2))
             if rng.random() < 0.15:

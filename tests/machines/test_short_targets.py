@@ -111,7 +111,7 @@ def run_of(definitions: Definitions) -> Iterator[Runs]:
             sizes: Mapping[str, int], seconds: float = 0.02, how: str = "", broken: Break | None = None, **crawl: Any
         ) -> Run:
             each = {"list": [{"Bucket": bucket} for bucket in sizes]}
-            asked = {"service": "s3", "operation": "list_objects_v2", "key": "Key", "for_each": each}
+            asked: dict[str, Any] = {"service": "s3", "operation": "list_objects_v2", "key": "Key", "for_each": each}
             asked |= {"pagination_config": {"PageSize": 2}, "max_concurrency": 1, "deadline_hours": 0.5, **crawl}
             rng = random.Random(1)
             world = World(broken_definitions(definitions, broken) if broken else definitions, rng, {"c": asked})
@@ -180,7 +180,8 @@ def a_late_copy_comes_to_another_verdict(run: Run) -> tuple[Any, Any]:
     The child never began. LongTargets is denied b1, and turns the pages of b2 for a minute. Meanwhile b1 is deleted.
     """
     run.world.service.buckets["b1"].denied = True
-    whole, is_gone = run.world.service.list_objects_v2, []
+    whole = run.world.service.list_objects_v2
+    is_gone: list[bool] = []
 
     def list_objects_v2(**request: Any) -> Any:
         if is_gone and request["Bucket"] == "b1":

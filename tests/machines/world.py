@@ -142,6 +142,8 @@ class Process:
         self.began = self.driven_since = world.clock.now
         self.redrives = 0
         self.children: dict[int, Process] = {}  # of the Map that it is in
+        self._inputs: list[Any] = []
+        self._succeeded: set[int] = set()
         context = {
             "Execution": {"Id": arn, "StartTime": world.clock.text(), "Input": given, "RedriveCount": 0},
             "StateMachine": {"Id": "Crawl"},
@@ -207,7 +209,7 @@ class Process:
             world.on_map(self, items)
             waiting = list(range(len(items)))
             self._inputs = [effect.select(index, item) for index, item in enumerate(items)]
-            self.children, self._succeeded = {}, set[int]()
+            self.children, self._succeeded = {}, set()
         left, turn = len(waiting), self._turn
 
         def ended(index: int, failure: str) -> None:
@@ -275,7 +277,8 @@ class Process:
         if how == "timed out":
             self.children[index].end_after(world.rng.random() * world.rng.choice((5, 50, EXPRESS_SECONDS)))
         elif how == "repeated":
-            world.after(world.faults.pause(), partial(begin, lambda _: None))
+            begin_again: Callable[[], Any] = partial(begin, lambda _: None)
+            world.after(world.faults.pause(), begin_again)
 
     def end(self, status: str) -> None:
         """End, and stop the children. What was started otherwise goes on."""

@@ -36,7 +36,7 @@ class Parsers(ResponseParserFactory):
 
 
 @cache
-def _parser_class(protocol: str) -> type[Any]:
+def _parser_class(protocol: str) -> Any:
     theirs: Any = PROTOCOL_PARSERS[protocol]
     for ours, base in ((_Xml, BaseXMLResponseParser), (_Json, BaseJSONParser)):
         if issubclass(theirs, base):

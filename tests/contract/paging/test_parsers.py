@@ -25,7 +25,7 @@ SCALARS |= {
     "bigdecimal": "1",
     "biginteger": 2,
 }
-ODD = [
+ODD: list[Any] = [
     None,
     "",
     "text",
