@@ -14,7 +14,7 @@ EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
 
-.PHONY: help demo local test check format reference read-operations bench bench-page bench-publish bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test check format reference read-operations bench bench-page bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench: $(DEV) ## memory and time of a plan of 100,000 targets, and what the log 
 
 bench-page: $(DEV) ## CPU time of a page, beside bare boto3's paginator, and memory; SHAPES="objects items" for some of them
 	@.venv/bin/python -m bench.page $(SHAPES)
+
+bench-finish: $(DEV) ## memory, disk and time of finishing runs of up to 10,000,000 pages
+	@.venv/bin/python -m bench.finish
 
 bench-publish: $(DEV) ## memory, disk, time and requests of publishing up to 10,000,000 items; LISTINGS="objects=100000" for others
 	@.venv/bin/python -m bench.publish $(LISTINGS)

@@ -26,6 +26,7 @@ from botocore.response import StreamingBody
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.console import Console
 from pageturner.finish.finishing import Finisher
+from pageturner.finish.progress import LIMITS
 from pageturner.page_state import Place, Run, Target
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
@@ -170,7 +171,7 @@ def finish() -> str:
         dict,
     )
     stores.runs.begin(run, CRAWL.as_dict(), TARGETS, "plan", as_catalogued=True, source=None)
-    summary = Finisher(stores, Console(OWNER[1])).finish(run.run_id, "e", datetime.now(UTC))
+    summary = Finisher(stores, Console(OWNER[1]), LIMITS).finish(run.run_id, "e", datetime.now(UTC))
     assert summary["targets"] == {"complete": TARGETS}, summary["targets"]
     return f"{summary['items']:,} items"
 

@@ -32,6 +32,7 @@ from botocore.response import StreamingBody
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.console import Console
 from pageturner.finish.finishing import Finisher
+from pageturner.finish.progress import LIMITS
 from pageturner.page_state import Place, Run, Target
 from pageturner.publish.announcing import Announcer
 from pageturner.publish.making import Maker
@@ -253,7 +254,7 @@ def list_items(world: World, name: str, items: int, version: int) -> str:
         after = Place(page=place.page + 1, next="end", verdict="complete") if is_last else Place(page=place.page + 1)
         made = PageRecord("t", 1, place.page, len(records), page.bytes, page.key, after, fetched_at=NOW)
         stores.checkpoints.record_page(run, made)
-    summary = Finisher(stores, Console("us-east-1")).finish(run.run_id, "e", datetime.now(UTC))
+    summary = Finisher(stores, Console("us-east-1"), LIMITS).finish(run.run_id, "e", datetime.now(UTC))
     assert summary["verdict"] == "complete", summary
     # They are no longer needed, and every process would read them.
     runs = world.dynamodb.tables["runs"]

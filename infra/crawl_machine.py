@@ -79,6 +79,8 @@ class CrawlMachine(Construct):
         anything_to_do.when(sfn.Condition.is_present("$.publish"), only_publish)
         anything_to_do.otherwise(sfn.Succeed(self, "NothingToDo", output_path="$.nothing_to_do"))
         continues = sfn.Choice(self, "Continues?")
+        # There is more to finish than one invocation does.
+        continues.when(sfn.Condition.string_equals("$.outcome", "again"), finish_run)
         continues.when(sfn.Condition.string_equals("$.outcome", "continues"), self._continue_run())
         continues.otherwise(publish.start)
         long_targets.next(finish_run)

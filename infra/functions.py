@@ -53,7 +53,7 @@ class Functions(Construct):
             timeout=FETCH_PAGE_TIMEOUT,
             environment={**reading, "LOOP_SECONDS": f"{settings.loop_seconds:g}"},
         )
-        # It holds about 300 bytes for each page and target of the manifest.
+        # Its memory and disk do not grow with pages (bench/finish.py); what is published of the crawl is in memory.
         self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
         self.stop_run = self._function("StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30))

@@ -17,6 +17,7 @@ ATHENA_RESULTS_PREFIX = "athena-results"
 _MAP_RESULTS_DAYS = 30
 _ATHENA_RESULTS_DAYS = 7
 _PUBLISHING_DAYS = 30
+_FINISHING_DAYS = 30
 # As long as the records of the run, which refer to them.
 _TOKEN_DAYS = 400
 # What whoever keeps the records of a run does with its table.
@@ -86,8 +87,9 @@ class ItemStore(Construct):
 
     def grant_finish(self, grantee: iam.IGrantable) -> None:
         """Let FinishRun read the run's records and what was published before, and write manifest and summary."""
-        self.bucket.grant_read(grantee, "runs/*")
-        self.bucket.grant_put(grantee, "runs/*")
+        for prefix in ("runs", "finishing"):
+            self.bucket.grant_read(grantee, f"{prefix}/*")
+            self.bucket.grant_put(grantee, f"{prefix}/*")
         # The manifest has tokens, not references to them.
         self.bucket.grant_read(grantee, "tokens/*")
         self.bucket.grant_read(grantee, "published/*")
@@ -146,6 +148,7 @@ def _lifecycle_rules(settings: Settings) -> list[s3.LifecycleRule]:
             for prefix, days in (
                 (MAP_RESULTS_PREFIX, _MAP_RESULTS_DAYS),
                 (ATHENA_RESULTS_PREFIX, _ATHENA_RESULTS_DAYS),
+                ("finishing", _FINISHING_DAYS),
                 ("publishing", _PUBLISHING_DAYS),
                 ("comparisons", _PUBLISHING_DAYS),
                 ("tokens", _TOKEN_DAYS),

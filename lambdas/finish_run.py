@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pageturner import telemetry
 from pageturner.finish import console
 from pageturner.finish.finishing import Finisher
+from pageturner.finish.progress import LIMITS
 from pageturner.stores import Stores
 
 if TYPE_CHECKING:
@@ -18,10 +19,13 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Finish a generation of the run `event["run_id"]`, in the execution `event["execution"]`. Returns its summary."""
+    """Finish a generation of the run `event["run_id"]`, in the execution `event["execution"]`.
+
+    Returns its summary, or the `outcome` "again" if there is more to do: see `Finisher.finish`.
+    """
     telemetry.logger.set_correlation_id(event["run_id"])
-    finisher = Finisher(Stores.of_environment(), console.Console(os.environ["AWS_REGION"]))
+    finisher = Finisher(Stores.of_environment(), console.Console(os.environ["AWS_REGION"]), LIMITS)
     # The machine of an earlier version passes no generation.
     summary = finisher.finish(event["run_id"], event["execution"], datetime.now(UTC), event.get("generation"))
-    telemetry.logger.info("run finished", extra={"summary": summary})
+    telemetry.logger.info("goes on" if summary["outcome"] == "again" else "run finished", extra={"summary": summary})
     return summary

@@ -6,7 +6,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jmespath
@@ -16,8 +16,8 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.finish.witness import in_words
 from pageturner.page_state import Run
 from pageturner.stores import Stores, keys
-from pageturner.stores.checkpoints import by_target
 from pageturner.turn.records import item_json
+from pageturner.verdicts import counted
 
 _POLL_SECONDS = 0.3
 
@@ -103,12 +103,10 @@ class Runs:
         return None
 
     def _progress(self, run: Run) -> Progress:
-        listings = list(by_target(self._stores.checkpoints.pages(run)))
-        return Progress(
-            run.run_id,
-            pages=sum(len(listing.records) for listing in listings),
-            items=sum(record.items for listing in listings for record in listing.records),
-        )
+        progress = Progress(run.run_id)
+        for _, counts in counted(self._stores.checkpoints.pages(run)):
+            progress = replace(progress, pages=progress.pages + counts["pages"], items=progress.items + counts["items"])
+        return progress
 
 
 @dataclass(frozen=True)

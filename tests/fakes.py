@@ -404,6 +404,10 @@ class Expressions:
                 others.append(self._operand())
             return value in others
         other = self._operand()
+        if operator == "BETWEEN":
+            self._take("AND")
+            least, most = _comparable(other), _comparable(self._operand())
+            return value is not None and bool(least <= _comparable(value) <= most)
         if value is None or other is None or value.keys() != other.keys():
             return operator == "<>"
         return _COMPARE[operator](*(_comparable(each) for each in (value, other)))

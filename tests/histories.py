@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.console import Console
 from pageturner.finish.finishing import Finisher
+from pageturner.finish.progress import LIMITS, Limits
 from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.paging.identity import keys_of
 from pageturner.publish.announcing import Announcer
@@ -139,16 +140,16 @@ def target_of(name: str) -> Target:
 class World:
     """The deployment of one crawl."""
 
-    def __init__(self, most_rows: int = 1000) -> None:
+    def __init__(self, most_rows: int = 1000, limits: Limits = LIMITS) -> None:
         self.s3, self.dynamodb, self.glue, self.events = FakeS3(), FakeDynamoDB(), FakeGlue(), FakeEvents()
-        self.most_rows = most_rows
+        self.most_rows, self.limits = most_rows, limits
         self.stores = stores_in(self.s3, self.dynamodb)
         self.truth = Truth()
         self._runs = 0
 
     def copy(self) -> World:
         """A world in which the same has happened."""
-        made = World(self.most_rows)
+        made = World(self.most_rows, self.limits)
         made.s3.objects, made.s3.tags = dict(self.s3.objects), dict(self.s3.tags)
         made.dynamodb.tables = {name: dict(rows) for name, rows in self.dynamodb.tables.items()}
         made.dynamodb.created_at = dict(self.dynamodb.created_at)
@@ -167,6 +168,32 @@ class World:
         **crawl: Any,
     ) -> Ran:
         """Run the crawl on a day of January 2126 (the next one), and end the run."""
+        run, whole = self.begin(targets, day=day, as_catalogued=as_catalogued, resumes=resumes, **crawl)
+        return Ran(run, whole, targets, self.finish(run), as_catalogued)
+
+    def finish(self, run: Run, process: Process | None = None) -> dict[str, Any]:
+        """End a run that has listed its targets, and return its summary."""
+        process = process or Process()
+        stores = stores_in(process.client(self.s3), process.client(self.dynamodb))
+        ended = datetime.fromisoformat(run.started_at) + timedelta(hours=23)
+        for _ in range(1000):
+            summary = Finisher(stores, Console("eu-west-1"), self.limits).finish(
+                run.run_id, run.execution, ended, run.generation
+            )
+            if summary["outcome"] != "again":
+                return summary
+        raise AssertionError("it does not come to an end")
+
+    def begin(
+        self,
+        targets: Mapping[str, Listed],
+        *,
+        day: int | None = None,
+        as_catalogued: bool = True,
+        resumes: Ran | None = None,
+        **crawl: Any,
+    ) -> tuple[Run, Crawl]:
+        """Begin a run, or resume one, and write what it lists."""
         self._runs = max(self._runs + 1, day or 0)
         number = day or self._runs
         whole = Crawl("c", "s3", "list_objects_v2", **{"key": "Key", "ignore_errors": ("X",), **crawl})
@@ -184,9 +211,7 @@ class World:
             )
         for name, each in targets.items():
             self._list(run, whole, name, each)
-        ended = datetime.fromisoformat(run.started_at) + timedelta(hours=23)
-        summary = Finisher(self.stores, Console("eu-west-1")).finish(run.run_id, run.execution, ended, run.generation)
-        return Ran(run, whole, targets, summary, as_catalogued)
+        return run, whole
 
     def _list(self, run: Run, crawl: Crawl, name: str, what: Listed) -> None:
         target = target_of(name)

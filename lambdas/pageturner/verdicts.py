@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import groupby
 from typing import Any
 
 from pageturner.errors import MistrustedListingError
 from pageturner.messages import count_of
 from pageturner.page_state import CONTINUES, Place, Target
-from pageturner.stores.checkpoints import Listing
+from pageturner.stores.checkpoints import PageRecord
 from pageturner.stores.target_records import Throttles
 
 # The verdicts of targets whose listing has ended, so that there is nothing to resume.
@@ -22,35 +23,95 @@ GOES_ON = (None, CONTINUES)
 PAGES_MISSING = "PagesMissing"
 
 
-def counts(listing: Listing) -> dict[str, Any]:
-    """Return the totals of a target's pages, and the end that the last page records."""
-    records, end = listing.records, listing.end or Place()
-    tokens = [record.place.token for record in records if record.place.token]
-    return {
-        "end": end.verdict,
-        "end_error": {"error": end.error, "cause": end.cause} if end.error else {},
-        "pass_number": listing.pass_number,
-        "pages_missing": end.pages - len(records),
-        "resume_token": end.token if end.verdict and not end.error else None,
-        "pages": len(records),
-        "items": sum(record.items for record in records),
-        "bytes": sum(record.bytes for record in records),
-        "milliseconds": sum(record.milliseconds for record in records),
-        "restarts": max(listing.pass_number - 1, 0),
-        "page_errors": end.page_errors,
-        "ignored_errors": end.ignored_errors,
-        "miscount": end.miscount,
-        "errors_in_pages": [
-            {"page": record.page, **error} for record in records if record.errors for error in json.loads(record.errors)
-        ],
-        "sums": end.sums,
-        "non_aggregate": json.loads(records[0].non_aggregate or "{}") if records else {},
-        "first_page_at": records[0].fetched_at if records else None,
-        "last_page_at": records[-1].fetched_at if records else None,
-        # Tokens can hold data of the listing; hashes are enough to compare them.
-        "first_token_hash": _hash(tokens[0]) if tokens else None,
-        "last_token_hash": _hash(tokens[-1]) if tokens else None,
-    }
+# So many errors of a target are in its counts, the first ones; `page_errors` counts all.
+MOST_ERRORS = 100
+
+
+@dataclass
+class PageCounts:
+    """Adds up the page records of a target, in their order.
+
+    Only the pages of its last pass are its listing, so each pass begins at nothing.
+    """
+
+    pass_number: int = 0
+    end: Place | None = None
+    pages: int = 0
+    items: int = 0
+    bytes: int = 0
+    milliseconds: int = 0
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    non_aggregate: str | None = None
+    first_page_at: str | None = None
+    last_page_at: str | None = None
+    first_token: str | None = None
+    last_token: str | None = None
+
+    def add(self, record: PageRecord) -> None:
+        """Add a record."""
+        if record.pass_number > self.pass_number:
+            vars(self).update(vars(PageCounts(record.pass_number)))
+        if record.page == 0:
+            return
+        if not self.pages:
+            self.non_aggregate, self.first_page_at = record.non_aggregate, record.fetched_at
+        self.end, self.last_page_at = record.place, record.fetched_at
+        self.pages += 1
+        self.items += record.items
+        self.bytes += record.bytes
+        self.milliseconds += record.milliseconds
+        if record.errors and len(self.errors) < MOST_ERRORS:
+            found = [{"page": record.page, **error} for error in json.loads(record.errors)]
+            self.errors += found[: MOST_ERRORS - len(self.errors)]
+        if record.place.token:
+            self.last_token = record.place.token
+            self.first_token = self.first_token or self.last_token
+
+    def counts(self) -> dict[str, Any]:
+        """Return the totals, and the end that the last page records."""
+        end = self.end or Place()
+        return {
+            "end": end.verdict,
+            "end_error": {"error": end.error, "cause": end.cause} if end.error else {},
+            "pass_number": self.pass_number,
+            "pages_missing": end.pages - self.pages,
+            "resume_token": end.token if end.verdict and not end.error else None,
+            "pages": self.pages,
+            "items": self.items,
+            "bytes": self.bytes,
+            "milliseconds": self.milliseconds,
+            "restarts": max(self.pass_number - 1, 0),
+            "page_errors": end.page_errors,
+            "ignored_errors": end.ignored_errors,
+            "miscount": end.miscount,
+            "errors_in_pages": list(self.errors),
+            "sums": end.sums,
+            "non_aggregate": json.loads(self.non_aggregate or "{}"),
+            "first_page_at": self.first_page_at,
+            "last_page_at": self.last_page_at,
+            # Tokens can hold data of the listing; hashes are enough to compare them.
+            "first_token_hash": _hash(self.first_token) if self.first_token else None,
+            "last_token_hash": _hash(self.last_token) if self.last_token else None,
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts so far, as JSON."""
+        return {**vars(self), "end": self.end.as_dict() if self.end else None, "errors": list(self.errors)}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> PageCounts:
+        """The inverse of `as_dict`."""
+        end = document["end"]
+        return cls(**{**document, "end": Place.from_dict(end) if end else None, "errors": list(document["errors"])})
+
+
+def counted(records: Iterable[PageRecord]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the counts of each target. The records must be in order of target, pass and page."""
+    for target_id, of_target in groupby(records, key=lambda record: record.target_id):
+        pages = PageCounts()
+        for record in of_target:
+            pages.add(record)
+        yield target_id, pages.counts()
 
 
 _TARGET = tuple(each.name for each in fields(Target))
@@ -81,15 +142,15 @@ def entries(targets: Iterable[Target], ends: Ends) -> Iterator[dict[str, Any]]:
     The end that the last page records takes precedence over the recorded verdict. A target with neither is
     `unfinished`.
     """
-    nothing = counts(Listing(""))
+    nothing = PageCounts().counts()
     for target in targets:
-        counted = ends.counted.get(target.target_id, nothing)
+        counts = ends.counted.get(target.target_id, nothing)
         mistrusted = ends.mistrusted.get((target.listing_id, ends.last_pass(target)), "")
         throttles = ends.throttles.get(target.target_id, Throttles())
         yield {
             **target.as_dict(),
-            **_verdict(counted, ends.verdicts.get(target.target_id, {}), mistrusted),
-            **{name: value for name, value in counted.items() if name not in _JUDGED},
+            **_verdict(counts, ends.verdicts.get(target.target_id, {}), mistrusted),
+            **{name: value for name, value in counts.items() if name not in _JUDGED},
             "throttles": throttles.count,
             "last_throttle": throttles.last,
         }

@@ -16,7 +16,8 @@ def test_a_run_is_published_unless_it_continues(crawl_machine: dict[str, Any]) -
     states = crawl_machine["States"]
     assert states["FinishRun"]["Next"] == "Continues?"
     assert states["Continues?"]["Choices"] == [
-        {"Variable": "$.outcome", "StringEquals": "continues", "Next": "ContinueRun"}
+        {"Variable": "$.outcome", "StringEquals": "again", "Next": "FinishRun"},
+        {"Variable": "$.outcome", "StringEquals": "continues", "Next": "ContinueRun"},
     ]
     assert states["Continues?"]["Default"] == "PublishRun"
     publish_run = states["PublishRun"]

@@ -8,7 +8,8 @@ from aws_cdk.assertions import Template
 
 from tests.infra.conftest import Synth
 
-ALWAYS = {"map-results/": 30, "athena-results/": 7, "publishing/": 30, "comparisons/": 30, "tokens/": 400}
+ALWAYS = {"map-results/": 30, "athena-results/": 7, "finishing/": 30, "publishing/": 30, "comparisons/": 30}
+ALWAYS |= {"tokens/": 400}
 
 
 def rules(template: Template) -> list[dict[str, Any]]:

@@ -6,9 +6,8 @@ Most leave out a condition where it reaches the service, so that they do not kno
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from pageturner.page_state import Run
 from pageturner.publish.plan import ListingPlan
 from pageturner.publish.run_listings import RunListing
 from pageturner.publish.tables import PUBLICATION
-from pageturner.stores.checkpoints import CheckpointStore, Listing, PageRecord
+from pageturner.stores.checkpoints import CheckpointStore, PageRecord
 from pageturner.stores.item_table import ItemTable
+from pageturner.verdicts import PageCounts
 from tests.fake_glue import FakeGlue
 from tests.fakes import FakeDynamoDB, FakeS3
 from tests.machines.schedule import Schedule
@@ -89,11 +89,17 @@ def all_targets(store: CheckpointStore, run: Run) -> set[str]:
     return {record.target_id for record in store.pages(run)}
 
 
-def all_passes(records: Iterable[PageRecord]) -> Iterator[Listing]:
-    """In place of `by_target`: the pages of abandoned passes count."""
-    for target_id, of_target in groupby(records, key=lambda record: record.target_id):
-        pages = [record for record in of_target if record.page > 0]
-        yield Listing(target_id, max((page.pass_number for page in pages), default=0), pages)
+def all_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages of abandoned passes count."""
+    whole = PageCounts.add
+
+    def add(self: PageCounts, record: PageRecord) -> None:
+        latest, self.pass_number = max(self.pass_number, record.pass_number), record.pass_number
+        whole(self, record)
+        self.pass_number = latest
+
+    monkeypatch.setattr(PageCounts, "add", add)
+    monkeypatch.setattr("pageturner.finish.collecting.is_of_last_pass", lambda *_: True)
 
 
 def put_without_condition(part_of_key: str) -> Patch:

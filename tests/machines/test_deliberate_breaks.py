@@ -30,11 +30,10 @@ from tests.machines.publishing_schedule import PublishingSchedule
 from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions, Violation
 
-BY_TARGET = "pageturner.finish.manifest.by_target"
 RECONCILES = "pageturner.publish.telling.Teller._reconciles"
 HOW = "pageturner.publish.plan_making._how"
 ENDED = "pageturner.stores.checkpoints.CheckpointStore.ended"
-BEGINS_ANEW = "pageturner.plan.planning._BEGINS_ANEW"
+BEGINS_ANEW = "pageturner.plan.unfinished._BEGINS_ANEW"
 FENCE = write_without_condition("fence#", "", "ConditionCheck")
 PUBLISHING = partial(Break, schedule=PublishingSchedule)
 # Each with seeds of schedules that noticed it, which are tried first.
@@ -43,7 +42,7 @@ BREAKS = [
     Break("the last writer of a manifest wins", put_without_condition("/manifest"), seeds=(224, 190)),
     Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put"), seeds=(14,)),
     Break("a run begins again", write_without_condition("run#", "run", "Put"), seeds=(1,)),
-    Break("the pages of an abandoned pass count", replaced(BY_TARGET, all_passes), seeds=(59,)),
+    Break("the pages of an abandoned pass count", all_passes, seeds=(59,)),
     Break("a resumption goes on with the token that was refused", replaced(BEGINS_ANEW, set()), seeds=(59,)),
     Break("a function that died is not invoked again", edit=without_retry_of("Runtime.ExitError"), seeds=(0, 10)),
     Break("FailRun takes a retry for a redrive", edit=a_retry_looks_like_a_redrive, seeds=(26,)),

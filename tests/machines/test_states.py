@@ -149,7 +149,9 @@ class CrawlScripts(Scripts):
 
     def FinishRun(self) -> Step:  # noqa: N802
         about = {**ENDED, "continuation": {"resume": "r"}}
-        return self.some_of(0.2, *({**about, "outcome": outcome} for outcome in ("succeeded", "continues", "failed")))
+        again = {"outcome": "again", "run": RUN}
+        ended = ({**about, "outcome": outcome} for outcome in ("succeeded", "continues", "failed"))
+        return self.some_of(0.2, again, *ended)
 
     def PublishRun(self) -> Step:  # noqa: N802
         summaries = [{"next": "end", "summary": {**ENDED, "outcome": outcome}} for outcome in ("succeeded", "failed")]

@@ -61,7 +61,7 @@ def test_files_that_are_named_exist(document: Path) -> None:
             "athena-results",
             "tokens/",
         ),
-        *("changes/", "comparisons/", "publishing/", "published/", "summaries/", "tables/"),
+        *("changes/", "comparisons/", "finishing/", "publishing/", "published/", "summaries/", "tables/"),
     )
     for name in (name for name in names if not name.startswith(made)):
         assert any((PROJECT / folder / name).exists() for folder in FOLDERS), name
@@ -76,6 +76,7 @@ def test_every_record_has_its_line_in_who_writes_what() -> None:
     run, target, place = Run("r", "d", "s", "e", 0), Target("t", "1", "r", {}), Place()
     objects = [keys.page_key(run, "c", target, place), keys.token_key(run, "t"), keys.manifest_key(run)]
     objects += [keys.targets_key(run), keys.resumed_targets_key(run, "plan")]
+    objects += [keys.manifest_prefix(run), keys.finishing_prefix(run)]
     for key in objects:
         first = re.split(r"[^a-z]", key.removeprefix("runs/r/"))[0]
         assert any(first in name for name in named), key

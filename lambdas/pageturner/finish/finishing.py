@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pageturner import costs
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import RunStoppedError, SinkError
+from pageturner.finish.collecting import Collector
 from pageturner.finish.console import Console
-from pageturner.finish.manifest import collected, summary_in
+from pageturner.finish.manifest import summary_in, text_of
+from pageturner.finish.progress import Limits, Progress, Workshop
 from pageturner.finish.summary import Tally, summary
 from pageturner.page_state import Run
 from pageturner.stores import Stores
@@ -24,9 +28,13 @@ class Finisher:
 
     stores: Stores
     console: Console
+    limits: Limits
 
     def finish(self, run_id: str, execution: str, ended: datetime, generation: int | None = None) -> dict[str, Any]:
         """Write the manifest and record the end of the run. Returns its summary.
+
+        If there is more to do than one invocation does, returns the `outcome` "again" and the `run`, whose `run_id` and
+        `generation` the next one takes.
 
         It can be called twice, and late. What counts is the first manifest of the run's `generation` (None: the latest
         one). If the run has been resumed and has ended since, it returns that summary. Raises `RunStoppedError` if it
@@ -41,6 +49,8 @@ class Finisher:
                 raise _resumed(run)
             return dict(found.summary)
         ended_as = self._ended_as(run, crawl, ended)
+        if ended_as is None:
+            return {"outcome": "again", "run": {"run_id": run.run_id, "generation": run.generation}}
         result = {
             **ended_as,
             "manifest": f"s3://{self.stores.pages.bucket}/{manifest_key(run)}",
@@ -62,8 +72,11 @@ class Finisher:
             self.stores.runs.hand_lock_over(crawl.name, run)
         return result
 
-    def _ended_as(self, run: Run, crawl: Crawl, ended: datetime) -> dict[str, Any]:
-        """Return the summary of the manifest of a run's generation, which is put if it is not there yet."""
+    def _ended_as(self, run: Run, crawl: Crawl, ended: datetime) -> dict[str, Any] | None:
+        """Return the summary of the manifest of a run's generation, which is put if it is not there yet.
+
+        Returns None if it takes another invocation to put it.
+        """
         while True:
             there = self.stores.pages.version(manifest_key(run))
             if there is not None and _generation(there) == run.generation:
@@ -72,17 +85,40 @@ class Finisher:
             found = self.stores.runs.find(run.run_id)
             if found is None or found.generation != run.generation:
                 raise _resumed(run)
-            tally = Tally(crawl, self.console.region)
-            with collected(self.stores, run, crawl, tally) as body:
+            with TemporaryDirectory() as folder:
+                workshop = Workshop(self.stores.pages, run, Path(folder))
+                progress = self._collected(run, crawl, workshop)
+                if progress is None:
+                    return None
+                tally = Tally(crawl, self.console.region)
+                for part in progress.targets:
+                    for entry in workshop.read(part):
+                        tally.add(entry)
                 ended_as = summary(run, tally, ended)
                 ended_as |= costs.of_run(crawl, tally.totals, tally.verdicts.total())
                 if self.stores.pages.put_text(
                     manifest_key(run),
-                    body.text(run, ended_as),
+                    text_of(run, crawl, ended_as, progress, workshop),
                     lambda: {"generation": str(run.generation)},
                     instead_of=there,
                 ):
                     return ended_as
+
+    def _collected(self, run: Run, crawl: Crawl, workshop: Workshop) -> Progress | None:
+        """Return all that is in the manifest, or None if another invocation goes on where this one ends.
+
+        What a single invocation does is not recorded: that of a small run puts nothing but the manifest.
+        """
+        number, progress = workshop.latest()
+        left = self.limits.steps
+        collector = Collector(self.stores, run, crawl, self.limits, workshop)
+        for progress in collector.steps(progress):  # noqa: B020 - the steps go on where the last one is
+            if progress.is_small:
+                continue
+            number, left = number + 1, left - 1
+            if not workshop.record(number, progress) or not left:
+                return None
+        return progress
 
 
 def _generation(manifest: Version) -> int:

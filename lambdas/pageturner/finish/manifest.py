@@ -1,72 +1,63 @@
 """The manifest of a run: how it ended, every file of its listings, and every target with its verdict.
 
 It is the commit of the end of a run. The first one of a generation stays, and whoever else finishes that generation
-takes what it says.
+takes what it says. If it would be too large for one object, it is in parts, and the manifest itself names them.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.summary import Tally
-from pageturner.finish.trust import Trust
-from pageturner.finish.witness import Witnessed
-from pageturner.page_state import Run, Target
-from pageturner.stores import Stores
-from pageturner.stores.checkpoints import Listing, by_target
-from pageturner.stores.keys import targets_key
-from pageturner.stores.page_store import array_text
-from pageturner.verdicts import Ends, counts, entries, target_of
+from pageturner.errors import CannotPublishError
+from pageturner.finish.progress import Progress, Workshop, lines_in
+from pageturner.page_state import Run
+from pageturner.stores.page_store import PageStore, array_text
 
-# What the list of files begins with, behind the summary.
-_FILES = '"files": '
-_TARGETS = '"targets": '
+# What the lists behind the summary begin with, whole or in parts.
+_FILES, _FILE_PARTS = '"files": ', '"file_parts": '
+_TARGETS, _TARGET_PARTS = '"targets": ', '"target_parts": '
 
 
-@dataclass(frozen=True)
-class Body:
-    """The files and targets of a run, on disk, until its verdict is known, which comes before them in the manifest."""
-
-    crawl: Crawl
-    _files: IO[bytes]
-    _targets: IO[bytes]
-    _verdicts: Mapping[str, str]
-
-    def text(self, run: Run, summary: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the text of the manifest in chunks; `summary` is that of the run."""
-        first = ("run_id", "verdict", "outcome", "message")
-        head = {
-            **{name: summary[name] for name in first},
-            "verdicts": summary["targets"],
-            **{name: value for name, value in summary.items() if name not in (*first, "targets", "crawl")},
-            "started_at": run.started_at,
-            "crawl": self.crawl.as_dict(),
-        }
-        yield "{"
-        for name, value in head.items():
-            yield f"{json.dumps(name)}: {json.dumps(value)},\n"
+def text_of(
+    run: Run, crawl: Crawl, summary: Mapping[str, Any], progress: Progress, workshop: Workshop
+) -> Iterator[str]:
+    """Yield the text of a manifest in chunks; `summary` is that of the run, and `progress` has all parts."""
+    first = ("run_id", "verdict", "outcome", "message")
+    head = {
+        **{name: summary[name] for name in first},
+        "verdicts": summary["targets"],
+        **{name: value for name, value in summary.items() if name not in (*first, "targets", "crawl")},
+        "started_at": run.started_at,
+        "crawl": crawl.as_dict(),
+    }
+    yield "{"
+    for name, value in head.items():
+        yield f"{json.dumps(name)}: {json.dumps(value)},\n"
+    if progress.is_small:
         yield _FILES
-        # Whoever reads nothing but the files sees which of them are not a whole listing.
-        yield from array_text({**file, "verdict": self._verdicts[file["target_id"]]} for file in _read(self._files))
+        yield from array_text(file for part in progress.files for file in workshop.read(part))
         yield f",\n{_TARGETS}"
-        yield from array_text(_read(self._targets))
-        yield "}\n"
+        yield from array_text(entry for part in progress.targets for entry in workshop.read(part))
+    else:
+        yield _FILE_PARTS
+        yield from array_text({"key": part.key, "files": part.lines} for part in progress.files if part.lines)
+        yield f",\n{_TARGET_PARTS}"
+        yield from array_text({"key": part.key, "targets": part.lines} for part in progress.targets if part.lines)
+    yield "}\n"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest that was downloaded to `path`: it can be larger than memory."""
+    """A manifest that was downloaded to `path`: it can be larger than memory. Its parts are in `pages`."""
 
     path: Path
+    pages: PageStore
 
     def summary(self) -> dict[str, Any]:
         """Return the summary of the run."""
@@ -74,12 +65,21 @@ class Manifest:
             return summary_in(line.rstrip("\n") for line in lines)
 
     def files(self) -> Iterator[dict[str, Any]]:
-        """Yield the files."""
-        return self._array(_FILES)
+        """Yield the files. Raises `SinkError`, and `CannotPublishError` if a part is gone."""
+        yield from self._array(_FILES)
+        yield from self._parts(_FILE_PARTS)
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """Yield the entries of the targets."""
-        return self._array(_TARGETS)
+        """Yield the entries of the targets. Raises as `files` does."""
+        yield from self._array(_TARGETS)
+        yield from self._parts(_TARGET_PARTS)
+
+    def _parts(self, begins: str) -> Iterator[dict[str, Any]]:
+        for part in self._array(begins):
+            found = lines_in(self.pages, part["key"], self.path.parent)
+            if found is None:
+                raise CannotPublishError(f"a part of the manifest is gone: s3://{self.pages.bucket}/{part['key']}")
+            yield from found
 
     def _array(self, begins: str) -> Iterator[dict[str, Any]]:
         with self.path.open(encoding="ascii") as lines:
@@ -91,64 +91,9 @@ class Manifest:
 
 
 def summary_in(lines: Iterator[str]) -> dict[str, Any]:
-    """Return the summary of a run, as `Body.text` took it, from the lines of its manifest."""
-    head = "".join(takewhile(lambda line: not line.startswith(_FILES), lines))
+    """Return the summary of a run, as `text_of` took it, from the lines of its manifest."""
+    head = "".join(takewhile(lambda line: not line.startswith((_FILES, _FILE_PARTS)), lines))
     found: dict[str, Any] = json.loads(f"{head.rstrip().rstrip(',')}}}")
     del found["started_at"]
     verdicts = found.pop("verdicts")
     return {**found, "targets": verdicts, "crawl": found["crawl"]["name"]}
-
-
-@contextmanager
-def collected(stores: Stores, run: Run, crawl: Crawl, tally: Tally) -> Iterator[Body]:
-    """Collect the body of a run's manifest, and add its targets to `tally`.
-
-    Memory holds a few counts of each target, never the list of all files.
-    """
-    counted: dict[str, dict[str, Any]] = {}
-    verdicts: dict[str, str] = {}
-
-    def targets() -> Iterator[Target]:
-        return map(Target.from_dict, stores.pages.json_array(targets_key(run)))
-
-    def all_files() -> Iterator[dict[str, Any]]:
-        for listing in by_target(stores.checkpoints.pages(run)):
-            counted[listing.target_id] = counts(listing)
-            yield from files(listing)
-
-    def all_entries() -> Iterator[dict[str, Any]]:
-        recorded, testimonies = stores.targets, stores.witnesses.testimonies(run)
-        comparisons = Trust(stores, run, crawl).judge(targets(), counted, testimonies)
-        witnessed = Witnessed(crawl, run, testimonies, comparisons)
-        ends = Ends(counted, recorded.verdicts(run), witnessed.mistrusted(), recorded.throttles(run))
-        for entry in entries(targets(), ends):
-            entry["witness"] = witnessed.of(target_of(entry), ends)
-            tally.add(entry)
-            if "resume_token" in entry:
-                # What a person can copy must be the token itself.
-                entry["resume_token"] = stores.pages.token(entry["resume_token"])
-            verdicts[entry["target_id"]] = entry["verdict"]
-            yield entry
-
-    with tempfile.TemporaryFile() as of_files, tempfile.TemporaryFile() as of_targets:
-        _write(of_files, all_files())
-        _write(of_targets, all_entries())
-        yield Body(crawl, of_files, of_targets, verdicts)
-
-
-def files(listing: Listing) -> Iterator[dict[str, Any]]:
-    """Yield the manifest's entry of each file of a target, without the target's verdict."""
-    for record in listing.records:
-        yield {"key": record.key, "items": record.items, "bytes": record.bytes, "target_id": record.target_id}
-
-
-def _write(file: IO[bytes], documents: Iterable[Any]) -> None:
-    # Compressed, because the manifest itself needs the disk of the function.
-    with gzip.open(file, "wt", compresslevel=1, encoding="ascii") as text:
-        text.writelines(f"{json.dumps(document)}\n" for document in documents)
-
-
-def _read(file: IO[bytes]) -> Iterator[Any]:
-    file.seek(0)
-    with gzip.open(file, "rt", encoding="ascii") as text:
-        yield from map(json.loads, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,6 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.finish.witness import counted_by, listed_by
 from pageturner.messages import count_of
 from pageturner.page_state import Run, Target
-from pageturner.stores import Stores
 from pageturner.stores.publications import Published
 from pageturner.stores.witness_records import Comparison, LastListing, OfListing, Testimony
 
@@ -19,52 +18,45 @@ Counts = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Trust:
-    """Judges the listings of a run that have ended."""
+    """Judges the listings of a run that have ended, by what is `published` of the crawl."""
 
-    stores: Stores
+    published: Published
     run: Run
     crawl: Crawl
 
     def judge(
-        self, targets: Iterable[Target], counted: Mapping[str, Counts], testimonies: Mapping[OfListing, Testimony]
+        self,
+        target: Target,
+        counted: Mapping[str, Counts],
+        testimonies: Mapping[OfListing, Testimony],
+        recorded: Mapping[OfListing, Comparison],
     ) -> dict[OfListing, Comparison]:
-        """Compare each complete listing with the one that is published, and record that, for whoever resumes the run.
+        """Compare a complete listing with the one that is published. Nothing is returned of one that is not complete.
 
-        `counted` has the counts of each target. A listing that this run has published is trusted since; another pass of
-        it is compared like any other. Raises `SinkError`.
+        `target` is any of the listing's targets, `counted` has the counts of each, and `recorded` the comparisons of
+        earlier generations. A listing that this run has published is trusted since; another pass of it is compared
+        like any other.
         """
-        publications = self.stores.publications
-        published = publications.published(publications.state(self.crawl.name).current)
-        recorded = self.stores.witnesses.comparisons(self.run)
-        judged: dict[OfListing, Comparison] = {}
-        for target in targets:
-            if target.part is not None and target.part.number > 1:
-                continue  # the first part stands for the listing
-            parts = {part: counted[part] for part in target.listing_targets if part in counted}
-            if len(parts) < len(target.listing_targets) or not all(map(_is_complete, parts.values())):
-                continue
-            passes = {part: counts["pass_number"] for part, counts in parts.items()}
-            listed = sum(counts["items"] for counts in parts.values())
-            of = target.listing_id, max(passes.values())
-            if self._has_published(target, passes, published):
-                judged[of] = replace(recorded.get(of, Comparison(listed)), mistrusted="")
-            else:
-                last = self._last(target, published)
-                first = target.listing_targets[0]
-                said = testimonies.get((first, passes[first]))
-                judged[of] = Comparison(listed, last, self._mistrusted(listed, last, said))
-        self.stores.witnesses.compare(
-            self.run, {of: comparison for of, comparison in judged.items() if recorded.get(of) != comparison}
-        )
-        return judged
+        parts = {part: counted[part] for part in target.listing_targets if part in counted}
+        if len(parts) < len(target.listing_targets) or not all(map(_is_complete, parts.values())):
+            return {}
+        passes = {part: counts["pass_number"] for part, counts in parts.items()}
+        listed = sum(counts["items"] for counts in parts.values())
+        of = target.listing_id, max(passes.values())
+        if self._has_published(target, passes):
+            return {of: replace(recorded.get(of, Comparison(listed)), mistrusted="")}
+        last = self._last(target)
+        first = target.listing_targets[0]
+        said = testimonies.get((first, passes[first]))
+        return {of: Comparison(listed, last, self._mistrusted(listed, last, said))}
 
-    def _has_published(self, target: Target, passes: Mapping[str, int], published: Published) -> bool:
-        before = published.listings.get(target.listing_id)
+    def _has_published(self, target: Target, passes: Mapping[str, int]) -> bool:
+        before = self.published.listings.get(target.listing_id)
         return before is not None and (before.run_id, before.passes) == (self.run.run_id, passes)
 
-    def _last(self, target: Target, published: Published) -> LastListing | None:
+    def _last(self, target: Target) -> LastListing | None:
         """Return the published listing, if it says something about what there was before."""
-        before = published.listings.get(target.listing_id)
+        before = self.published.listings.get(target.listing_id)
         if before is None or not before.is_complete or before.definition != self.crawl.definition:
             return None
         if before.run_id != self.run.run_id and before.started_at >= self.run.started_at:

@@ -17,7 +17,7 @@ from pageturner.paging.parameters import for_botocore
 from pageturner.plan import targets
 from pageturner.plan.places import Places, unreadable
 from pageturner.stores import Stores
-from pageturner.stores.checkpoints import by_target
+from pageturner.stores.checkpoints import last_passes
 from pageturner.stores.keys import targets_key
 
 
@@ -81,11 +81,10 @@ class Expansion:
 
     def _records(self, run: Run, source: Crawl) -> Iterator[Mapping[str, Any]]:
         """Yield the lines of a run's pages that have items of its primary result key."""
-        for listing in by_target(self.stores.checkpoints.pages(run)):
-            for record in listing.records:
-                for line in self.stores.pages.read(record.key).records:
-                    if line["result_key"] == source.primary_result_key:
-                        yield line
+        for key in last_passes(self.stores.checkpoints.pages(run)):
+            for line in self.stores.pages.read(key).records:
+                if line["result_key"] == source.primary_result_key:
+                    yield line
 
     def _keys_after(self, crawl: Crawl, listing: Target, key: str, most: int) -> tuple[list[str], bool]:
         way = split.way_of(crawl.service, crawl.operation)

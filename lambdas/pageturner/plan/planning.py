@@ -10,43 +10,17 @@ from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
-from pageturner.errors import (
-    InvalidCrawlError,
-    InvalidRequestError,
-    NotFoundError,
-    OverlapError,
-    PageErrorsError,
-    RepeatedTokenError,
-    RunStoppedError,
-    SinkError,
-    TooManyRestartsError,
-    TruncatedListingError,
-)
-from pageturner.page_state import Patience, Place, Run, Target
+from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError, SinkError
+from pageturner.page_state import Patience, Run, Target
 from pageturner.paging.identity import Identity, keys_of
 from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
 from pageturner.plan.batches import put_batches
 from pageturner.plan.expansion import Expansion
+from pageturner.plan.unfinished import unfinished
 from pageturner.stores import Stores
-from pageturner.stores.checkpoints import by_target
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
-from pageturner.verdicts import ENDED, GOES_ON, PAGES_MISSING, Ends, counts, entries, target_of
-
-# The errors after which the pages of a target, or its token, are no beginning of a listing any more: the token would be
-# refused again, or is of a resource that is not the same one, or records are lost.
-_BEGINS_ANEW = {
-    error.__name__
-    for error in (
-        InvalidRequestError,
-        NotFoundError,
-        PageErrorsError,
-        RepeatedTokenError,
-        TooManyRestartsError,
-        TruncatedListingError,
-    )
-} | {PAGES_MISSING}
 
 
 @dataclass(frozen=True)
@@ -90,7 +64,8 @@ class Planner:
         self._lock(crawl, run)
         try:
             source = expansion.source_run(crawl)
-            planned = self._put_targets(targets_key(run), expansion.targets(crawl, source), source)
+            planned_targets = ((target, Patience()) for target in expansion.targets(crawl, source))
+            planned = self._put_targets(targets_key(run), planned_targets, source)
         except InvalidCrawlError:
             if self.stores.runs.find(run.run_id) is None:  # else another attempt at this plan has begun the run
                 self.stores.runs.unlock(crawl.name, run)
@@ -161,8 +136,7 @@ class Planner:
             # To look for what is unfinished again could begin a pass anew that has ended since.
             planned = self._targets_there(key, found.source)
         else:
-            left = self.stores.targets.patience(before) if by_itself else {}
-            planned = self._put_targets(key, self._unfinished(before, by_itself=by_itself), found.source, left)
+            planned = self._put_targets(key, unfinished(self.stores, before, by_itself=by_itself), found.source)
             if not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
                 now = self.stores.runs.find(run_id)
                 if now is None or now.planned_by != execution.plan:
@@ -172,36 +146,7 @@ class Planner:
         # What continues by itself is long.
         return self._state(run, crawl, key, planned.count, in_batches=planned.count > 1 and not by_itself)
 
-    def _unfinished(self, run: Run, *, by_itself: bool) -> Iterator[Target]:
-        """Yield the targets that have not ended; `run` is that of the generation before.
-
-        If a run continues by itself, those that have a verdict keep it: they could go on like this for ever.
-        """
-        counted = {listing.target_id: counts(listing) for listing in by_target(self.stores.checkpoints.pages(run))}
-        ends = Ends(counted, self.stores.targets.verdicts(run), self.stores.witnesses.mistrusted(run))
-        for entry in entries(map(Target.from_dict, self.stores.pages.json_array(targets_key(run))), ends):
-            if entry["verdict"] not in ENDED and (not by_itself or entry.get("error") in GOES_ON):
-                target = target_of(entry)
-                # A pass without a page was begun anew by an earlier attempt to plan this.
-                if entry.get("error") in _BEGINS_ANEW and entry["pages"]:
-                    self._begin_anew(run, target, ends.last_pass(target) + 1)
-                yield target
-
-    def _begin_anew(self, run: Run, target: Target, pass_number: int) -> None:
-        """Begin a pass, with all its restarts left, that is later than those of the other parts of its listing.
-
-        What an abandoned invocation still writes is of an earlier pass, which then no longer counts. If the run was
-        resumed meanwhile, this plan is late, and begins none: it notices that when it resumes the run itself.
-        """
-        self.stores.checkpoints.begin_anew(run, target, Place(pass_number=pass_number, first_pass=pass_number))
-
-    def _put_targets(
-        self,
-        key: str,
-        planned: Iterable[Target],
-        source: str | None,
-        left: Mapping[str, Patience] | None = None,
-    ) -> Planned:
+    def _put_targets(self, key: str, planned: Iterable[tuple[Target, Patience]], source: str | None) -> Planned:
         """Put the targets, each with the patience that is left with it, unless this plan has put them before.
 
         Returns those that are there then.
@@ -210,9 +155,8 @@ class Planner:
 
         def documents() -> Iterator[dict[str, Any]]:
             nonlocal count
-            for target in planned:
+            for target, patience in planned:
                 count += 1
-                patience = (left or {}).get(target.target_id, Patience())
                 yield {**target.as_dict(), "patience": asdict(patience)}
 
         if self.stores.pages.put_text(

@@ -118,7 +118,7 @@ class Announcer:
             manifest = db.folder / "manifest.json"
             if not self.stores.pages.download(manifest_key(run), manifest):
                 raise CannotPublishError(f"the manifest of {run.run_id} is gone")
-            targets = (_target_row(entry, run, crawl, now) for entry in Manifest(manifest).entries())
+            targets = (_target_row(entry, run, crawl, now) for entry in Manifest(manifest, self.stores.pages).entries())
             for table, columns, rows in (
                 (table_names.RUNS, table_names.RUNS_COLUMNS, [row]),
                 (table_names.TARGETS, table_names.TARGETS_COLUMNS, targets),

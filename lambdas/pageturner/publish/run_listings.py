@@ -22,11 +22,16 @@ from pageturner.verdicts import ENDED, target_of
 _MOST_FILES = 500
 # What a function holds of compressed pages besides: items can be large, and DuckDB has them three times on disk.
 MOST_BYTES = 64 * 1024 * 1024
+# What publishing takes of the manifest's entry of a target.
+_MEMBERS = (
+    *("target_id", "account", "region", "parameters", "part"),
+    *("verdict", "error", "items", "bytes", "restarts", "ignored_errors"),
+)
 
 
 @dataclass(frozen=True)
 class RunListing:
-    """A listing of a run: the manifest's entries of its targets. If a person `asked`, it is trusted."""
+    """A listing of a run: what publishing takes of its targets' entries. If a person `asked`, it is trusted."""
 
     entries: list[Mapping[str, Any]]
     asked: bool
@@ -61,7 +66,7 @@ class RunListing:
 
 @contextmanager
 def manifest_of(stores: Stores, run: Run) -> Iterator[Manifest]:
-    """Open the manifest of a run's generation.
+    """Open the manifest of a run's generation, whose parts are read when they are asked for.
 
     Raises `SinkError`, `CannotPublishError` if it is gone, and `RunStoppedError` if the run was resumed.
     """
@@ -70,7 +75,7 @@ def manifest_of(stores: Stores, run: Run) -> Iterator[Manifest]:
         path = Path(folder) / "manifest.json"
         if not stores.pages.download(key, path):
             raise CannotPublishError(f"the manifest of the run is gone: s3://{stores.pages.bucket}/{key}")
-        manifest = Manifest(path)
+        manifest = Manifest(path, stores.pages)
         # An earlier version of Pageturner did not say.
         if manifest.summary().get("generation", run.generation) != run.generation:
             raise RunStoppedError(f"{run.run_id} was resumed in another execution, which publishes it")
@@ -81,7 +86,7 @@ def listings_in(manifest: Manifest, *, asked: bool) -> dict[str, RunListing]:
     """Return the listings of a run by id."""
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for entry in manifest.entries():
-        found[target_of(entry).listing_id].append(entry)
+        found[target_of(entry).listing_id].append({name: entry[name] for name in _MEMBERS if name in entry})
     return {of: RunListing(entries, asked) for of, entries in found.items()}
 
 

@@ -6,15 +6,19 @@ page's own record, so it cannot move the checkpoint back.
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
+from tempfile import SpooledTemporaryFile
 
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, at_generation
 
+# Of the compressed keys of a target's pages; what is longer is on disk.
+_IN_MEMORY = 256 * 1024
 _LONGEST_TEXT = 250_000
 _LONGEST_ERRORS = 100_000
 _TOO_LONG = json.dumps([{"error": f"the errors of this page are longer than {_LONGEST_ERRORS:,} characters"}])
@@ -40,31 +44,30 @@ class PageRecord:
     milliseconds: int = 0
     errors: str | None = None
 
-
-@dataclass
-class Listing:
-    """The pages of a target's last pass. Only they are its listing."""
-
-    target_id: str
-    pass_number: int = 0
-    records: list[PageRecord] = field(default_factory=list)
-
     @property
-    def end(self) -> Place | None:
-        """The place after the last page, or None if there is no page."""
-        return self.records[-1].place if self.records else None
+    def name(self) -> str:
+        """The sort key of the record."""
+        return keys.PAGE.format(self.target_id, self.pass_number, self.page)
 
 
-def by_target(records: Iterable[PageRecord]) -> Iterator[Listing]:
-    """Group page records by target. They must be in order of target, pass and page."""
-    for target_id, of_target in groupby(records, key=lambda record: record.target_id):
-        listing = Listing(target_id)
-        for record in of_target:
-            if record.pass_number > listing.pass_number:
-                listing.pass_number, listing.records = record.pass_number, []
-            if record.page > 0:
-                listing.records.append(record)
-        yield listing
+def last_passes(records: Iterable[PageRecord]) -> Iterator[str]:
+    """Yield the keys of the pages of each target's last pass: only they are its listing.
+
+    The records must be in order of target, pass and page. Until all of a target's have come, its keys are on disk.
+    """
+    for _, of_target in groupby(records, key=lambda record: record.target_id):
+        with SpooledTemporaryFile(_IN_MEMORY) as file:
+            with gzip.open(file, "wt", compresslevel=1) as lines:
+                for record in of_target:
+                    last_pass = record.pass_number
+                    if record.page > 0:
+                        lines.write(f"{record.pass_number} {record.key}\n")
+            file.seek(0)
+            with gzip.open(file, "rt") as lines:
+                for line in lines:
+                    pass_number, _, key = line.rstrip("\n").partition(" ")
+                    if int(pass_number) == last_pass:
+                        yield key
 
 
 class CheckpointStore:
@@ -77,7 +80,7 @@ class CheckpointStore:
         """Move the checkpoint of a target past a page."""
         self._table.put(
             run,
-            keys.PAGE.format(record.target_id, record.pass_number, record.page),
+            record.name,
             items=record.items,
             bytes=record.bytes,
             key=record.key,
@@ -118,9 +121,12 @@ class CheckpointStore:
                 found.add(target_id)
         return found
 
-    def pages(self, run: Run) -> Iterator[PageRecord]:
-        """Yield a run's page records in order of target, pass and page; page 0 is the beginning of a pass."""
-        for record, item in self._table.records(run, keys.prefix(keys.PAGE)):
+    def pages(self, run: Run, after: str = "") -> Iterator[PageRecord]:
+        """Yield a run's page records in order of target, pass and page; page 0 is the beginning of a pass.
+
+        If `after` is set, the name of a record, only those behind it.
+        """
+        for record, item in self._table.records(run, keys.prefix(keys.PAGE), keys.behind(after) if after else ""):
             _, target_id, pass_number, page = record.split("#")
             if int(page) == 0:
                 yield PageRecord(

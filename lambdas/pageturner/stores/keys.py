@@ -52,6 +52,11 @@ def prefix(template: str) -> str:
     return template.partition("{")[0]
 
 
+def behind(record: str) -> str:
+    """What sorts behind a sort key and all those that go on with a #, and before every other one."""
+    return f"{record}$"
+
+
 def pages_of(target_id: str) -> str:
     """The common prefix of the sort keys of a target's pages."""
     return f"{prefix(PAGE)}{target_id}#"
@@ -100,6 +105,16 @@ def token_key(run: Run, token: str) -> str:
 def manifest_key(run: Run) -> str:
     """The key of the manifest: every file with its counts and every target with its verdict."""
     return f"runs/{run.run_id}/manifest.json"
+
+
+def manifest_prefix(run: Run) -> str:
+    """The prefix of the parts of a manifest that is too large for one object."""
+    return f"runs/{run.run_id}/manifest-{run.generation}/"
+
+
+def finishing_prefix(run: Run) -> str:
+    """The prefix of what the steps hand over in which FinishRun makes such a manifest. It expires soon."""
+    return f"finishing/{run.run_id}/{run.generation}/"
 
 
 def published_key(crawl_name: str, number: int) -> str:

@@ -103,9 +103,16 @@ class RunTable:
             ExpressionAttributeValues={":generation": {"N": str(generation)}},
         )
 
-    def records(self, run: Run, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """Yield the records of a run whose sort keys begin with `prefix`, in order, each with its sort key."""
-        answers = self._dynamodb.get_paginator("query").paginate(**self._beginning_with(run, prefix))
+    def records(self, run: Run, prefix: str, after: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield the records of a run whose sort keys begin with `prefix`, in order, each with its sort key.
+
+        If `after` is set, which is no sort key of a record, only those behind it.
+        """
+        asked = self._beginning_with(run, prefix)
+        if after:
+            asked["KeyConditionExpression"] = "pk = :pk AND sk BETWEEN :sk AND :end"
+            asked["ExpressionAttributeValues"] |= {":sk": {"S": after}, ":end": {"S": keys.behind(prefix[:-1])}}
+        answers = self._dynamodb.get_paginator("query").paginate(**asked)
         with as_sink_error(f"could not read the records of run {run.run_id} from the runs table"):
             for answer in answers:
                 for item in answer["Items"]:

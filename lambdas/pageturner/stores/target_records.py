@@ -6,9 +6,12 @@ precedence over it.
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from pageturner.page_state import CONTINUES, Patience, Run, Target, known
@@ -32,27 +35,29 @@ class TargetRecords:
     def __init__(self, table: RunTable) -> None:
         self._table = table
 
-    def verdicts(self, run: Run) -> dict[str, dict[str, str]]:
-        """Return the verdict records of a run by target: `verdict`, and `error` and `cause` if there are any.
+    def verdicts(self, run: Run, after: str = "") -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield the verdict record of each target that has one: `verdict`, and `error` and `cause` if there are any.
 
         Those of earlier generations count as long as the run has continued by itself since; but what continued then
-        has done so.
+        has done so. All records are yielded by target id; only those of targets behind `after`, if it is set.
         """
-        found: dict[str, dict[str, str]] = {}
-        for generation in range(run.since, run.generation + 1):
-            for of, item in self._records(run, keys.VERDICT.format(generation, "")):
-                record = {name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")}
-                if generation == run.generation or record.get("error") != CONTINUES:
-                    found[of] = record
-        return found
+        generations = range(run.since, run.generation + 1)
+        found = heapq.merge(*(self._verdicts(run, each, after) for each in generations), key=itemgetter(0))
+        for of, records in groupby(found, key=itemgetter(0)):
+            *_, (_, last) = records
+            yield of, last
 
-    def patience(self, run: Run) -> dict[str, Patience]:
-        """Return the patience that was left with each target when it got its verdict."""
-        return {
-            of: Patience(**known(Patience, json.loads(item["patience"]["S"])))
-            for of, item in self._records(run, keys.VERDICT.format(run.generation, ""))
-            if "patience" in item
-        }
+    def _verdicts(self, run: Run, generation: int, after: str) -> Iterator[tuple[str, dict[str, str]]]:
+        for of, item in self._records(run, keys.VERDICT.format(generation, ""), after):
+            record = {name: value["S"] for name, value in item.items() if name in ("verdict", "error", "cause")}
+            if generation == run.generation or record.get("error") != CONTINUES:
+                yield of, record
+
+    def patience(self, run: Run) -> Iterator[tuple[str, Patience]]:
+        """Yield the patience that was left with each target when it got its verdict."""
+        for of, item in self._records(run, keys.VERDICT.format(run.generation, "")):
+            if "patience" in item:
+                yield of, Patience(**known(Patience, json.loads(item["patience"]["S"])))
 
     def count_throttle(self, run: Run, target: Target, message: str) -> None:
         """Count one throttled request of a target, and keep the beginning of what the service said."""
@@ -60,14 +65,12 @@ class TargetRecords:
         expression = "ADD throttles :one SET expires_at = :expires_at, last_throttle = :last"
         self._table.update(run, keys.THROTTLES.format(target.target_id), expression, values)
 
-    def throttles(self, run: Run) -> dict[str, Throttles]:
-        """Return the throttled requests of each target that has any."""
-        return {
-            of: Throttles(int(item["throttles"]["N"]), item.get("last_throttle", {}).get("S", ""))
-            for of, item in self._records(run, keys.prefix(keys.THROTTLES))
-        }
+    def throttles(self, run: Run, after: str = "") -> Iterator[tuple[str, Throttles]]:
+        """Yield the throttled requests of each target that has any."""
+        for of, item in self._records(run, keys.prefix(keys.THROTTLES), after):
+            yield of, Throttles(int(item["throttles"]["N"]), item.get("last_throttle", {}).get("S", ""))
 
-    def _records(self, run: Run, prefix: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def _records(self, run: Run, prefix: str, after: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield the records whose names begin with `prefix`, each with the rest of its name."""
-        for record, item in self._table.records(run, prefix):
+        for record, item in self._table.records(run, prefix, keys.behind(f"{prefix}{after}") if after else ""):
             yield record.removeprefix(prefix), item

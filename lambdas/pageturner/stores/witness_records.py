@@ -80,30 +80,29 @@ class WitnessRecords:
         found = self._table.get(row, f"the witness of {target_id}")
         return _testimony(found) if found is not None else None
 
-    def testimonies(self, run: Run) -> dict[OfListing, Testimony]:
-        """Return what was said about each target, by its id and pass."""
-        return {of: _testimony(item) for of, item in self._records(run, keys.WITNESS)}
+    def testimonies(self, run: Run, after: str = "") -> Iterator[tuple[str, tuple[int, Testimony]]]:
+        """Yield what was said about each target, by its id, with the pass; only of those behind `after`, if it is set.
+
+        A target can have several.
+        """
+        for of, pass_number, item in self._records(run, keys.WITNESS, after):
+            yield of, (pass_number, _testimony(item))
 
     def compare(self, run: Run, comparisons: Mapping[OfListing, Comparison]) -> None:
         """Record how listings that have ended complete compare, by their ids and the last pass of all their targets."""
         texts = {of: json.dumps(asdict(comparison)) for of, comparison in comparisons.items()}
         self._table.put_all(run, {keys.COMPARISON.format(*of): {"comparison": text} for of, text in texts.items()})
 
-    def comparisons(self, run: Run) -> dict[OfListing, Comparison]:
-        """Return the comparison of each listing that FinishRun has judged, by its id and last pass."""
-        return {
-            of: _comparison(json.loads(item["comparison"]["S"])) for of, item in self._records(run, keys.COMPARISON)
-        }
+    def comparisons(self, run: Run, after: str = "") -> Iterator[tuple[str, tuple[int, Comparison]]]:
+        """Yield the comparisons of each listing that FinishRun has judged, by its id, with the last pass."""
+        for of, pass_number, item in self._records(run, keys.COMPARISON, after):
+            yield of, (pass_number, _comparison(json.loads(item["comparison"]["S"])))
 
-    def mistrusted(self, run: Run) -> dict[OfListing, str]:
-        """Return why listings are mistrusted, by id and last pass."""
-        return {of: found.mistrusted for of, found in self.comparisons(run).items() if found.mistrusted}
-
-    def _records(self, run: Run, template: str) -> Iterator[tuple[OfListing, Mapping[str, Any]]]:
+    def _records(self, run: Run, template: str, after: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
         prefix = keys.prefix(template)
-        for record, item in self._table.records(run, prefix):
+        for record, item in self._table.records(run, prefix, keys.behind(f"{prefix}{after}") if after else ""):
             of, _, pass_number = record.removeprefix(prefix).rpartition("#")
-            yield (of, int(pass_number)), item
+            yield of, int(pass_number), item
 
 
 def _text(testimony: Testimony) -> str:

@@ -90,8 +90,11 @@ def test_comparisons_are_written_in_batches(clients: tuple[Any, Any]) -> None:
     changed = {("t1", 1): Comparison(1, None, "why"), ("t1", 2): Comparison(5)}
     records.compare(RUN, changed)
     records.compare(RUN, {})
-    assert records.comparisons(RUN) == written | changed
-    assert records.mistrusted(RUN) == {("t1", 1): "why"}
+    everything = sorted((written | changed).items())
+    found = [((of, last), comparison) for of, (last, comparison) in records.comparisons(RUN)]
+    assert found == everything
+    behind = [((of, last), comparison) for of, (last, comparison) in records.comparisons(RUN, "t1")]
+    assert behind == [each for each in everything if each[0][0] > "t1"]
 
 
 def test_items_and_fences(both: tuple[Aws, FakeS3, FakeDynamoDB]) -> None:

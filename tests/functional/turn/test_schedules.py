@@ -18,11 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
-from pageturner.finish.manifest import files
 from pageturner.page_state import PageState, Place, Run, Target
-from pageturner.stores.checkpoints import by_target
+from pageturner.stores.checkpoints import last_passes
 from pageturner.turn.page_step import PageStep, Turned
-from pageturner.verdicts import Ends, counts, entries
+from pageturner.verdicts import Ends, counted, entries
 from tests.fakes import FakeDynamoDB, FakeS3, client_error, stores_in
 
 PAGE = 2
@@ -223,10 +222,9 @@ class Schedules(RuleBasedStateMachine):
 
     def _files(self) -> list[str]:
         stores = stores_in(self.s3, self.dynamodb)
-        (listing,) = by_target(stores.checkpoints.pages(RUN))
-        ends = Ends({self.target.target_id: counts(listing)}, {})
+        ends = Ends(dict(counted(stores.checkpoints.pages(RUN))), {})
         assert [entry["verdict"] for entry in entries([self.target], ends)] == ["complete"]
-        return [file["key"] for file in files(listing)]
+        return list(last_passes(stores.checkpoints.pages(RUN)))
 
 
 class OrderedSchedules(Schedules):
