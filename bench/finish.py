@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from io import BytesIO
@@ -156,7 +156,7 @@ def check(folder: Path, pages: int, targets: int) -> str:
     return f"{files:,} files; manifest.json has {Folder(folder).path(manifest_key(RUN)).stat().st_size / 1e6:.3f} MB"
 
 
-STEPS = {"put_targets": put_targets, "invoke": invoke, "check": check}
+STEPS: dict[str, Callable[..., Any]] = {"put_targets": put_targets, "invoke": invoke, "check": check}
 
 
 def measured(step: str, folder: Path, *numbers: int) -> tuple[Any, float, float, float]:

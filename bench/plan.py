@@ -1,4 +1,4 @@
-"""Measures the memory and time to plan and to finish a run of many targets. `make bench` runs it.
+"""Measures the memory and time to plan a run of many targets. `make bench` runs it.
 
 Each measurement runs in its own process and reports the peak resident memory and the time. The baseline is the obvious
 implementation: a list of all targets and one `json.dumps`. A generator stands in for DynamoDB and files for S3, so that
@@ -17,17 +17,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import IO, Any
 
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.console import Console
-from pageturner.finish.finishing import Finisher
-from pageturner.finish.progress import LIMITS
-from pageturner.page_state import Place, Run, Target
+from pageturner.page_state import Place, Target
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.plan.targets import plan_run
@@ -86,9 +82,6 @@ class Records:
         return {}
 
     delete_item = update_item
-
-    def batch_write_item(self, **_: Any) -> dict[str, Any]:
-        return {"UnprocessedItems": {}}
 
     def get_item(self, *, Key: dict[str, Any], **_: Any) -> dict[str, Any]:
         found = self.items.get(Key["pk"]["S"])
@@ -157,28 +150,9 @@ def naive_plan() -> str:
     return f"{len(json.dumps(made).encode()) / 1e6:.0f} MB of targets.json"
 
 
-def finish() -> str:
-    """Write the manifest and summary of 100,000 targets of one page each."""
-    run = Run("r", "2026-01-01", STARTED_AT, STARTED_AT, 0)
-    name = "{}-{}-{:010}".format
-    s3 = Files()
-    dynamodb = Records(TARGETS, lambda number: page_record(name(*OWNER, number), 1, 7))
-    stores = Stores({"s3": s3, "dynamodb": dynamodb}.__getitem__, "b", "items", "runs")
-    targets = (Target(name(*OWNER, number), *OWNER, {"Bucket": f"b{number}"}) for number in range(TARGETS))
-    stores.pages.put_text(
-        targets_key(run),
-        (f"{'[' if not number else ','}\n{json.dumps(t.as_dict())}" for number, t in enumerate(targets)),
-        dict,
-    )
-    stores.runs.begin(run, CRAWL.as_dict(), TARGETS, "plan", as_catalogued=True, source=None)
-    summary = Finisher(stores, Console(OWNER[1]), LIMITS).finish(run.run_id, "e", datetime.now(UTC))
-    assert summary["targets"] == {"complete": TARGETS}, summary["targets"]
-    return f"{summary['items']:,} items"
-
-
 # Files that `main` reads back after the measurement.
 _to_be_read: list[IO[bytes]] = []
-MEASURED: dict[str, Callable[[], str]] = {"plan": plan, "naive_plan": naive_plan, "finish": finish}
+MEASURED: dict[str, Callable[[], str]] = {"plan": plan, "naive_plan": naive_plan}
 
 
 def main() -> int:

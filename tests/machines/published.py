@@ -62,7 +62,7 @@ class PublishedAuditor:
             self.shown[name] = number
         elif operation == "put_object" and arguments["Key"].endswith("/manifest.json"):
             body = json.loads(self.world.s3.objects[arguments["Key"]].body)
-            self.manifests[body["run_id"], body["generation"]] = body
+            self.manifests[body["run_id"], body["generation"]] = self.world.whole_manifest(body)
         elif operation == "update_item" and arguments["Key"]["pk"]["S"] == f"published#{CRAWL}":
             row = self.row
             last = int(row["last"]["N"])

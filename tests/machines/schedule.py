@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+from pageturner.finish.progress import LIMITS, Limits
 from tests.machines.audit import Auditor
 from tests.machines.service import Bucket
 from tests.machines.world import Definitions, Faults, Process, Violation, World, installed
@@ -20,6 +21,7 @@ _MOST_TRIES = 25
 class Schedule:
     """One schedule. `play` raises `Violation`, with the seed and the story."""
 
+    limits: ClassVar[Limits] = LIMITS
     seed: int
     definitions: Definitions
     rng: random.Random = field(init=False)
@@ -36,7 +38,7 @@ class Schedule:
         loop_seconds = self.rng.choice((0, 1, 225))
         # With few, a publication has parts.
         most_rows = self.rng.choice((1000, 1000, 3))
-        with installed(self.world, loop_seconds, most_rows):
+        with installed(self.world, loop_seconds, most_rows, self.limits):
             try:
                 self._fill_buckets()
                 self._with_faults()

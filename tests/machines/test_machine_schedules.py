@@ -5,7 +5,8 @@ delivered twice; requests that fail before or after they take effect; killed fun
 Between them, executions are started, stopped, resumed and redriven, keys come and go, tokens expire, and the service
 throttles. Then all faults end, every run must become green, and a last run must find everything in order.
 
-A fifth as many schedules are about publishing: runs overlap, and only the functions that publish are late.
+A fifth as many schedules are about publishing: runs overlap, and only the functions that publish are late. As many are
+about finishing: a run takes FinishRun many steps, and its manifest is in parts.
 
 The environment variable MACHINE_SCHEDULES says how many schedules to play, MACHINE_SCHEDULES_FROM the first seed.
 """
@@ -16,6 +17,7 @@ import os
 
 import pytest
 
+from tests.machines.parts_schedule import PartsSchedule
 from tests.machines.publishing_schedule import PublishingSchedule
 from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions, Violation
@@ -25,10 +27,10 @@ FIRST = int(os.environ.get("MACHINE_SCHEDULES_FROM", "0"))
 BLOCK = 50
 
 
-@pytest.mark.parametrize("kind", [Schedule, PublishingSchedule])
+@pytest.mark.parametrize("kind", [Schedule, PublishingSchedule, PartsSchedule])
 @pytest.mark.parametrize("first", range(FIRST, FIRST + COUNT, BLOCK))
 def test_schedules(definitions: Definitions, first: int, kind: type[Schedule]) -> None:
-    # Those about publishing take longer.
+    # The others take longer.
     block = BLOCK if kind is Schedule else BLOCK // 5
     seeds = range(first, min(first + block, FIRST + COUNT))
     broken: dict[int, str] = {}

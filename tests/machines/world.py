@@ -32,6 +32,7 @@ from pageturner import clients, telemetry
 from pageturner.crawls import checks
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
+from pageturner.finish.progress import LIMITS, Limits
 from pageturner.publish import page_files
 from pageturner.stores import item_table
 from tests.conftest import ACCOUNT, REGION, LambdaContext
@@ -661,6 +662,14 @@ class World:
             raise Violation(f"there is no {key}")
         return [json.loads(line) for line in gzip.decompress(self.s3.objects[key].body).splitlines()]
 
+    def whole_manifest(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """A manifest with its files and targets, which may be in parts."""
+        whole = dict(manifest)
+        for name, parts in (("files", "file_parts"), ("targets", "target_parts")):
+            if parts in whole:
+                whole[name] = [line for part in whole.pop(parts) for line in self.lines(part["key"])]
+        return whole
+
     def close(self) -> None:
         """End what is left of the invocations."""
         self.broken = None
@@ -669,7 +678,7 @@ class World:
 
 
 @contextmanager
-def installed(world: World, loop_seconds: float, most_rows: int) -> Iterator[None]:
+def installed(world: World, loop_seconds: float, most_rows: int, limits: Limits = LIMITS) -> Iterator[None]:
     """Let the handlers work in this world."""
     level = telemetry.logger.log_level
     with pytest.MonkeyPatch.context() as patch, virtual_time(world.clock):
@@ -678,6 +687,7 @@ def installed(world: World, loop_seconds: float, most_rows: int) -> Iterator[Non
             patch.setenv(name, value)
         patch.setenv("DATABASE", "database")
         patch.setenv("MOST_ROWS", str(most_rows))
+        patch.setattr(finish_run, "LIMITS", limits)
         patch.setattr("pageturner.publish.database.duckdb.connect", connect)
         for module in (page_files, item_table):
             patch.setattr(module, "ThreadPoolExecutor", InlineExecutor)

@@ -30,7 +30,25 @@ def test_what_is_measured_runs() -> None:
     script = "from bench import plan; plan.TARGETS = 2 * plan.PAGE; print([run() for run in plan.MEASURED.values()])"
     command = [sys.executable, "-c", script]
     ran = subprocess.run(command, check=True, cwd=PROJECT, env={"PYTHONPATH": "lambdas"}, stdout=subprocess.PIPE)
-    assert b"14,000 items" in ran.stdout
+    assert ran.stdout.count(b"MB of targets.json") == 2
+
+
+@pytest.mark.parametrize(("pages", "targets", "is_in_parts"), [(600, 1, True), (600, 30, True), (40, 8, False)])
+def test_what_is_measured_of_finishing_runs(pages: int, targets: int, is_in_parts: bool, tmp_path: Path) -> None:
+    # The numbers of files and pages are asserted there. In a separate process, for the same reason.
+    script = f"""
+from pathlib import Path
+from bench.finish import Limits, check, invoke, put_targets
+shape = Path("{tmp_path}"), {pages}, {targets}
+put_targets(shape[0], {targets})
+outcomes = [invoke(*shape, Limits(records=100, targets=20, steps=3))["outcome"]]
+while outcomes[-1] == "again":
+    outcomes.append(invoke(*shape, Limits(records=100, targets=20, steps=3))["outcome"])
+print(len(outcomes) > 1, outcomes[-1], check(*shape))
+"""
+    command = [sys.executable, "-c", script]
+    ran = subprocess.run(command, check=True, cwd=PROJECT, env={"PYTHONPATH": "lambdas"}, stdout=subprocess.PIPE)
+    assert ran.stdout.decode().startswith(f"{is_in_parts} succeeded {pages} files")
 
 
 @pytest.mark.parametrize("most_rows", [10_000, 1000])

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -159,34 +159,31 @@ def a_page_more(world: World, run: Run, name: str) -> None:
     world.stores.checkpoints.record_page(run, record)
 
 
+@dataclass
+class Overtaken(Process):
+    """A process that something overtakes before its n-th request."""
+
+    at: int = 0
+    what: Callable[[], object] = lambda: None
+
+    def request(self, name: str, operation: Any, arguments: Mapping[str, Any]) -> Any:
+        if len(self.requests) + 1 == self.at:
+            self.what()
+        return super().request(name, operation, arguments)
+
+
 @pytest.mark.parametrize("name", ["a", "d"])
 def test_who_makes_a_step_otherwise_goes_on_with_the_one_that_is_there(name: str) -> None:
     world, run = begun(Limits(records=7, targets=2, steps=100))
     for at in range(1, requests_of(world, run) + 1, 2):
         there = world.copy()
-        meanwhile(there, at, lambda there=there: (a_page_more(there, run, name), there.finish(run)))
-        there.finish(run, Process())
+
+        def finished(there: World = there) -> None:
+            a_page_more(there, run, name)
+            there.finish(run)
+
+        there.finish(run, Overtaken(at=at, what=finished))
         consistent(manifest(there, run))
-
-
-def meanwhile(world: World, at: int, what: Callable[[], Any]) -> None:
-    """Let something happen before the n-th request of the next process: its first attempt is overtaken."""
-    left = at
-
-    class Overtaken(Process):
-        def request(self, name: str, operation: Any, arguments: Mapping[str, Any]) -> Any:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                what()
-            return super().request(name, operation, arguments)
-
-    whole = world.finish
-
-    def finish(run: Run, process: Process | None = None) -> dict[str, Any]:
-        return whole(run, Overtaken() if process is not None else None)
-
-    world.finish = finish  # type: ignore[method-assign]
 
 
 def consistent(found: Mapping[str, Any]) -> None:
