@@ -317,7 +317,7 @@ def test_targets_that_have_a_verdict_keep_it_while_the_run_continues_by_itself(a
     assert summary["outcome"] == "continues"
     again = machines.plan(summary["continuation"], "execution-2")
     left = [target["target_id"] for target in aws.json(again["targets"]["key"])]
-    assert left == [one["target_id"], third["target_id"]], "the third was cut short without a verdict"
+    assert left == sorted([one["target_id"], third["target_id"]]), "the third was cut short without a verdict"
     summary = machines.finish(again)
     assert (summary["outcome"], summary["targets"]) == ("failed", {"unfinished": 2, "failed": 1})
     resumed = machines.plan({"resume": summary["run_id"]}, "execution-3")
