@@ -22,7 +22,7 @@ def put_long_targets(stores: Stores, run: Run, targets_key: str) -> dict[str, An
 
     def documents() -> Iterator[Mapping[str, Any]]:
         nonlocal count
-        ended = stores.checkpoints.ended(run) | stores.targets.verdicts(run).keys()
+        ended = stores.checkpoints.ended(run) | {of for of, _ in stores.targets.verdicts(run)}
         for target in stores.pages.json_array(targets_key):
             if target["target_id"] not in ended:
                 count += 1
