@@ -194,6 +194,8 @@ class CrawlMachine(Construct):
                 "run_id": sfn.JsonPath.string_at("$.run.run_id"),
                 "generation": sfn.JsonPath.number_at("$.run.generation"),
                 "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+                # Those that are left: PlanLongTargets has counted them, or there was nothing that ShortTargets turned.
+                "long_targets": sfn.JsonPath.number_at("$.targets.count"),
             },
             timeout=Duration.minutes(16),
             own_errors=[SinkError, ThrottledError, TransientError],

@@ -14,7 +14,7 @@ from infra.item_store import ItemStore
 from infra.permissions import grant_organization, grant_reads
 from infra.python_function import PythonFunction
 from infra.settings import Settings
-from pageturner.costs import FETCH_PAGE_MEMORY_MB
+from pageturner.costs import FETCH_PAGE_MEMORY_MB, PLANNING_MEMORY_MB
 from pageturner.crawls.crawl import Crawl
 
 # A page is one API call, of at most two attempts of 25 s, and its writes.
@@ -32,6 +32,8 @@ class Functions(Construct):
         self._settings = settings
         self._store = store
         self._code = function_code(crawls)
+        # FetchPage turns pages for so long, and what that costs depends on it.
+        loops = {"LOOP_SECONDS": f"{settings.loop_seconds:g}"}
         # Both call the crawled services: FetchPage for pages, PlanRun to find targets.
         reading = {
             "ACCOUNT": Aws.ACCOUNT_ID,
@@ -40,10 +42,10 @@ class Functions(Construct):
         }
         # A plan of 100,000 targets takes minutes and 200 MB (bench/); a service's model takes up to 100 MB.
         self.plan_run = self._function(
-            "PlanRun", "plan_run", memory_size=1024, timeout=PLAN_RUN_TIMEOUT, environment=reading
+            "PlanRun", "plan_run", memory_size=PLANNING_MEMORY_MB, timeout=PLAN_RUN_TIMEOUT, environment=reading | loops
         )
         self.plan_long_targets = self._function(
-            "PlanLongTargets", "plan_long_targets", memory_size=1024, timeout=PLAN_RUN_TIMEOUT
+            "PlanLongTargets", "plan_long_targets", memory_size=PLANNING_MEMORY_MB, timeout=PLAN_RUN_TIMEOUT
         )
         # Most of a page's time is parsing (1,000 keys are 361 KiB of XML). Lambda allots CPU by memory.
         self.fetch_page = self._function(
@@ -51,10 +53,16 @@ class Functions(Construct):
             "fetch_page",
             memory_size=FETCH_PAGE_MEMORY_MB,
             timeout=FETCH_PAGE_TIMEOUT,
-            environment={**reading, "LOOP_SECONDS": f"{settings.loop_seconds:g}"},
+            environment=reading | loops,
         )
         # Its memory and disk do not grow with pages (bench/finish.py); what is published of the crawl is in memory.
-        self.finish_run = self._function("FinishRun", "finish_run", memory_size=1024, timeout=Duration.minutes(15))
+        self.finish_run = self._function(
+            "FinishRun",
+            "finish_run",
+            memory_size=PLANNING_MEMORY_MB,
+            timeout=Duration.minutes(15),
+            environment=loops,
+        )
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
         self.stop_run = self._function("StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30))
         for function in (self.plan_run, self.fetch_page):

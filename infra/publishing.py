@@ -13,10 +13,9 @@ from infra.item_store import ItemStore
 from infra.python_function import PythonFunction
 from infra.settings import Settings
 from infra.sql import Sql
+from pageturner.costs import PUBLISHING_MEMORY_MB
 from pageturner.crawls.crawl import Crawl
 
-# The most that Lambda gives an account that has not asked for more. DuckDB has 1.7 cores with it.
-_MEMORY_MB = 3008
 PUBLISH_TIMEOUT = Duration.minutes(15)
 # Where DuckDB puts what does not fit into memory, and both sides of a comparison before they are in S3.
 _DISK = Size.gibibytes(4)
@@ -46,7 +45,8 @@ class Publishing(Construct):
                 code=code,
                 settings=settings,
                 store=store,
-                memory_size=_MEMORY_MB,
+                # The most that Lambda gives an account that has not asked for more. DuckDB has 1.7 cores with it.
+                memory_size=PUBLISHING_MEMORY_MB,
                 timeout=PUBLISH_TIMEOUT,
                 ephemeral_storage_size=_DISK,
                 environment={"DATABASE": sql.database, "MOST_ROWS": str(settings.most_rows)},

@@ -12,6 +12,7 @@ import yaml
 from constructs import Node
 
 from infra.catalogue import read_catalogue
+from pageturner.costs import LOOP_SECONDS
 from pageturner.crawls.crawl import Crawl
 
 # CloudFormation's rule, but shorter: state machine names, of at most 80 characters, begin with the stack's name.
@@ -60,7 +61,7 @@ class Settings:
     stack_name: str = "Pageturner"
     catalogue: str = "crawls.yaml"  # a path, relative to the project
     retain_data: bool = True  # keep bucket and tables when the stack is deleted
-    loop_seconds: float = 225.0  # how long a PageLoop turns pages before it hands over
+    loop_seconds: float = LOOP_SECONDS  # how long a PageLoop turns pages before it hands over
     hand_overs: int = 1000  # in one execution, before the run continues in a new one
     log_level: str = "INFO"
     log_retention_days: int = 30

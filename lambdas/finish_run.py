@@ -24,8 +24,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     Returns its summary, or the `outcome` "again" if there is more to do: see `Finisher.finish`.
     """
     telemetry.logger.set_correlation_id(event["run_id"])
-    finisher = Finisher(Stores.of_environment(), console.Console(os.environ["AWS_REGION"]), LIMITS)
-    # The machine of an earlier version passes no generation.
+    # The machine of an earlier version passes neither the targets nor the generation.
+    loop_seconds, long_targets = float(os.environ["LOOP_SECONDS"]), event.get("long_targets", 0)
+    of_region = console.Console(os.environ["AWS_REGION"])
+    finisher = Finisher(Stores.of_environment(), of_region, LIMITS, loop_seconds, long_targets)
     summary = finisher.finish(event["run_id"], event["execution"], datetime.now(UTC), event.get("generation"))
     telemetry.logger.info("goes on" if summary["outcome"] == "again" else "run finished", extra={"summary": summary})
     return summary

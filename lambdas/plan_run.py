@@ -52,7 +52,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _dry_run(crawl: Crawl, expansion: Expansion) -> dict[str, Any]:
-    report = DryRun(expansion).of(crawl)
+    report = DryRun(expansion, float(os.environ["LOOP_SECONDS"])).of(crawl)
     if report["would_fail"]:
         # The error has only the sentence.
         telemetry.logger.warning("a run would fail", extra={"report": report})

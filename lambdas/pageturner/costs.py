@@ -1,73 +1,297 @@
 """Estimates the cost of a run: what it used or will use, at the us-east-1 list prices of November 2026.
 
-The estimate leaves out what crawled services and witnesses charge for requests, and reads, logs, transfer and storage,
-and the seven or so records of a target, which cost a fiftieth of its state transitions.
+`Volume` is what AWS charges for, and `estimate` multiplies it by the prices. Counted are
+
+- the requests and seconds of all functions, throttled attempts and the start of their environments;
+- state transitions, and the executions and seconds of Express, pauses included;
+- requests to S3 and Glue, write and read units of DynamoDB, events;
+- log lines at the log level INFO, and metrics in each hour in which they have values.
+
+Left out are what crawled services and witnesses charge for requests, transfer, storage, X-Ray and free tiers; what a
+state machine retries for another reason than throttling, and its way after a failed PageLoop; passes that were given
+up; and FailRun and StopRun. `docs/reference.md` says this to people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 
-FETCH_PAGE_MEMORY_MB = 512
-# Dollars. Lambda on arm64; Express by requests and 64 MB of memory; DynamoDB on demand.
-_LAMBDA_REQUEST, _LAMBDA_GB_SECOND = 0.20e-6, 0.0000133334
-_EXPRESS_REQUEST, _EXPRESS_GB_SECOND = 1.00e-6, 0.00001667
-_TRANSITION = 0.025e-3
-_S3_PUT = 0.005e-3
-_DYNAMODB_WRITE = 0.625e-6
-# State transitions of a run, a target and a hand-over in Standard; the rest is negligible.
-_TRANSITIONS_OF_RUN, _TRANSITIONS_OF_TARGET, _TRANSITIONS_OF_HAND_OVER = 9, 2, 4
-# PublishRun: what `make bench-publish` measures, with some to spare.
-_PUBLISH_GB, _PUBLISH_SECONDS, _PUBLISH_SECONDS_OF_ITEM = 3008 / 1024, 2, 0.0002
-_LOOP_SECONDS = 120
+# The memory of the functions. What the others are is not counted.
+FETCH_PAGE_MEMORY_MB, PLANNING_MEMORY_MB, PUBLISHING_MEMORY_MB = 512, 1024, 3008
+# How long a PageLoop turns pages before it hands over, unless the deployment is set otherwise.
+LOOP_SECONDS = 225.0
+# The start of an Express child costs $26 a million: 40 targets share it for less than the time of one page costs. More
+# would save little, and a batch is lost as a whole.
+MOST_TARGETS_OF_BATCH = 40
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a service charges for so many units: `dollars`, and `per` how many if it is not one."""
+
+    service: str
+    unit: str
+    dollars: str
+    per: str = ""
+
+    @property
+    def of_one(self) -> float:
+        """Dollars."""
+        return float(self.dollars) / {"": 1, "thousand": 1e3, "million": 1e6, "month": 730}[self.per]
+
+    def __str__(self) -> str:
+        return f"${self.dollars}/{self.per}" if self.per else f"${self.dollars}"
 
 
 @dataclass(frozen=True)
 class Volume:
-    """The size of a run; `seconds` is the total time to fetch and write its pages."""
+    """What AWS charges for. Seconds are multiplied by the GB of memory; a metric is charged by the hour."""
 
-    targets: int
-    pages: int
-    items: int
-    seconds: float
+    requests: float = 0
+    gb_seconds: float = 0
+    executions: float = 0
+    express_gb_seconds: float = 0
+    transitions: float = 0
+    puts: float = 0
+    gets: float = 0
+    write_units: float = 0
+    read_units: float = 0
+    log_gb: float = 0
+    metric_hours: float = 0
+    glue_requests: float = 0
+    events: float = 0
+
+    def __add__(self, other: Volume) -> Volume:
+        return Volume(*(mine + others for mine, others in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
-def of_run(crawl: Crawl, totals: Mapping[str, int], targets: int) -> dict[str, Any]:
-    """Return the estimate for a run that has ended."""
-    return estimate(crawl, Volume(targets, totals["pages"], totals["items"], totals["milliseconds"] / 1000))
+# Lambda on arm64; Express with 64 MB; DynamoDB on demand: a write unit is a KB of the whole row, and a read unit 4 KB.
+PRICES: Mapping[str, Price] = {
+    "requests": Price("Lambda", "requests", "0.20", "million"),
+    "gb_seconds": Price("Lambda", "GB-s", "0.0000133334"),
+    "executions": Price("Step Functions Express", "executions", "1.00", "million"),
+    "express_gb_seconds": Price("Step Functions Express", "GB-s", "0.00001667"),
+    "transitions": Price("Step Functions Standard", "transitions", "0.025", "thousand"),
+    "puts": Price("S3", "puts", "0.005", "thousand"),
+    "gets": Price("S3", "gets", "0.0004", "thousand"),
+    "write_units": Price("DynamoDB", "write units", "0.625", "million"),
+    "read_units": Price("DynamoDB", "read units", "0.125", "million"),
+    "log_gb": Price("CloudWatch Logs", "GB", "0.50"),
+    "metric_hours": Price("CloudWatch metrics", "hours", "0.30", "month"),
+    "glue_requests": Price("Glue", "requests", "1.00", "million"),
+    "events": Price("EventBridge", "events", "1.00", "million"),
+}
+
+_EXPRESS_GB = 64 / 1024
+# Lambda bills the start of an environment too, and no function can measure it. Those of publishing have DuckDB.
+START_SECONDS, PUBLISHING_START_SECONDS = 0.6, 1.2
+# An Express execution is billed for each begun 100 ms: half of that more on average.
+_ROUNDED_UP_SECONDS = 0.05
+# What a page takes besides fetching and writing it: of FetchPage, its record and the rest of the invocation; of Express
+# also the call.
+_REST_OF_FETCH_PAGE_SECONDS, REST_OF_PAGE_SECONDS = 0.02, 0.03
+# A throttled attempt: two quick requests, and botocore's wait between them.
+_THROTTLED_SECONDS = 0.5
+# Longer than that, nothing but a pause keeps a target from its next page, and a pause is as long as the pace says, or,
+# after throttles, up to `turn.page_step.LONGEST_INTERVAL`. Else it is no Express execution that waits.
+_IDLE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 20.0
+# State transitions, as the definitions have them: tests/infra/test_costs.py walks these.
+_OF_PLANNING, _OF_BATCHES, _OF_LONG_TARGETS, _OF_FINISHING = 2, 3, 1, 2
+_OF_CHILD, _OF_LOOP = 1, 3
+# PlanRun, PlanLongTargets and FinishRun: each a second with its start; bench/plan.py measures targets and pages.
+_SECONDS_OF_STEP, _SECONDS_OF_TARGET = 1.0, 0.0002
+# What a run writes and reads besides its pages. A Map writes its results.
+_OF_GENERATION = Volume(puts=4, gets=6, write_units=10, read_units=8, log_gb=12e-6)
+_OF_BATCH_FILES = Volume(puts=5, gets=5, read_units=3, log_gb=1e-6)
+# A page is a line of at most 600 bytes (bench/logs.py); FinishRun, and others before it, read its record.
+_OF_PAGE = Volume(puts=1, read_units=0.4, log_gb=560e-9)
+# A complete listing has a record of how it compares, and two if somebody else was asked who counts it.
+_OF_TARGET = Volume(write_units=1, read_units=1.5)
+_OF_WITNESS = Volume(write_units=2, read_units=0.2)
+# FetchPage looks every 5 s whether it still should, for half a unit.
+_LOOKS_OF_SECOND = 0.1
+_METRICS, _METRICS_OF_THROTTLED = 2, 3
+# PublishRun: what `make bench-publish` measures, and its steps, requests and events.
+_PUBLISHING_SECONDS, _PUBLISHING_SECONDS_OF_ITEM = 2, 0.0002
+OF_PUBLISHING = Volume(
+    requests=1, transitions=5, puts=12, gets=20, write_units=60, read_units=40, glue_requests=8, events=2, log_gb=8e-6
+)
 
 
-def estimate(crawl: Crawl, volume: Volume) -> dict[str, Any]:
-    """Return `estimated_cost` in dollars, and `cost_arithmetic`: one line for each service.
+@dataclass
+class Turned:
+    """Adds up what turning the pages of a run took, target by target.
 
-    The lines count invocations and seconds; loops and seconds; transitions; seconds of publishing; puts; and writes
-    of up to 1 KB.
+    `seconds` is for fetching and writing; `express_seconds` has the pauses too. `hand_overs` counts the PageLoops of
+    each target but its first, `witnesses` those that were asked, and `hours` has the hours since 1970 in which pages
+    were turned.
     """
-    pages, seconds, gigabytes = volume.pages, volume.seconds, FETCH_PAGE_MEMORY_MB / 1024
-    hand_overs = volume.targets + int(seconds / _LOOP_SECONDS)
-    transitions = _TRANSITIONS_OF_RUN + _TRANSITIONS_OF_TARGET * volume.targets + _TRANSITIONS_OF_HAND_OVER * hand_overs
-    # As if all items were new. Publishing writes only what has changed, in transactions, which cost twice as much.
-    writes = pages + (2 * volume.items if "dynamodb" in crawl.sinks else 0)
-    publishing = _PUBLISH_SECONDS + _PUBLISH_SECONDS_OF_ITEM * volume.items
-    lines = {
-        f"Lambda invocations: {pages:,} x $0.20/million + {seconds:,.1f} s x {gigabytes:g} GB x $0.0000133334": (
-            pages * _LAMBDA_REQUEST + seconds * gigabytes * _LAMBDA_GB_SECOND
+
+    targets: int = 0
+    pages: int = 0
+    seconds: float = 0
+    express_seconds: float = 0
+    hand_overs: int = 0
+    write_units: int = 0
+    throttles: int = 0
+    witnesses: int = 0
+    hours: set[int] = field(default_factory=set)
+
+    def add(self, entry: Mapping[str, Any], crawl: Crawl, loop_seconds: float) -> None:
+        """Add the manifest's entry of a target."""
+        pages, seconds = entry["pages"], entry["milliseconds"] / 1000
+        express_seconds = _express_seconds(entry, crawl)
+        self.targets += 1
+        self.pages += pages
+        self.seconds += seconds
+        self.express_seconds += express_seconds
+        self.hand_overs += hand_overs(pages, express_seconds, loop_seconds)
+        self.write_units += entry["write_units"]
+        self.throttles += entry["throttles"]
+        if pages:
+            began, ended = _span(entry)
+            self.hours.update(range(int(began // 3600), int(ended // 3600) + 1))
+
+
+def hand_overs(pages: int, express_seconds: float, loop_seconds: float) -> int:
+    """Return how many PageLoops turn so many pages of a target besides the first: each ends with a whole page."""
+    if not pages:
+        return 0
+    of_loop = max(1, math.ceil(loop_seconds / (express_seconds / pages)))
+    return math.ceil(pages / of_loop) - 1
+
+
+def expected(
+    targets: int, pages: int, page_seconds: float, pace_seconds: float, loop_seconds: float, hours: int
+) -> Turned:
+    """Return what is expected of pages that take `page_seconds` each, and as long as `pace_seconds` with their pauses.
+
+    All targets are taken to be alike.
+    """
+    each = math.ceil(pages / max(1, targets))
+    express_seconds = max(pace_seconds, page_seconds + REST_OF_PAGE_SECONDS)
+    return Turned(
+        targets=targets,
+        pages=pages,
+        seconds=pages * page_seconds,
+        express_seconds=pages * express_seconds,
+        hand_overs=targets * hand_overs(each, each * express_seconds, loop_seconds),
+        write_units=pages,
+        hours=set(range(hours)),
+    )
+
+
+def expected_long_targets(crawl: Crawl, turned: Turned, loop_seconds: float) -> int:
+    """Return how many targets ShortTargets leaves to LongTargets: all alike, those that take more than their share."""
+    if turned.targets <= 1:
+        return turned.targets
+    share = loop_seconds / batch_size(turned.targets, crawl.max_concurrency)
+    return turned.targets if turned.express_seconds / turned.targets > share else 0
+
+
+def batch_size(targets: int, max_concurrency: int) -> int:
+    """Return how many targets share an Express execution of ShortTargets.
+
+    It has more than one only if more targets than may run at once are left anyway.
+    """
+    return min(MOST_TARGETS_OF_BATCH, math.ceil(targets / max_concurrency))
+
+
+def of_run(crawl: Crawl, turned: Turned, long_targets: int, generations: int = 1) -> Volume:
+    """Return the volume of a run until it is published; `long_targets` counts those that LongTargets turned last."""
+    size = batch_size(turned.targets, crawl.max_concurrency)
+    # A single target needs no batch.
+    batches = math.ceil(turned.targets / size) if turned.targets > 1 else 0
+    loops = long_targets + turned.hand_overs
+    fetch_page_seconds = turned.seconds + turned.pages * _REST_OF_FETCH_PAGE_SECONDS
+    fetch_page_seconds += turned.throttles * _THROTTLED_SECONDS
+    fetch_page_seconds += min(turned.targets, crawl.max_concurrency) * START_SECONDS
+    steps = 2 * generations + (1 if batches else 0)
+    planning_seconds = steps * _SECONDS_OF_STEP + (turned.targets + turned.pages) * _SECONDS_OF_TARGET
+    transitions = (_OF_PLANNING + _OF_FINISHING + (_OF_LONG_TARGETS if long_targets else 0)) * generations
+    transitions += (_OF_BATCHES if batches else 0) + _OF_CHILD * (batches + long_targets) + _OF_LOOP * loops
+    express_seconds = turned.express_seconds + _ROUNDED_UP_SECONDS * (batches + loops)
+    metrics = _METRICS_OF_THROTTLED if turned.throttles else _METRICS
+    return sum(
+        [
+            _times(generations, _OF_GENERATION),
+            _OF_BATCH_FILES if batches else Volume(),
+            _times(turned.pages, _OF_PAGE),
+            _times(turned.targets, _OF_TARGET),
+            _times(turned.witnesses, _OF_WITNESS),
+        ],
+        Volume(
+            requests=turned.pages + turned.throttles + steps,
+            gb_seconds=(fetch_page_seconds * FETCH_PAGE_MEMORY_MB + planning_seconds * PLANNING_MEMORY_MB) / 1024,
+            executions=batches + loops,
+            express_gb_seconds=express_seconds * _EXPRESS_GB,
+            transitions=transitions,
+            write_units=turned.write_units + turned.throttles,
+            read_units=express_seconds * _LOOKS_OF_SECOND,
+            metric_hours=metrics * len(turned.hours),
         ),
-        f"Step Functions Express loops: {hand_overs:,} x $1.00/million + {seconds:,.1f} s x 0.0625 GB x $0.00001667": (
-            hand_overs * _EXPRESS_REQUEST + seconds * 0.0625 * _EXPRESS_GB_SECOND
-        ),
-        f"Step Functions Standard: {transitions:,} transitions x $0.025/thousand": transitions * _TRANSITION,
-        f"Lambda publishing: {publishing:,.1f} s x {_PUBLISH_GB:g} GB x $0.0000133334": (
-            publishing * _PUBLISH_GB * _LAMBDA_GB_SECOND
-        ),
-        f"S3 puts: {pages:,} x $0.005/thousand": pages * _S3_PUT,
-        f"DynamoDB writes (up to 1 KB): {writes:,} x $0.625/million": writes * _DYNAMODB_WRITE,
-    }
+    )
+
+
+def of_publishing(pages: int, items: int, write_units: int) -> Volume:
+    """Return the expected volume of publishing so many items, all of them new, with so many units for all rows."""
+    seconds = PUBLISHING_START_SECONDS + _PUBLISHING_SECONDS + _PUBLISHING_SECONDS_OF_ITEM * items
+    return OF_PUBLISHING + Volume(gb_seconds=seconds * PUBLISHING_MEMORY_MB / 1024, gets=pages, write_units=write_units)
+
+
+def estimate(volume: Volume, of: str = "") -> dict[str, Any]:
+    """Return `estimated_cost` in dollars, and `cost_arithmetic`: one line for each service, which begins with `of`."""
+    lines = list(_lines(volume))
     return {
-        "estimated_cost": round(sum(lines.values()), 6),
-        "cost_arithmetic": [f"{line} = ${dollars:.6f}" for line, dollars in lines.items()],
+        "estimated_cost": round(sum(dollars for _, dollars in lines), 6),
+        "cost_arithmetic": [f"{of}{line} = ${dollars:.6f}" for line, dollars in lines],
     }
+
+
+def _lines(volume: Volume) -> Iterator[tuple[str, float]]:
+    """Yield the arithmetic of each service that charges for something, with its dollars."""
+    terms: dict[str, list[str]] = {}
+    dollars: dict[str, float] = {}
+    for name in (each.name for each in fields(Volume)):
+        if number := getattr(volume, name):
+            price = PRICES[name]
+            terms.setdefault(price.service, []).append(f"{_shown(number)} {price.unit} x {price}")
+            dollars[price.service] = dollars.get(price.service, 0) + number * price.of_one
+    for service, of_service in terms.items():
+        yield f"{service}: {' + '.join(of_service)}", dollars[service]
+
+
+def _shown(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:.6f}".rstrip("0")
+
+
+def _times(count: float, volume: Volume) -> Volume:
+    return Volume(*(count * number for number in vars(volume).values()))
+
+
+def _express_seconds(entry: Mapping[str, Any], crawl: Crawl) -> float:
+    """Return for how long Express executions turned the pages of a target.
+
+    That is from its first page to its last, but for the time in which no Express execution waited for it: between
+    ShortTargets and LongTargets, between two executions of the run, or while Crawl backed off.
+    """
+    pages = entry["pages"]
+    busy: float = entry["milliseconds"] / 1000 + pages * REST_OF_PAGE_SECONDS
+    if pages <= 1:
+        return busy
+    began, ended = _span(entry)
+    pace = 1 / crawl.max_pages_per_second if crawl.max_pages_per_second else 0
+    idle = max(_IDLE_SECONDS, pace, LONGEST_PAUSE_SECONDS if entry["throttles"] else 0)
+    return min(ended - began + busy / pages, busy + pages * idle)
+
+
+def _span(entry: Mapping[str, Any]) -> tuple[float, float]:
+    """Return when a target's first and last page were fetched, in seconds since 1970."""
+    first, last = (datetime.fromisoformat(entry[name]).timestamp() for name in ("first_page_at", "last_page_at"))
+    return first, last

@@ -28,6 +28,7 @@ from pageturner.paging import api, pagination
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import paging_of
 from pageturner.turn import page_end, page_fetch
+from pageturner.turn.records import item_json
 
 _TARGETS_SHOWN = 5
 # At most this many targets, evenly chosen, are probed; for this many pages in total; and for this long.
@@ -36,6 +37,8 @@ _MOST_PAGES = 100
 _MOST_SECONDS = 120
 # An assumption: what writing a page (its object, items and checkpoint) adds to fetching it.
 _WRITE_SECONDS = 0.1
+# What the row of an item in DynamoDB has besides its text: keys, names, the run, the page object.
+_ROW_BYTES = 850
 
 
 # The verdicts of targets that end with these errors. After any other error, a run tries again.
@@ -52,7 +55,8 @@ _VERDICTS: Mapping[type[PageturnerError], str] = {
 class Probe:
     """The first pages of a target. `more`: there are further pages; `error`: why a page could not be fetched.
 
-    `verdict` is the one that the target would get in a run, or None if the probe does not show it.
+    `verdict` is the one that the target would get in a run, or None if the probe does not show it. `write_units` is
+    what DynamoDB charges to write the items, in transactions.
     """
 
     target: Target
@@ -62,6 +66,7 @@ class Probe:
     more: bool
     verdict: str | None = None
     error: PageturnerError | None = None
+    write_units: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The probe as it appears in the report."""
@@ -83,9 +88,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class DryRun:
-    """Makes the report of a dry run."""
+    """Makes the report of a dry run. `loop_seconds` is how long a PageLoop turns pages."""
 
     expansion: Expansion
+    loop_seconds: float
 
     def of(self, crawl: Crawl) -> dict[str, Any]:
         """Return the report on `crawl`: `would_fail` says whether a run is known to fail, and `message` why.
@@ -140,7 +146,7 @@ class DryRun:
 
     def _first_pages(self, crawl: Crawl, target: Target, most: int, until: float) -> Probe:
         model = api.operation_model(crawl.service, crawl.operation)
-        token, taken, pages, items, inside, seconds = None, 0, 0, 0, 0, 0.0
+        token, taken, pages, items, units, inside, seconds = None, 0, 0, 0, 0, 0, 0.0
         while pages < most and (pages == 0 or time.monotonic() < until):
             began = time.monotonic()
             try:
@@ -149,16 +155,18 @@ class DryRun:
                 verdict = _VERDICTS.get(type(error))
                 if isinstance(error, TokenInvalidError) and pages == 0:
                     verdict = "failed"  # it is the StartingToken
-                return Probe(target, pages, items, round(seconds * 1000), more=True, verdict=verdict, error=error)
+                return Probe(target, pages, items, round(seconds * 1000), True, verdict, error, units)
             seconds += time.monotonic() - began
             pages, taken, token = pages + 1, taken + page.taken, page.next_token
-            items += sum(1 for _ in pagination.items(page.response, model, crawl.paginator.definition, crawl.search))
+            for _, item in pagination.items(page.response, model, crawl.paginator.definition, crawl.search):
+                items += 1
+                units += _write_units(item) if "dynamodb" in crawl.sinks else 0
             inside += len(page_end.errors_inside(crawl, page)[0])
             if (end := page_end.end_of(page, crawl, target, pages)) is not None:
                 failure = page_end.failure(end, pages, inside)
                 verdict = end if failure is None else "failed"
-                return Probe(target, pages, items, round(seconds * 1000), more=False, verdict=verdict, error=failure)
-        return Probe(target, pages, items, round(seconds * 1000), more=True)
+                return Probe(target, pages, items, round(seconds * 1000), False, verdict, failure, units)
+        return Probe(target, pages, items, round(seconds * 1000), more=True, write_units=units)
 
     def _estimate(self, crawl: Crawl, count: int, probes: list[Probe]) -> dict[str, Any]:
         """Pages, items, duration and dollars, with the arithmetic.
@@ -167,6 +175,7 @@ class DryRun:
         run that covers all that the crawl lists is the basis; without one, the numbers are a lower bound.
         """
         pages, items, n = sum(p.pages for p in probes), sum(p.items for p in probes), max(1, len(probes))
+        units_of_item = sum(p.write_units for p in probes) / max(1, items)
         page_seconds = sum(p.milliseconds for p in probes) / 1000 / max(1, pages) + _WRITE_SECONDS
         page_arithmetic = f"{page_seconds:.3f} s per page (measured, plus {_WRITE_SECONDS:g} s to write)"
         # A target that is denied, absent or fails will have no more pages in a run either.
@@ -183,7 +192,11 @@ class DryRun:
         side_by_side = max(1, min(count, crawl.max_concurrency))
         pace = max(page_seconds, 1 / crawl.max_pages_per_second if crawl.max_pages_per_second else 0)
         seconds = round(pages * pace / side_by_side, 1)
-        cost = costs.estimate(crawl, costs.Volume(count, pages, items, pages * page_seconds))
+        turned = costs.expected(count, pages, page_seconds, pace, self.loop_seconds, hours=1 + int(seconds // 3600))
+        long_targets = costs.expected_long_targets(crawl, turned, self.loop_seconds)
+        volume = costs.of_run(crawl, turned, long_targets)
+        # As if all items were new.
+        volume += costs.of_publishing(pages, items, math.ceil(items * units_of_item))
         return {
             "pages": pages,
             "items": items,
@@ -195,7 +208,7 @@ class DryRun:
                 f"{count_of(pages, 'page')} x {pace:.3f} s / {side_by_side} in parallel = {seconds:,} s",
                 page_arithmetic,
             ],
-            **cost,
+            **costs.estimate(volume),
         }
 
     def _latest(self, crawl: Crawl) -> dict[str, Any] | None:
@@ -203,6 +216,11 @@ class DryRun:
         run_id = runs.latest(crawl)
         found = runs.find(run_id) if run_id else None
         return dict(found.summary) if found and found.summary else None
+
+
+def _write_units(item: Any) -> int:
+    # Each write is part of a transaction, which costs twice as much.
+    return 2 * math.ceil((len(item_json(item)) + _ROW_BYTES) / 1024)
 
 
 def _failures(crawl: Crawl, probes: list[Probe]) -> str:

@@ -40,6 +40,7 @@ class PageCounts:
     items: int = 0
     bytes: int = 0
     milliseconds: int = 0
+    write_units: int = 0
     errors: list[dict[str, Any]] = field(default_factory=list)
     non_aggregate: str | None = None
     first_page_at: str | None = None
@@ -60,6 +61,7 @@ class PageCounts:
         self.items += record.items
         self.bytes += record.bytes
         self.milliseconds += record.milliseconds
+        self.write_units += record.write_units
         if record.errors and len(self.errors) < MOST_ERRORS:
             found = [{"page": record.page, **error} for error in json.loads(record.errors)]
             self.errors += found[: MOST_ERRORS - len(self.errors)]
@@ -80,6 +82,7 @@ class PageCounts:
             "items": self.items,
             "bytes": self.bytes,
             "milliseconds": self.milliseconds,
+            "write_units": self.write_units,
             "restarts": max(self.pass_number - 1, 0),
             "page_errors": end.page_errors,
             "ignored_errors": end.ignored_errors,

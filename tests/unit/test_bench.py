@@ -23,6 +23,7 @@ from infra.catalogue import read_catalogue
 from infra.function_code import LAMBDAS
 from infra.settings import Settings
 from local.emulator import PROJECT
+from pageturner.costs import PUBLISHING_MEMORY_MB
 
 
 def test_what_is_measured_runs() -> None:
@@ -69,7 +70,7 @@ def test_what_is_measured_of_publishing_runs(
 
 
 def test_functions_have_what_is_measured_against() -> None:
-    assert (publishing._MEMORY_MB, publishing._DISK.to_mebibytes()) == (publish.MEMORY_MB, publish.DISK_MB)
+    assert (PUBLISHING_MEMORY_MB, publishing._DISK.to_mebibytes()) == (publish.MEMORY_MB, publish.DISK_MB)
     assert Settings().most_rows == publish.MOST_ROWS
 
 

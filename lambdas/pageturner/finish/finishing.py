@@ -24,11 +24,16 @@ from pageturner.stores.page_store import Version
 
 @dataclass(frozen=True)
 class Finisher:
-    """Finishes runs."""
+    """Finishes runs.
+
+    What they cost depends on for how long a PageLoop turned pages, and on how many targets LongTargets had.
+    """
 
     stores: Stores
     console: Console
     limits: Limits
+    loop_seconds: float = costs.LOOP_SECONDS
+    long_targets: int = 1
 
     def finish(self, run_id: str, execution: str, ended: datetime, generation: int | None = None) -> dict[str, Any]:
         """Write the manifest and record the end of the run. Returns its summary.
@@ -90,12 +95,13 @@ class Finisher:
                 progress = self._collected(run, crawl, workshop)
                 if progress is None:
                     return None
-                tally = Tally(crawl, self.console.region)
+                tally = Tally(crawl, self.console.region, self.loop_seconds)
                 for part in progress.targets:
                     for entry in workshop.read(part):
                         tally.add(entry)
                 ended_as = summary(run, tally, ended)
-                ended_as |= costs.of_run(crawl, tally.totals, tally.verdicts.total())
+                volume = costs.of_run(crawl, tally.turned, self.long_targets, run.generation)
+                ended_as |= costs.estimate(volume)
                 if self.stores.pages.put_text(
                     manifest_key(run),
                     text_of(run, crawl, ended_as, progress, workshop),

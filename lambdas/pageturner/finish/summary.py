@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pageturner.costs import LOOP_SECONDS, Turned
 from pageturner.crawls.crawl import ALL_REGIONS, Crawl
 from pageturner.finish.advice import Advice, advice, code_of, named, why
-from pageturner.finish.witness import WitnessTally
+from pageturner.finish.witness import LAST_RUN, WitnessTally
 from pageturner.messages import count_of
 from pageturner.page_state import CONTINUES, Run, utc_text
 from pageturner.paging import api
@@ -57,11 +58,12 @@ class Tally:
 
     `region` is the deployment's own. `absent` counts the targets in regions where nobody expects the service, unless
     that is all of them: a service that is nowhere can be one whose names are hidden. `short` counts the targets that
-    are not as the crawl asks, for `reasons`.
+    are not as the crawl asks, for `reasons`. `turned` adds up what their pages took, with PageLoops of `loop_seconds`.
     """
 
     crawl: Crawl
     region: str
+    loop_seconds: float = LOOP_SECONDS
     verdicts: Counter[str] = field(default_factory=Counter)
     totals: Counter[str] = field(default_factory=Counter)
     absent: int = 0
@@ -70,12 +72,17 @@ class Tally:
     elsewhere: dict[tuple[str, ...], Reason] = field(default_factory=dict)
     continues: bool = False
     witnesses: WitnessTally = field(default_factory=WitnessTally)
+    turned: Turned = field(default_factory=Turned)
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add an entry."""
         self.verdicts[entry["verdict"]] += 1
         self.totals.update({name: entry[name] for name in SUMMED})
         self.witnesses.add(entry, named(entry))
+        self.turned.add(entry, self.crawl, self.loop_seconds)
+        # Nobody is asked what the last run had.
+        witness = entry.get("witness")
+        self.turned.witnesses += witness is not None and (witness["who"] != LAST_RUN or "why" in witness)
         self.continues = self.continues or entry.get("error") == CONTINUES
         if _is_elsewhere(self.crawl, entry, self.region):
             self.absent += 1

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pageturner.costs import batch_size
 from pageturner.crawls.crawl import Crawl
 from pageturner.plan.targets import room_for_targets, size_of
 from pageturner.stores.keys import batches_key
 from pageturner.stores.page_store import PageStore, array_text
-
-# The start of an execution costs $26 a million: 40 targets share it for less than the time of one page costs. More
-# would save little, and a batch is lost as a whole.
-MOST_TARGETS = 40
 
 
 def put_batches(pages: PageStore, targets_key: str, crawl: Crawl, count: int) -> dict[str, Any]:
@@ -37,11 +34,10 @@ def put_batches(pages: PageStore, targets_key: str, crawl: Crawl, count: int) ->
 def batches(targets: Iterable[Mapping[str, Any]], crawl: Crawl, count: int) -> Iterator[list[dict[str, Any]]]:
     """Yield the documents of `count` targets in batches, each with its `share`.
 
-    A batch has more than one target only if more targets than may run at once are left anyway. The share is of the
-    time in which an execution turns pages: with 4 targets, the first has a quarter of it, the second what is left of
-    half of it, and so on, so that a long target leaves time for those behind it.
+    The share is of the time in which an execution turns pages: with 4 targets, the first has a quarter of it, the
+    second what is left of half of it, and so on, so that a long target leaves time for those behind it.
     """
-    most = min(MOST_TARGETS, -(-count // crawl.max_concurrency))
+    most = batch_size(count, crawl.max_concurrency)
     room = room_for_targets(crawl)
     batch: list[Mapping[str, Any]] = []
     size = 0

@@ -15,7 +15,7 @@ from tempfile import SpooledTemporaryFile
 
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores import keys
-from pageturner.stores.run_table import RunTable, at_generation
+from pageturner.stores.run_table import RunTable, at_generation, write_units
 
 # Of the compressed keys of a target's pages; what is longer is on disk.
 _IN_MEMORY = 256 * 1024
@@ -30,6 +30,7 @@ class PageRecord:
 
     `milliseconds` is how long fetching and writing took; `non_aggregate` is the JSON text of botocore's
     `non_aggregate_part`, which only the first page has, and `errors` that of the errors beside the page's items.
+    `write_units` is known of a record that is read.
     """
 
     target_id: str
@@ -43,6 +44,7 @@ class PageRecord:
     fetched_at: str = ""
     milliseconds: int = 0
     errors: str | None = None
+    write_units: int = 1
 
     @property
     def name(self) -> str:
@@ -145,4 +147,5 @@ class CheckpointStore:
                 place=Place.from_dict(json.loads(item["place"]["S"])),
                 non_aggregate=item["non_aggregate"]["S"] if "non_aggregate" in item else None,
                 errors=item["errors"]["S"] if "errors" in item else None,
+                write_units=write_units(item),
             )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # DynamoDB Developer Guide, "Quotas": requests of a BatchWriteItem.
 _BATCH_WRITE = 25
+_KB = 1024
 
 
 class RunTable:
@@ -152,6 +153,18 @@ def at_generation(generation: int) -> str:
     is_at = "generation = :generation"
     # Rows of an earlier version of Pageturner have none.
     return f"attribute_exists(pk) AND (attribute_not_exists(generation) OR {is_at})" if generation == 1 else is_at
+
+
+def write_units(row: Mapping[str, Any]) -> int:
+    """Return what DynamoDB charges for a row: a unit for each KB of it (Developer Guide, "Item sizes and formats")."""
+    return -(-sum(len(name.encode()) + _size(value) for name, value in row.items()) // _KB)
+
+
+def _size(value: Mapping[str, str]) -> int:
+    if "S" in value:
+        return len(value["S"].encode(errors="surrogatepass"))
+    # About a byte for two digits, and one more.
+    return (len(value["N"]) + 1) // 2 + 1
 
 
 def _record(run: Run, record: str, values: Mapping[str, Any]) -> dict[str, Any]:

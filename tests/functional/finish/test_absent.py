@@ -60,7 +60,7 @@ def test_a_region_without_the_service_does_not_fail_a_run_of_all_regions(aws: Aw
 def test_the_own_region_is_not_one_where_nobody_expects_the_service(own: str, short: int) -> None:
     tally = Tally(parse_input(ALL, {}), own)
     entry = {"verdict": "absent", "error": "NoEndpointError", "cause": CAUSE, "region": "eu-north-9", "account": "1"}
-    tally.add({**entry, "parameters": {}, "last_throttle": "", **dict.fromkeys(SUMMED, 0)})
+    tally.add({**entry, "parameters": {}, "last_throttle": "", **dict.fromkeys((*SUMMED, "write_units"), 0)})
     assert (tally.short, tally.absent) == (short, 1 - short)
 
 
@@ -90,7 +90,7 @@ def test_a_service_whose_regions_botocore_does_not_know(
     for region, verdict in verdicts.items():
         entry = {"target_id": region, "account": "1", "region": region, "verdict": verdict, "parameters": {}}
         error = {"error": "NoEndpointError", "cause": CAUSE} if verdict == "absent" else {}
-        tally.add({**entry, **error, "last_throttle": "", **dict.fromkeys(SUMMED, 0)})
+        tally.add({**entry, **error, "last_throttle": "", **dict.fromkeys((*SUMMED, "write_units"), 0)})
     ended = summary(run, tally, datetime(2026, 1, 1, 1, tzinfo=UTC))
     assert ended["outcome"] == outcome
     assert ended["message"].startswith(said)

@@ -29,7 +29,9 @@ NEVER_OF_A_TARGET = {"CannotPublishError", "OverlapError", "RunWouldFailError", 
 
 def entry(verdict: str, error: str = "", cause: str = "", **more: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"target_id": "id", "account": "111111111111", "region": "eu-west-1", "verdict": verdict}
-    found |= {"parameters": {"Bucket": "b"}, "last_throttle": "", **dict.fromkeys(SUMMED, 0), **more}
+    at = "2026-01-01T00:00:00.000Z"
+    found |= {"parameters": {"Bucket": "b"}, "last_throttle": "", "first_page_at": at, "last_page_at": at}
+    found |= {**dict.fromkeys((*SUMMED, "write_units"), 0), **more}
     return {**found, "error": error, "cause": cause} if error else found
 
 
