@@ -12,6 +12,7 @@ from pageturner import clients, telemetry
 from pageturner.page_state import utc_text
 from pageturner.publish.announcing import Announcer
 from pageturner.publish.comparing import Comparer
+from pageturner.publish.metering import OF_PUBLISH_RUN, Meter
 from pageturner.publish.publishing import Publisher
 from pageturner.publish.tables import Tables
 from pageturner.stores import Stores
@@ -27,6 +28,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     Returns `next`, and what that needs: see `pageturner.publish.publishing`. `asked` says that a person asks for it.
     """
     state = event["state"]
+    publisher().meter.begin(OF_PUBLISH_RUN)
     telemetry.logger.set_correlation_id(state["run_id"])
     if "compare" in state:
         step = Comparer(publisher().stores, publisher().most_rows).compare(*state["compare"])
@@ -41,9 +43,13 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 def publisher() -> Publisher:
     """Return what publishes, by the function's environment variables."""
     stores, database = Stores.of_environment(), os.environ["DATABASE"]
+    meter = Meter()
+    for service in ("dynamodb", "glue", "s3"):
+        meter.watch(clients.client(service))
     return Publisher(
         stores,
         Tables(clients.client("glue"), database, os.environ["ITEMS_BUCKET"]),
         Announcer(stores, clients.client("events"), database),
         int(os.environ["MOST_ROWS"]),
+        meter,
     )

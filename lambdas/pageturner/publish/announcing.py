@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pageturner import table_names
+from pageturner.costs import Volume, estimate
 from pageturner.errors import CannotPublishError, SinkError, as_sink_error
 from pageturner.finish.manifest import Manifest
 from pageturner.messages import count_of
@@ -42,14 +43,14 @@ class Announcer:
     database: str
 
     def announce(
-        self, found: RunRecord, plan: Plan | None, made: Made | None, kept: Mapping[str, int]
+        self, found: RunRecord, plan: Plan | None, made: Made | None, kept: Mapping[str, int], volume: Volume
     ) -> dict[str, Any]:
         """Announce a run, and return what is said of its publication. Whoever repeats this sends the events again.
 
-        Without a `plan`, there was nothing to publish. `kept` is as in a plan. Raises `SinkError`, and
-        `CannotPublishError` if the run's manifest is gone.
+        Without a `plan`, there was nothing to publish. `kept` is as in a plan; `volume` is what publishing has taken.
+        Raises `SinkError`, and `CannotPublishError` if the run's manifest is gone.
         """
-        published = self._published(found, plan, made or _NOTHING, kept)
+        published = self._published(found, plan, made or _NOTHING, kept) | estimate(volume, "Publishing: ")
         events = []
         # Otherwise, the run was resumed since, and is announced when it has ended again.
         if found.summary is not None and found.generation == published["generation"]:
@@ -111,7 +112,7 @@ class Announcer:
             "crawl": crawl,
             "started_at": run.started_at,
             "targets": sum(summary.get("targets", {}).values()),
-            "dollars": summary.get("estimated_cost"),
+            "dollars": with_publishing(summary, published).get("estimated_cost"),
             "published": bool(published["number"]),
         }
         with database() as db:
@@ -167,6 +168,16 @@ def said_of(summary: Mapping[str, Any], published: Mapping[str, Any]) -> str:
     """Return a run's sentence, and what was published. That of an incomplete run ends with what to type next."""
     message = str(summary.get("message", ""))
     return f"{message}; {published['message']}" if summary.get("outcome") == "succeeded" else message
+
+
+def with_publishing(summary: Mapping[str, Any], published: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run cost with its publication, if both are known; what the summary says is without."""
+    if "estimated_cost" not in summary or "estimated_cost" not in published:
+        return {}
+    return {
+        "estimated_cost": round(summary["estimated_cost"] + published["estimated_cost"], 6),
+        "cost_arithmetic": [*summary["cost_arithmetic"], *published["cost_arithmetic"]],
+    }
 
 
 def _target_row(entry: Mapping[str, Any], run: Run, crawl: str, now: Published) -> dict[str, Any]:

@@ -6,14 +6,16 @@ anywhere and called again, it comes to the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pageturner.costs import Volume
 from pageturner.errors import CannotPublishError, RunStoppedError, SinkError
 from pageturner.page_state import Run
-from pageturner.publish.announcing import Announcer, said_of
+from pageturner.publish.announcing import Announcer, said_of, with_publishing
 from pageturner.publish.columns import Column
 from pageturner.publish.making import Maker, table_file_key
+from pageturner.publish.metering import OF_PARTS, Meter
 from pageturner.publish.parts import Part, make, parts_of
 from pageturner.publish.plan import Plan, give_up, prefix_of
 from pageturner.publish.plan_making import PlanMaker
@@ -29,12 +31,13 @@ _SECONDS = 600
 
 @dataclass(frozen=True)
 class Publisher:
-    """Publishes runs. `most_rows` is how many rows one function publishes at once."""
+    """Publishes runs. `most_rows` is how many rows one function publishes at once; `meter` counts what that costs."""
 
     stores: Stores
     tables: Tables
     announcer: Announcer
     most_rows: int
+    meter: Meter = field(default_factory=Meter)
 
     def publish(self, run_id: str, generation: int, asked_by: str, now: str) -> dict[str, Any]:
         """Publish a generation of a run, or do the next step of that.
@@ -55,7 +58,7 @@ class Publisher:
                 if isinstance(plan, Plan):
                     self.stores.publications.begin(plan.publication)
                 else:
-                    published = self.announcer.announce(found, None, None, plan)
+                    published = self.announcer.announce(found, None, None, plan, self.meter.take_last())
                     self.stores.runs.record_published(run_id, generation, published)
                 continue
             try:
@@ -74,11 +77,18 @@ class Publisher:
                     raise
                 continue
             if step is not None:
+                of_map = Volume(transitions=OF_PARTS if step["next"] == "parts" else 0)
+                self.stores.publications.add_spent(state.pending, asdict(self.meter.take() + of_map))
                 return step
 
     def do(self, part: Part) -> bool:
         """Do a part. Returns whether all of it is done. Raises as `publish` does."""
         maker = Maker.of(self.stores, part.plan)
+        is_done = self._do(part, maker)
+        self.stores.publications.add_spent(maker.plan.publication, asdict(self.meter.take()))
+        return is_done
+
+    def _do(self, part: Part, maker: Maker) -> bool:
         if part.what == "scatter":
             maker.scatter(part.index)
         elif part.what == "merge":
@@ -114,6 +124,7 @@ class Publisher:
         self.stores.runs.unlock(found.crawl["name"], Run(**found.run))
         if asked_by:
             summary["outcome"] = "succeeded"
+        summary |= with_publishing(summary, published)
         return {**summary, "message": said_of(summary, published), "published": published}
 
     def _step(self, publication: Publication, state: State) -> dict[str, Any] | None:
@@ -146,7 +157,9 @@ class Publisher:
         found = self.stores.runs.find(publication.run_id)
         # An expired record needs none.
         if found is not None and (found.published or {}).get("number") != publication.number:
-            published = self.announcer.announce(found, plan, maker.made(), plan.kept)
+            spent = self.stores.publications.spent(publication)
+            volume = Volume(**spent) + self.meter.take_last()
+            published = self.announcer.announce(found, plan, maker.made(), plan.kept, volume)
             self.stores.runs.record_published(publication.run_id, publication.generation, published)
         if plan.base is not None:
             for bucket in range(plan.base.buckets):

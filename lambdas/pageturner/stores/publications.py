@@ -21,6 +21,8 @@ from pageturner.stores.run_table import RunTable
 
 # How long it is known how far DynamoDB has been told.
 _EXPIRES_SECONDS = 30 * 24 * 3600
+# What a publication has taken is kept in millionths.
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -193,9 +195,31 @@ class PublicationStore:
 
     def record_reached(self, publication: Publication, bucket: int, reached: int) -> None:
         """Record that. Whoever is late, and is less far, moves it back, which is harmless."""
-        expires = int(datetime.fromisoformat(publication.begun_at).timestamp()) + _EXPIRES_SECONDS
-        values = {"reached": {"N": str(reached)}, "expires_at": {"N": str(expires)}}
+        values = {"reached": {"N": str(reached)}, "expires_at": _expires_at(publication)}
         self._table.put_row(_progress(publication, bucket), f"how far bucket {bucket} is", values)
+
+    def add_spent(self, publication: Publication, spent: Mapping[str, float]) -> None:
+        """Add what an invocation has taken, by the names of `pageturner.costs.Volume`, to what others have.
+
+        What is done twice costs twice. Who is killed before has not said what it took.
+        """
+        self._table.write_if(
+            f"could not write what {publication.name} has taken to the runs table",
+            "update_item",
+            Key=_spent(publication),
+            UpdateExpression="SET expires_at = :expires_at ADD " + ", ".join(f"#{name} :{name}" for name in spent),
+            ExpressionAttributeNames={f"#{name}": name for name in spent},
+            ExpressionAttributeValues={
+                ":expires_at": _expires_at(publication),
+                **{f":{name}": {"N": str(round(number * _MILLION))} for name, number in spent.items()},
+            },
+        )
+
+    def spent(self, publication: Publication) -> dict[str, float]:
+        """Return that of all invocations that have said so."""
+        found = self._table.get(_spent(publication), f"what {publication.name} has taken") or {}
+        names = found.keys() - {"pk", "sk", "expires_at"}
+        return {name: int(found[name]["N"]) / _MILLION for name in names}
 
     def _update(
         self, crawl_name: str, update: str, condition: str, names: Mapping[str, str], /, **values: str | int
@@ -220,6 +244,14 @@ def _row(crawl_name: str) -> dict[str, Any]:
 
 def _progress(publication: Publication, bucket: int) -> dict[str, Any]:
     return keys.row(keys.PUBLISHED.format(publication.crawl), f"told#{publication.number}#{bucket}")
+
+
+def _spent(publication: Publication) -> dict[str, Any]:
+    return keys.row(keys.PUBLISHED.format(publication.crawl), f"spent#{publication.number}")
+
+
+def _expires_at(publication: Publication) -> dict[str, str]:
+    return {"N": str(int(datetime.fromisoformat(publication.begun_at).timestamp()) + _EXPIRES_SECONDS)}
 
 
 def _text(publication: Publication) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pageturner import table_names
+from pageturner.costs import Volume
 from pageturner.publish.announcing import Announcer
 from tests.histories import ACCOUNT, Process, Ran, World, item, listed
 
@@ -240,7 +241,7 @@ def test_rows_of_a_later_generation_stay() -> None:
     assert {of: row["verdict"] for of, row in rows[1].items()} == {"l1": "complete", "l2": "complete"}
     assert [event["generation"] for event in sent(world, "Run finished")] == [1, 2]
     # Who publishes the generation before, and is late.
-    Announcer(world.stores, world.events, "pageturner").announce(before, None, None, {})
+    Announcer(world.stores, world.events, "pageturner").announce(before, None, None, {}, Volume())
     assert (row_of(world, resumed), targets_of(world, resumed)) == rows
 
 
