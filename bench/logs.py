@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pageturner.costs import PRICES
+
 PROJECT = Path(__file__).parent.parent
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-# Dollars for a GB at the us-east-1 list prices of November 2026, for up to 10 TB a month.
-PRICE_OF_GB = 0.50
 # API Reference of CloudWatch Logs, PutLogEvents: an event's size is its UTF-8 message and 26 bytes.
 EVENT_BYTES = 26
 REQUEST, TRACE = (
@@ -59,7 +59,7 @@ class Lines:
     @property
     def dollars(self) -> float:
         """Of a million such pages."""
-        return self.bytes * 1e6 / 1e9 * PRICE_OF_GB
+        return self.bytes * 1e6 / 1e9 * PRICES["log_gb"].of_one
 
 
 def measure(level: str) -> Lines:

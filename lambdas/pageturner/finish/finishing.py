@@ -38,8 +38,8 @@ class Finisher:
     def finish(self, run_id: str, execution: str, ended: datetime, generation: int | None = None) -> dict[str, Any]:
         """Write the manifest and record the end of the run. Returns its summary.
 
-        If there is more to do than one invocation does, returns the `outcome` "again" and the `run`, whose `run_id` and
-        `generation` the next one takes.
+        If there is more to do than one invocation does, returns the `outcome` "again", and what the next one takes: the
+        `run` with its `run_id` and `generation`, and how many `targets` there were for LongTargets.
 
         It can be called twice, and late. What counts is the first manifest of the run's `generation` (None: the latest
         one). If the run has been resumed and has ended since, it returns that summary. Raises `RunStoppedError` if it
@@ -55,7 +55,8 @@ class Finisher:
             return dict(found.summary)
         ended_as = self._ended_as(run, crawl, ended)
         if ended_as is None:
-            return {"outcome": "again", "run": {"run_id": run.run_id, "generation": run.generation}}
+            again = {"run_id": run.run_id, "generation": run.generation}
+            return {"outcome": "again", "run": again, "targets": {"count": self.long_targets}}
         result = {
             **ended_as,
             "manifest": f"s3://{self.stores.pages.bucket}/{manifest_key(run)}",
