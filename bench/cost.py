@@ -36,7 +36,7 @@ def expected(targets: int, pages: int, seconds: float, max_concurrency: int = 10
 
 def dollars(volume: Volume, *names: str) -> float:
     """Return what these parts of a volume cost; all of it if none is named."""
-    return sum(getattr(volume, name) * PRICES[name].of_one for name in names or PRICES)
+    return float(sum(getattr(volume, name) * PRICES[name].of_one for name in names or PRICES))
 
 
 def plain_standard_loop(pages: int) -> float:

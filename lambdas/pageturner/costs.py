@@ -287,8 +287,8 @@ def _express_seconds(entry: Mapping[str, Any], crawl: Crawl) -> float:
         return busy
     began, ended = _span(entry)
     pace = 1 / crawl.max_pages_per_second if crawl.max_pages_per_second else 0
-    idle = max(_IDLE_SECONDS, pace, LONGEST_PAUSE_SECONDS if entry["throttles"] else 0)
-    return min(ended - began + busy / pages, busy + pages * idle)
+    idle: float = max(_IDLE_SECONDS, pace, LONGEST_PAUSE_SECONDS if entry["throttles"] else 0)
+    return float(min(ended - began + busy / pages, busy + pages * idle))
 
 
 def _span(entry: Mapping[str, Any]) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import pytest
 
 import fetch_page
 from pageturner.clients import client
+from pageturner.costs import LOOP_SECONDS
 from pageturner.crawls.catalogue import parse_catalogue
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
@@ -115,7 +116,7 @@ def test_a_dry_run_and_a_resumed_run_do_not_call_it_either(account: Account, mac
     crawl = Crawl.from_dict({"name": "c", **account.crawl(action)})
     stores = Stores.of_environment()
     expansion = Expansion(client, stores, {}, ACCOUNT, REGION)
-    (probe,) = DryRun(expansion).of(crawl)["probes"]
+    (probe,) = DryRun(expansion, LOOP_SECONDS).of(crawl)["probes"]
     assert f"needs {action}" in probe["error"]
     execution = Execution("execution-1", STARTED_AT, STARTED_AT)
     planned = Planner(stores, lambda _: False).begin(crawl, execution, expansion)

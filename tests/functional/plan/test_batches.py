@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from pageturner.costs import MOST_TARGETS_OF_BATCH
 from pageturner.crawls.crawl import Crawl
-from pageturner.plan.batches import MOST_TARGETS, batches, put_batches
+from pageturner.plan.batches import batches, put_batches
 from pageturner.plan.targets import room_for_targets, size_of
 from pageturner.stores.page_store import array_text
 from tests.conftest import Aws, Machines
@@ -32,7 +33,7 @@ def targets_of(count: int, **more: Any) -> list[dict[str, Any]]:
         (11, 10, [2] * 5 + [1]),
         (3, 1, [3]),
         (81, 1, [40, 40, 1]),
-        (10_000, 10, [MOST_TARGETS] * 250),
+        (10_000, 10, [MOST_TARGETS_OF_BATCH] * 250),
     ],
 )
 def test_a_batch_has_several_targets_only_if_they_would_wait_anyway(
