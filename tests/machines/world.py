@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -377,6 +377,9 @@ class Invocation:
 
 class Client:
     """A client whose every request is a place where the invocation can be suspended, fail, or be killed."""
+
+    # What a request costs, nobody says here.
+    meta = SimpleNamespace(events=SimpleNamespace(register=lambda *_: None))
 
     def __init__(self, world: World, name: str, service: Any) -> None:
         self._world, self._name, self._service = world, name, service
