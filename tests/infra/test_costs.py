@@ -82,6 +82,19 @@ def test_logs_and_metrics_of_a_million_pages() -> None:
     assert cost.dollars(volume, "log_gb") <= 0.30
 
 
+def test_whoever_counts_knows_the_loops(crawl_machine: dict[str, Any], resources: dict[str, Any]) -> None:
+    finish_run = crawl_machine["States"]["FinishRun"]
+    assert finish_run["Parameters"]["long_targets.$"] == "$.targets.count"
+    # PlanLongTargets counts those that are left in the place of all.
+    assert crawl_machine["States"]["PlanLongTargets"]["ResultPath"] == "$.targets"
+    told = {
+        name.removeprefix("Functions")[:-8]
+        for name, resource in resources.items()
+        if "LOOP_SECONDS" in resource["Properties"].get("Environment", {}).get("Variables", {})
+    }
+    assert told == {"FetchPage", "FinishRun", "PlanRun"}
+
+
 def test_functions_have_the_memory_that_is_counted(resources: dict[str, Any]) -> None:
     memory = {
         name: resource["Properties"]["MemorySize"]
