@@ -26,7 +26,7 @@ from infra.settings import Settings
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Place, Run, Target
 
-ROUNDS = 25
+ROUNDS = 9
 REGION, ACCOUNT = "us-east-1", "111111111111"
 # Of the asset, what boto3 needs.
 _PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3")
