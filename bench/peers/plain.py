@@ -1,6 +1,7 @@
 """The Lambda function of a plain loop: it lists one page, puts its items, and returns the next token.
 
-An event has `bucket`, `prefix`, `page_size`, `to` (a bucket), `under` (a prefix of that), `page` and `token`.
+An event has `bucket`, `prefix`, `page_size`, `to` (a bucket), `under` (a prefix of that), `page` and `token`, and says
+whether the function is `silent`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def turn(event: dict[str, Any]) -> dict[str, Any]:
     key = f"{event['under']}{event['page']:08}.jsonl.gz"
     _s3().put_object(Bucket=event["to"], Key=key, Body=gzip.compress(lines.encode()))
     # MiniStack waits 50 ms for the log of an invocation that has none.
-    print(json.dumps({"page": event["page"], "items": len(items)}))
+    if not event["silent"]:
+        print(json.dumps({"page": event["page"], "items": len(items)}))
     return {**event, "page": event["page"] + 1, "token": answer.get("NextContinuationToken")}
 
 

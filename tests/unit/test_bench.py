@@ -15,7 +15,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bench import cold_start, growth, logs, page, pages_per_second, publish
+from bench import cold_start, cost, growth, logs, page, pages_per_second, publish
 from bench.pages_per_second import Measured, Paged
 from bench.peers import machines, plain
 from infra import publishing
@@ -137,6 +137,7 @@ def test_the_peers_turn_every_page(monkeypatch: pytest.MonkeyPatch) -> None:
             "under": "run/",
             "page": 1,
             "token": None,
+            "silent": False,
         }
         while (event := plain.handler(event, None))["token"]:
             pass
@@ -169,3 +170,19 @@ def test_rates_stand_beside_those_of_the_plain_loop() -> None:
     found = {(name, targets): fast if name == "Pageturner" else slow for name in names for targets in (1, 8)}
     lines = list(pages_per_second.table(found))
     assert lines[1].split() == ["Pageturner", "1.00", "2.00", "1.00", "1.00", "2.00", "3.00"]
+
+
+@pytest.mark.parametrize("seconds", cost.SECONDS)
+def test_what_a_million_pages_of_a_listing_cost_is_documented(seconds: float) -> None:
+    volume = cost.expected(1, cost.PAGES, seconds)
+    ways = (cost.dollars(volume, *cost.ORCHESTRATION), cost.plain_standard_loop(cost.PAGES))
+    sums = (*ways, cost.express_alone(cost.PAGES, seconds), cost.dollars(volume))
+    row = f"| {seconds:g} s a page | {' | '.join(f'${each:.2f}' for each in sums)} |"
+    assert row in (PROJECT / "docs" / "performance.md").read_text(encoding="utf-8")
+
+
+def test_what_pages_cost_is_in_the_readme() -> None:
+    text = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for volume in (cost.expected(1, cost.PAGES, 0.33), cost.expected(cost.PAGES, cost.PAGES, 0.33)):
+        for dollars in (cost.dollars(volume, *cost.ORCHESTRATION), cost.dollars(volume)):
+            assert f"${dollars:.2f}" in text
