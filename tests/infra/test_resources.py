@@ -347,3 +347,31 @@ def test_a_wrong_catalogue_stops_the_synthesis(synth: Synth, tmp_path: Any) -> N
 
 def test_the_shipped_catalogue_is_right(synth: Synth) -> None:
     synth(catalogue=str(PROJECT / "crawls.yaml")).resource_count_is("AWS::Scheduler::Schedule", 3)
+
+
+def test_two_stacks_have_no_name_in_common(synth: Synth, resources: dict[str, Any]) -> None:
+    # Names of policies and of saved queries need not be unique.
+    named = {
+        "AWS::Athena::WorkGroup": "Name",
+        "AWS::Glue::Database": "DatabaseInput",
+        "AWS::Logs::LogGroup": "LogGroupName",
+        "AWS::StepFunctions::StateMachine": "StateMachineName",
+        "AWS::S3::Bucket": "BucketName",
+        "AWS::DynamoDB::GlobalTable": "TableName",
+        "AWS::Lambda::Function": "FunctionName",
+        "AWS::IAM::Role": "RoleName",
+        "AWS::Events::Rule": "Name",
+        "AWS::Scheduler::Schedule": "Name",
+        "AWS::Scheduler::ScheduleGroup": "Name",
+    }
+
+    def names(stack: dict[str, Any]) -> set[tuple[str, str]]:
+        """The names that are not left to CloudFormation."""
+        return {
+            (each["Type"], str(each["Properties"][named[each["Type"]]]))
+            for each in stack.values()
+            if named.get(each["Type"]) in each.get("Properties", {})
+        }
+
+    assert {"AWS::StepFunctions::StateMachine", "AWS::Glue::Database"} <= {kind for kind, _ in names(resources)}
+    assert not names(resources) & names(synth(stack_name="Short").to_json()["Resources"])

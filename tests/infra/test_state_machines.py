@@ -10,7 +10,8 @@ from infra.retries import CONDITION_FAILED, EXECUTION_EXISTS, LAMBDA_ERRORS, TIM
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
 from pageturner.turn.page_step import LONGEST_INTERVAL
-from tests.infra.conftest import PROJECT
+from tests.infra.conftest import PROJECT, Synth
+from tests.infra.conftest import machine as definition_of
 
 # History events per state of a Standard execution: entered and exited; for a Task also scheduled, started, succeeded.
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
@@ -457,3 +458,25 @@ def test_a_pass_begins_at_once_and_before_the_run_continues_elsewhere(child: dic
     begins = child["States"]["WhatNext?"]["Choices"][1]
     assert begins["And"][1] == {"Variable": "$.place.next", "StringEquals": "begin_pass"}
     assert begins["Next"] == "TurnPages"
+
+
+def test_hand_overs_is_the_limit_of_a_child(synth: Synth) -> None:
+    crawl = definition_of(synth(hand_overs="2").to_json()["Resources"], "STANDARD")
+    long_target = crawl["States"]["LongTargets"]["ItemProcessor"]["States"]
+    limits = [
+        part["NumericGreaterThanEquals"]
+        for name in ("WhatNext?", "PageLoopEnded?")
+        for part in parts(long_target[name]["Choices"])
+        if part.get("Variable") == "$.hand_overs"
+    ]
+    # A place is taken as usual before the last hand-over.
+    assert limits == [2, 1]
+
+
+def parts(rule: Any) -> Iterator[dict[str, Any]]:
+    """All rules within a rule of a Choice, or within a list of them."""
+    for part in rule if isinstance(rule, list) else rule.values():
+        if isinstance(part, dict):
+            yield part
+        if isinstance(part, dict | list):
+            yield from parts(part)
