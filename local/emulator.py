@@ -28,7 +28,8 @@ MINISTACK_PYTHON = PROJECT / ".venv-ministack" / "bin" / "python"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 _READY_SECONDS = 60
-_STOP_SECONDS = 10
+# It waits for its threads, of which some wait for minutes; and all that it would keep is in our folder.
+_STOP_SECONDS = 2
 # A botocore setting that is read neither from the configuration file nor from the environment.
 _NOTHING = (None, None, None, None)
 # The environment variables that the emulator inherits. Dozens of others configure it (AUTH, SERVICES, USE_SSL,
