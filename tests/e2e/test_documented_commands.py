@@ -36,12 +36,14 @@ DOCUMENTS = (
     "docs/reliability.md",
     "docs/architecture.md",
 )
-# CI runs `make check` and `make test`; `make local` is `make demo`, and stays; the clone must outlive `make clean`.
+# CI runs `make check` and `make test`; `make local` is `make demo`, and stays; the clone must outlive `make clean`; and
+# where .venv is there, another Python changes nothing.
 NOT_RUN = {
     "make demo": ".venv/bin/python -m local.demo",
     "make test": ".venv/bin/python -m pytest",
     "make check": ".venv/bin/python -m local.check_template",
     "make clean": "rm -rf .venv .venv-ministack node_modules cdk.out",
+    "make deploy PYTHON=python3.14": ".venv/bin/python -m local.cdk deploy",
 }
 CRAWL_OF_NOTHING = """
   of-nothing:
@@ -52,7 +54,10 @@ CRAWL_OF_NOTHING = """
 
 
 def documented() -> list[tuple[str, str]]:
-    """All commands in the documents' shell blocks, without comments, then `make` commands that only the text names."""
+    """All commands in the documents' shell blocks, without comments, then `make` commands that only the text names.
+
+    What several documents say is in the first of them.
+    """
     texts = {name: (PROJECT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
     in_blocks = [
         (name, " ".join(re.sub(r"(^|\s)#.*", "", line).split()))
@@ -60,10 +65,12 @@ def documented() -> list[tuple[str, str]]:
         for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.M)
         for line in block.replace("\\\n", " ").splitlines()
     ]
-    commands = [(name, command) for name, command in in_blocks if command]
-    known = {command for _, command in commands}
-    in_text = {command: name for name, text in texts.items() for command in re.findall(r"`(make [^`]+)`", text)}
-    return commands + [(name, command) for command, name in in_text.items() if command not in known]
+    in_text = [(name, command) for name, text in texts.items() for command in re.findall(r"`(make [^`]+)`", text)]
+    first: dict[str, str] = {}
+    for name, command in in_blocks + in_text:
+        if command:
+            first.setdefault(command, name)
+    return [(name, command) for command, name in first.items()]
 
 
 @dataclass
