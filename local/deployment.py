@@ -15,15 +15,18 @@ Show = Callable[[str], None]
 
 
 class Deployment:
-    """Synthesizes once, with these context values, into a temporary folder; a context manager."""
+    """Synthesizes once, with these context values, into a temporary folder or `assembly`; a context manager."""
 
-    def __init__(self, emulator: Emulator, context: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, emulator: Emulator, context: Mapping[str, str] | None = None, assembly: Path | None = None
+    ) -> None:
         self._emulator = emulator
+        self._kept_assembly = assembly
         self._flags = [flag for name, value in (context or {}).items() for flag in ("--context", f"{name}={value}")]
 
     def __enter__(self) -> Deployment:
         self._folder = tempfile.TemporaryDirectory(prefix="pageturner-")
-        self._assembly = str(Path(self._folder.name, "assembly"))
+        self._assembly = str(self._kept_assembly or Path(self._folder.name, "assembly"))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -45,14 +48,22 @@ class Deployment:
         (stack,) = json.loads(outputs.read_text(encoding="utf-8")).values()
         return dict(stack)
 
-    def reader_template(self) -> str:
-        """The template of the stack for other accounts."""
-        (template,) = Path(self._assembly, "assembly-Reader").glob("*.template.json")
-        return template.read_text(encoding="utf-8")
-
     def _cdk(self, show: Show, *arguments: str) -> None:
         environment = {**cdk_environment(self._emulator.environment()), "TMPDIR": self._folder.name}
         run([str(CDK), *arguments, "--no-notices"], show, env=environment, cwd=PROJECT)
+
+
+def synth(emulator: Emulator, context: Mapping[str, str], assembly: Path) -> None:
+    """Synthesize into a folder without a word."""
+    with Deployment(emulator, context, assembly) as deployment:
+        deployment.synth(_silently)
+
+
+def deploy_assembly(emulator: Emulator, assembly: Path) -> dict[str, str]:
+    """Bootstrap, and deploy what was synthesized, without a word; return the stack's outputs."""
+    with Deployment(emulator, assembly=assembly) as deployment:
+        deployment.bootstrap(_silently)
+        return deployment.deploy(_silently)
 
 
 def deploy(emulator: Emulator, context: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -63,11 +74,10 @@ def deploy(emulator: Emulator, context: Mapping[str, str] | None = None) -> dict
         return deployment.deploy(_silently)
 
 
-def reader_template(emulator: Emulator, context: Mapping[str, str]) -> str:
-    """Return the template of the stack for other accounts, synthesized with these context values."""
-    with Deployment(emulator, context) as deployment:
-        deployment.synth(_silently)
-        return deployment.reader_template()
+def reader_template(assembly: Path) -> str:
+    """Return the template of the stack for other accounts."""
+    (template,) = (assembly / "assembly-Reader").glob("*.template.json")
+    return template.read_text(encoding="utf-8")
 
 
 def _silently(_: str) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.deployment import deploy
+from local.deployment import deploy_assembly, synth
 from local.emulator import Emulator
 from local.fault_proxy import FaultProxy, Request
 from local.sql import Row, Sql
@@ -19,7 +21,7 @@ from pageturner.stores.keys import partition_key
 from pageturner.verdicts import target_of
 
 RUN_SECONDS = 300
-OBJECTS = 1200
+OBJECTS = 600
 PAGE_SIZE = 20
 
 
@@ -35,7 +37,7 @@ def wait_until_ended(stepfunctions: Any, execution: str) -> dict[str, Any]:
         found: dict[str, Any] = stepfunctions.describe_execution(executionArn=execution)
         if found["status"] != "RUNNING":
             return found
-        time.sleep(0.2)
+        time.sleep(0.1)
     raise AssertionError(f"{execution} still runs after {RUN_SECONDS} s")
 
 
@@ -147,13 +149,17 @@ class Deployed:
         summary: dict[str, Any] = json.loads(item["summary"]["S"]) if "summary" in item else {}
         return summary
 
+    def function(self, name: str) -> str:
+        """The whole name of one of the stack's functions."""
+        pages = self.emulator.client("lambda").get_paginator("list_functions").paginate()
+        prefix = self.outputs["CrawlMachineArn"].rpartition(":")[2].removesuffix("-Crawl")
+        names = [each["FunctionName"] for page in pages for each in page["Functions"]]
+        (found,) = [each for each in names if each.startswith(f"{prefix}-Functions{name}")]
+        return str(found)
+
     def stop_run(self, execution: str) -> None:
         """Invoke StopRun with the event of an execution that was stopped."""
-        functions = self.emulator.client("lambda")
-        pages = functions.get_paginator("list_functions").paginate()
-        names = [each["FunctionName"] for page in pages for each in page["Functions"]]
-        prefix = self.outputs["CrawlMachineArn"].rpartition(":")[2].removesuffix("-Crawl")
-        (name,) = [name for name in names if name.startswith(f"{prefix}-FunctionsStopRun")]
+        functions, name = self.emulator.client("lambda"), self.function("StopRun")
         event = {"source": "aws.states", "detail": {"executionArn": execution, "status": "ABORTED"}}
         answer = functions.invoke(FunctionName=name, Payload=json.dumps(event).encode())
         assert "FunctionError" not in answer, answer["Payload"].read()
@@ -186,13 +192,18 @@ class Deployed:
         ]
         return [execution["executionArn"] for execution in found]
 
-    def children(self, execution: str) -> list[str]:
-        """The child executions of an execution's Distributed Map."""
-        return [
-            child["executionArn"]
-            for run in self.stepfunctions.list_map_runs(executionArn=execution)["mapRuns"]
-            for child in self.stepfunctions.list_executions(mapRunArn=run["mapRunArn"])["executions"]
-        ]
+    def map_runs(self, execution: str) -> dict[str, list[str]]:
+        """The child executions of each Distributed Map of an execution, by the Map's label."""
+        found = {}
+        for run in self.stepfunctions.list_map_runs(executionArn=execution)["mapRuns"]:
+            label = run["mapRunArn"].rpartition("/")[2].partition(":")[0]
+            pages = self.stepfunctions.get_paginator("list_executions").paginate(mapRunArn=run["mapRunArn"])
+            found[label] = [child["executionArn"] for page in pages for child in page["executions"]]
+        return found
+
+    def input_of(self, execution: str) -> Any:
+        """The input of an execution."""
+        return json.loads(self.stepfunctions.describe_execution(executionArn=execution)["input"])
 
     def history(self, execution: str) -> list[dict[str, Any]]:
         """All history events of an execution."""
@@ -201,13 +212,25 @@ class Deployed:
 
 
 @pytest.fixture(scope="session")
-def _stack() -> Iterator[Deployed]:
+def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder of the synthesized stacks, which all workers of xdist share."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder if worker_id == "master" else folder.parent) / "assembly"
+
+
+@pytest.fixture(scope="session")
+def _stack(assembly: Path) -> Iterator[Deployed]:
     with FaultProxy() as proxy, Emulator(wait_scale=0.02, lambda_endpoint_url=proxy.url) as emulator:
         proxy.upstream = emulator.url
         # Loops of one second, so that a small listing needs many hand-overs.
-        context = {"catalogue": "tests/e2e/crawls.yaml", "loop_seconds": "1", "most_rows": "2000"}
-        outputs = deploy(emulator, context)
-        yield Deployed(emulator, proxy, outputs)
+        context = {"catalogue": "tests/e2e/crawls.yaml", "loop_seconds": "1", "most_rows": "1100"}
+        with assembly.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not assembly.exists():
+                # Under its name only when it is whole.
+                synth(emulator, context, assembly.with_suffix(".new"))
+                assembly.with_suffix(".new").rename(assembly)
+        yield Deployed(emulator, proxy, deploy_assembly(emulator, assembly))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +20,20 @@ from tests.e2e.conftest import Deployed
 
 ACCOUNTS = (ACCOUNT, "111111111111", "222222222222")
 REGIONS = ("us-east-1", "eu-west-1")
-CONTEXT = {"catalogue": "tests/e2e/crawls.yaml"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _longer_loops(_stack: Deployed) -> Iterator[None]:
+    """Loops in which a slow machine, too, turns some pages of a batch.
+
+    What is left to LongTargets all runs at once on the emulator, and each child starts a process of FetchPage.
+    """
+    functions, name = _stack.emulator.client("lambda"), _stack.function("FetchPage")
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    changed = {**before, "LOOP_SECONDS": "12"}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+    yield
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
 
 
 def client_of(deployed: Deployed, account: str, service: str, region: str = "us-east-1") -> Any:
@@ -29,9 +43,9 @@ def client_of(deployed: Deployed, account: str, service: str, region: str = "us-
 
 
 @pytest.fixture
-def reader_roles(deployed: Deployed) -> Iterator[None]:
+def reader_roles(deployed: Deployed, assembly: Path) -> Iterator[None]:
     """Create the reader stack in the other accounts, as StackSets would."""
-    template = reader_template(deployed.emulator, CONTEXT)
+    template = reader_template(assembly)
     for account in ACCOUNTS[1:]:
         cloudformation = client_of(deployed, account, "cloudformation")
         cloudformation.create_stack(

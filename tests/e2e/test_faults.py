@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from local.deployment import deploy
+from infra.settings import MOST_HAND_OVERS
 from local.fault_proxy import Answer, Dropped, Fault, Request, answering, json_error, s3_error
 from pageturner.stores.keys import failed_in
 from tests.e2e.conftest import OBJECTS, PAGE_SIZE, Deployed, listed_by_boto3, lists_source
@@ -117,7 +117,7 @@ WHOLE: dict[str, Faults] = {
 @pytest.mark.parametrize("name", WHOLE)
 def test_the_listing_is_whole_in_spite_of(name: str, deployed: Deployed, source: list[str]) -> None:
     faults = [deployed.proxy.add(fault) for fault in WHOLE[name](deployed)]
-    summary = deployed.run({"crawl": "objects", "pagination_config": {"PageSize": 60}})
+    summary = deployed.run({"crawl": "objects", "pagination_config": {"PageSize": 40}})
     assert all(fault.answered > 0 for fault in faults), "no request met the fault"
     assert summary["targets"] == {"complete": 1}
     assert deployed.keys_in_s3(summary) == source
@@ -127,7 +127,7 @@ def test_the_listing_is_whole_in_spite_of(name: str, deployed: Deployed, source:
 def resumed_whole(deployed: Deployed, run_id: str, source: list[str]) -> dict[str, Any]:
     """Clear the faults and resume the run, which completes it; resuming it again does nothing."""
     deployed.proxy.clear()
-    summary = deployed.run({"resume": run_id})
+    summary = deployed.run({"resume": run_id, "deadline_hours": 1})
     assert (summary["run_id"], summary["targets"]) == (run_id, {"complete": 1})
     assert deployed.keys_in_s3(summary) == source
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
@@ -175,10 +175,10 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
 ) -> None:
     fault, said = INCOMPLETE[name]
     deployed.proxy.add(fault())
-    # Half a minute, which is also long enough for the resumed run.
     asked: dict[str, Any] = {"crawl": "objects"}
     if name == "a deadline that passes":
-        asked["deadline_hours"] = 0.008
+        # Some seconds. The resumed run has an hour.
+        asked["deadline_hours"] = 0.002
     if name == "tokens that never last":
         # With a delimiter, the order is not known, and the listing cannot go on behind a key.
         asked = {"service": "s3", "operation": "list_objects_v2", "key": "Key"}
@@ -371,19 +371,30 @@ def test_a_page_loop_that_is_aborted_is_gone_on_with(deployed: Deployed, source:
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
 
 
+def with_most_hand_overs(deployed: Deployed, number: int) -> Deployed:
+    """The same stack with a Crawl machine in which a target continues elsewhere after so many hand-overs."""
+    crawl = deployed.stepfunctions.describe_state_machine(stateMachineArn=deployed.outputs["CrawlMachineArn"])
+    definition, first = re.subn(
+        rf"(GreaterThanEquals\"\s*:\s*){MOST_HAND_OVERS}\b", rf"\g<1>{number}", crawl["definition"]
+    )
+    definition, second = re.subn(
+        rf"(GreaterThanEquals\"\s*:\s*){MOST_HAND_OVERS - 1}\b", rf"\g<1>{number - 1}", definition
+    )
+    assert (first, second) == (1, 1)
+    machine = deployed.stepfunctions.create_state_machine(
+        name="Short-Crawl", definition=definition, roleArn=crawl["roleArn"]
+    )["stateMachineArn"]
+    return Deployed(deployed.emulator, deployed.proxy, {**deployed.outputs, "CrawlMachineArn": machine})
+
+
 def test_a_run_too_long_for_one_execution_goes_on_in_a_new_one(deployed: Deployed, source: list[str]) -> None:
     """The limit is two hand-overs; by default it is 1,000, to stay below 25,000 history events per execution."""
-    context = {
-        "stack_name": "Short",
-        "catalogue": "tests/e2e/crawls.yaml",
-        "loop_seconds": "1",
-        "hand_overs": "2",
-    }
-    short = Deployed(deployed.emulator, deployed.proxy, deploy(deployed.emulator, context))
-    first = short.wait(short.start({"crawl": "objects"}))
+    short = with_most_hand_overs(deployed, 2)
+    asked = {"crawl": "objects", "pagination_config": {"PageSize": PAGE_SIZE // 2}}
+    first = short.wait(short.start(asked))
     assert first["status"] == "SUCCEEDED"
     continued = json.loads(first["input"])
-    assert continued == {"crawl": "objects"}
+    assert continued == asked
     run_id = short.run_of(first["executionArn"])
     short.wait_for(lambda: short.summary_of(run_id).get("outcome") == "succeeded" and not short.running())
     summary = short.summary_of(run_id)
