@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ import pytest
 from infra.catalogue import read_catalogue
 from local.deployment import reader_template
 from local.emulator import ACCOUNT, PROJECT
-from local.fault_proxy import Answer, Request, answering
+from local.fault_proxy import Answer, Fault, Request, answering, json_error
 from local.seed import seed
 from pageturner.crawls.crawl import SCHEDULE_KEYS
 from tests.e2e.conftest import Deployed
@@ -122,6 +123,62 @@ def test_an_account_without_the_role_is_denied_and_the_others_are_complete(deplo
     )
     assert "AssumeRole" in ended["cause"]
     assert "Deploy the reader stack to the account" in ended["cause"]
+
+
+def test_batches_end_the_short_targets_and_leave_a_long_and_a_throttled_one(deployed: Deployed) -> None:
+    long, throttled, denied = "us-east-2", "eu-west-1", "us-west-1"
+    short = ["us-east-1", "us-west-2", "eu-central-1", "eu-north-1", "sa-east-1"]
+    regions = [long, *short[:2], denied, *short[2:4], throttled, short[4]]
+    expected = {
+        region: [f"/batches/{number:02}" for number in range(40 if region == long else 2)] for region in regions
+    }
+    for region, names in expected.items():
+        ssm = deployed.emulator.client("ssm", region_name=region)
+        for name in names:
+            ssm.put_parameter(Name=name, Value="x", Type="String")
+
+    def lists(region: str) -> Callable[[Request], bool]:
+        return lambda request: (
+            request.target == "AmazonSSM.GetParametersByPath" and f"/{region}/ssm/" in request.authorization
+        )
+
+    # Twenty pages take longer than its share, a third of 12 s.
+    deployed.proxy.add(Fault(lists(long), 1000, before=lambda _: time.sleep(0.3)))
+    # More than the retries of a batch: seven invocations, of two attempts each.
+    throttles = deployed.proxy.add(answering(lists(throttled), json_error("ThrottlingException"), 16))
+    deployed.proxy.add(answering(lists(denied), json_error("AccessDeniedException"), 1000))
+
+    execution = deployed.start(
+        {
+            "service": "ssm",
+            "operation": "get_parameters_by_path",
+            "parameters": {"Path": "/batches"},
+            "pagination_config": {"PageSize": 2},
+            "key": "Name",
+            "regions": regions,
+            "max_concurrency": 3,
+            "tolerate": ["denied"],
+        }
+    )
+    ended = deployed.wait(execution)
+
+    assert ended["status"] == "SUCCEEDED", ended
+    summary = json.loads(ended["output"])
+    assert summary["targets"] == {"complete": 7, "denied": 1}
+    assert throttles.answered == 16
+    listed = {region: sum(map(lists(region), deployed.proxy.requests)) for region in regions}
+    assert listed == {**dict.fromkeys(regions, 1), long: 20, throttled: 16 + 1}, "each page once"
+    found: dict[str, list[str]] = {region: [] for region in regions}
+    for line in deployed.lines(summary):
+        found[line["region"]].append(line["key"])
+    assert found == {**expected, denied: []}
+    assert deployed.keys_in_dynamodb(summary) == sorted(name for names in found.values() for name in names)
+    map_runs = deployed.map_runs(execution)
+    batches = [deployed.input_of(child)["targets"] for child in map_runs["ShortTargets"]]
+    assert sorted(len(batch) for batch in batches) == [2, 3, 3]
+    left = {deployed.input_of(child)["target"]["region"] for child in map_runs["LongTargets"]}
+    assert {long, throttled} <= left
+    assert not set(short) <= left, "some listings of one page have ended in their batches"
 
 
 def test_the_objects_of_sixty_buckets(deployed: Deployed) -> None:
