@@ -65,6 +65,15 @@ class Process:
     def client(self, fake: Any) -> Any:
         return _Client(self, fake)
 
+    @property
+    def writes(self) -> list[int]:
+        """The numbers of the requests that may have written. To do another twice, or to be killed after it, is nothing."""
+        return [
+            number
+            for number, (name, _) in enumerate(self.requests, start=1)
+            if not name.startswith(("get_", "batch_get_", "head_", "describe_", "query"))
+        ]
+
     def request(self, name: str, operation: Any, arguments: Mapping[str, Any]) -> Any:
         with self._lock:
             number = len(self.requests) + 1
@@ -247,6 +256,11 @@ class World:
         if what.verdict == "denied":
             key = {"pk": {"S": RUN.format(run.run_id)}, "sk": {"S": VERDICT.format(run.generation, name)}}
             self.dynamodb.put_item(TableName="runs", Item={**key, "verdict": {"S": "denied"}})
+
+    def everything(self) -> list[Any]:
+        """All that the services have: what comes next depends on nothing else."""
+        stored = [self.s3.objects, self.s3.tags, self.dynamodb.tables, self.dynamodb.created_at]
+        return deepcopy([*stored, self.glue.tables, self.glue.partitions, self.events.sent])
 
     def state(self) -> State:
         """What the row of the crawl says."""
