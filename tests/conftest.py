@@ -6,15 +6,21 @@ import gzip
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import boto3
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 from moto import mock_aws
+from moto.s3.models import s3_backends
+
+from pageturner.paging.api import LOADER
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -53,6 +59,20 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
 
+@cache
+def shared_session() -> boto3.Session:
+    """The session of the tests' own clients. Each model is parsed once in a process, for the functions' clients too."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", LOADER)
+    return boto3.Session(botocore_session=session)
+
+
+@cache
+def shared_client(service: str) -> Any:
+    """A client that sets up moto's AWS, and looks at it. It outlives moto's data, which it does not know."""
+    return shared_session().client(service)  # type: ignore[call-overload]
+
+
 @dataclass
 class Aws:
     """moto's AWS, with the items bucket and both tables."""
@@ -60,12 +80,12 @@ class Aws:
     bucket: str = "items-bucket"
     items_table: str = "items"
     runs_table: str = "runs"
-    s3: Any = field(default_factory=lambda: boto3.client("s3"))
-    dynamodb: Any = field(default_factory=lambda: boto3.client("dynamodb"))
+    s3: Any = field(default_factory=lambda: shared_client("s3"))
+    dynamodb: Any = field(default_factory=lambda: shared_client("dynamodb"))
     database: str = "pageturner"
 
     def __post_init__(self) -> None:
-        glue = boto3.client("glue")
+        glue = shared_client("glue")
         glue.create_database(DatabaseInput={"Name": self.database})
         glue.create_table(DatabaseName=self.database, TableInput={"Name": "changes"})
         self.s3.create_bucket(Bucket=self.bucket)
@@ -79,6 +99,11 @@ class Aws:
                     {"AttributeName": "sk", "AttributeType": "S"},
                 ],
             )
+
+    def put_objects(self, bucket: str, keys: Iterable[str]) -> None:
+        """Put objects with the body "x". Requests for them would be a tenth of the tests' time."""
+        for key in keys:
+            s3_backends[ACCOUNT]["aws"].put_object(bucket, key, b"x")
 
     def object_keys(self, prefix: str = "") -> list[str]:
         return self.object_keys_of(self.bucket, prefix)
@@ -102,7 +127,7 @@ class Aws:
 
 @pytest.fixture
 def aws(_no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    with mock_aws():
+    with mock_aws(), patch("boto3.DEFAULT_SESSION", shared_session()):
         made = Aws()
         monkeypatch.setenv("ITEMS_BUCKET", made.bucket)
         monkeypatch.setenv("ITEMS_TABLE", made.items_table)
@@ -217,7 +242,7 @@ class Machines:
             if step["next"] == "end":
                 return dict(step["summary"])
             if step["next"] == "parts":
-                found = boto3.client("s3").get_object(Bucket=step["parts"]["bucket"], Key=step["parts"]["key"])
+                found = shared_client("s3").get_object(Bucket=step["parts"]["bucket"], Key=step["parts"]["key"])
                 for part in json.loads(found["Body"].read()):
                     while part.get("next") != "end":
                         part = _through_json(publish_part.handler({"part": part}, self.context))

@@ -67,7 +67,7 @@ class Process:
 
     @property
     def writes(self) -> list[int]:
-        """The numbers of the requests that may have written. To do another twice, or to be killed after it, is nothing."""
+        """The numbers of the requests that may write: a kill after another, or another done twice, is nothing."""
         return [
             number
             for number, (name, _) in enumerate(self.requests, start=1)

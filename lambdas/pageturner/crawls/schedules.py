@@ -10,6 +10,7 @@ import re
 import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from pageturner.messages import nearest, shown
 
@@ -107,8 +108,14 @@ def wrong_schedule(expression: str) -> Iterator[str]:
 
 def wrong_timezone(timezone: str) -> str | None:
     """Return what is wrong with a time zone, or None."""
-    zones = zoneinfo.available_timezones() - _NO_ZONES | {"UTC"}
+    zones = _zones()
     # On a machine without time zone data, the check is left to EventBridge Scheduler.
     if len(zones) > 1 and timezone not in zones:
         return f"{shown(timezone)} is not a time zone{nearest(timezone, zones)}"
     return None
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """All time zones; the first question reads a file of each."""
+    return frozenset(zoneinfo.available_timezones() - _NO_ZONES | {"UTC"})

@@ -203,8 +203,7 @@ def test_a_run_is_not_held_against_one_that_began_later(aws: Aws, machines: Mach
     older = machines.plan({"crawl": "c"})
     target = target_of(aws, older)
     machines.turn_all(older, target)
-    for number in range(35, 70):
-        aws.s3.put_object(Bucket="source", Key=f"key-{number:03}")
+    aws.put_objects("source", [f"key-{number:03}" for number in range(35, 70)])
     newer = run_again(aws, machines, **changes)
     assert newer["targets"] == {"complete": 1}
     publish_as_it_is(newer["run_id"])

@@ -526,8 +526,7 @@ def test_literal_lists_and_matrices(aws: Aws, machines: Machines) -> None:
 @pytest.fixture
 def source(aws: Aws) -> list[str]:
     aws.s3.create_bucket(Bucket="source")
-    for number in range(60):
-        aws.s3.put_object(Bucket="source", Key=f"{'aü +%'[number % 5]}/{number:02}", Body=b"x")
+    aws.put_objects("source", [f"{'aü +%'[number % 5]}/{number:02}" for number in range(60)])
     return aws.object_keys_of("source")
 
 
@@ -551,8 +550,7 @@ def test_a_garbled_answer_about_keys_is_asked_for_again(
 
 def test_more_keys_than_a_page_are_split_by_their_prefixes(aws: Aws, machines: Machines) -> None:
     aws.s3.create_bucket(Bucket="source")
-    for number in range(1600):
-        aws.s3.put_object(Bucket="source", Key=f"logs/{number % 16:x}/{number:04} +%ü", Body=b"")
+    aws.put_objects("source", [f"logs/{number % 16:x}/{number:04} +%ü" for number in range(1600)])
     asked = {**OBJECTS, "parameters": {"Bucket": "source", "Prefix": "logs/"}, "split": 4}
     planned = machines.plan(asked)
     assert [target["part"]["above"] for target in targets(aws, planned)] == [None, "logs/4", "logs/8", "logs/c"]
@@ -614,7 +612,7 @@ def test_versions_and_delete_markers_by_ranges_of_keys(aws: Aws, machines: Machi
     aws.s3.put_bucket_versioning(Bucket="source", VersioningConfiguration={"Status": "Enabled"})
     for number in range(40):
         for _ in range(1 + number % 3):
-            aws.s3.put_object(Bucket="source", Key=f"{number:02}", Body=b"x")
+            aws.put_objects("source", [f"{number:02}"])
         if number % 4 == 0:
             aws.s3.delete_object(Bucket="source", Key=f"{number:02}")
     pages: list[Any] = list(aws.s3.get_paginator("list_object_versions").paginate(Bucket="source"))

@@ -43,8 +43,7 @@ def source(aws: Aws, machines: Machines) -> None:
 
 def create_bucket(aws: Aws, bucket: str, objects: int = 1) -> None:
     aws.s3.create_bucket(Bucket=bucket)
-    for number in range(objects):
-        aws.s3.put_object(Bucket=bucket, Key=f"{bucket}/{number}", Body=b"x")
+    aws.put_objects(bucket, [f"{bucket}/{number}" for number in range(objects)])
 
 
 def delete_bucket(aws: Aws, bucket: str) -> None:

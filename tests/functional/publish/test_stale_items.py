@@ -35,8 +35,7 @@ def delete(aws: Aws, *keys: str) -> None:
 
 
 def put(aws: Aws, *keys: str) -> None:
-    for key in keys:
-        aws.s3.put_object(Bucket="source", Key=key, Body=b"x")
+    aws.put_objects("source", keys)
 
 
 def turn_all(aws: Aws, machines: Machines, planned: Mapping[str, Any]) -> None:

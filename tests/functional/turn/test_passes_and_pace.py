@@ -135,8 +135,7 @@ def test_a_target_keeps_its_pace(aws: Aws, machines: Machines, monkeypatch: pyte
 @pytest.mark.usefixtures("source")
 def test_a_throttled_target_slows_down_and_slowly_speeds_up(aws: Aws, machines: Machines) -> None:
     aws.s3.create_bucket(Bucket="many")
-    for number in range(120):
-        aws.s3.put_object(Bucket="many", Key=f"{number:03}", Body=b"x")
+    aws.put_objects("many", [f"{number:03}" for number in range(120)])
     asked = {**CRAWL, "parameters": {"Bucket": "many"}, "pagination_config": {"PageSize": 1}}
     planned = machines.plan(asked)
     target = target_of(aws, planned)
