@@ -1,4 +1,4 @@
-"""The schedules notice when the code loses what protects it: each of these breaks turns them red."""
+"""The schedules notice when the code loses what protects it: each of these breaks turns one red, or a scenario."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ from tests.machines.breaks import (
     write_without_condition,
 )
 from tests.machines.publishing_schedule import PublishingSchedule
+from tests.machines.scenarios import (
+    ADeadFailRun,
+    ADeadFunction,
+    ALateManifest,
+    ALateMove,
+    ALatePage,
+    ARefusingTable,
+    OtherStaleItems,
+)
 from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions, Violation
 
@@ -36,16 +45,22 @@ ENDED = "pageturner.stores.checkpoints.CheckpointStore.ended"
 BEGINS_ANEW = "pageturner.plan.unfinished._BEGINS_ANEW"
 FENCE = write_without_condition("fence#", "", "ConditionCheck")
 PUBLISHING = partial(Break, schedule=PublishingSchedule)
+# A scenario needs no seed that leads to it.
+CERTAINLY = partial(Break, seeds=(0,), within=0)
 # Each with seeds of schedules that noticed it, which are tried first.
 BREAKS = [
-    Break("the second writer of a page wins", put_without_condition("items/"), seeds=(56, 57)),
-    Break("the last writer of a manifest wins", put_without_condition("/manifest"), seeds=(224, 190)),
+    CERTAINLY("the second writer of a page wins", put_without_condition("items/"), schedule=ALatePage),
+    CERTAINLY("the last writer of a manifest wins", put_without_condition("/manifest"), schedule=ALateManifest),
     Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put"), seeds=(14,)),
     Break("a run begins again", write_without_condition("run#", "run", "Put"), seeds=(1,)),
     Break("the pages of an abandoned pass count", all_passes, seeds=(59,)),
     Break("a resumption goes on with the token that was refused", replaced(BEGINS_ANEW, set()), seeds=(59,)),
-    Break("a function that died is not invoked again", edit=without_retry_of("Runtime.ExitError"), seeds=(0, 10)),
-    Break("FailRun takes a retry for a redrive", edit=a_retry_looks_like_a_redrive, seeds=(26,)),
+    CERTAINLY(
+        "a function that died is not invoked again",
+        edit=without_retry_of("Runtime.ExitError"),
+        schedule=ADeadFunction,
+    ),
+    CERTAINLY("FailRun takes a retry for a redrive", edit=a_retry_looks_like_a_redrive, schedule=ADeadFailRun),
     Break("a short target's verdict replaces another", edit=short_verdicts_without_condition, seeds=(8,)),
     Break("what has turned a page counts as ended", replaced(ENDED, all_targets), seeds=(8,)),
     Break("a target that has ended is gone on with", edit=any_place_is_handed_over, seeds=(1,)),
@@ -53,11 +68,11 @@ BREAKS = [
     PUBLISHING("items are written through a fence", FENCE, seeds=(19,)),
     PUBLISHING("a publication begins beside another", update_without_condition("SET pending"), seeds=(2,)),
     PUBLISHING("a publication is committed again", update_without_condition("SET #current"), seeds=(0,)),
-    PUBLISHING("whoever is late finishes another's", update_without_condition("REMOVE pending"), seeds=(0,)),
+    PUBLISHING("whoever is late finishes another's", update_without_condition("REMOVE pending"), seeds=(18,)),
     PUBLISHING("Glue's tables are moved back", glue_without_number, seeds=(2,)),
-    PUBLISHING("Glue takes an update of an old version", glue_without_version, seeds=(4, 15)),
-    PUBLISHING("DynamoDB was told more than it was", told_too_much, seeds=(220, 237)),
-    PUBLISHING("DynamoDB is never reconciled", replaced(RECONCILES, lambda _: False), seeds=(61, 1)),
+    CERTAINLY("Glue takes an update of an old version", glue_without_version, schedule=ALateMove),
+    CERTAINLY("DynamoDB was told more than it was", told_too_much, schedule=ARefusingTable),
+    CERTAINLY("DynamoDB is never reconciled", replaced(RECONCILES, lambda _: False), schedule=OtherStaleItems),
     PUBLISHING("listings that are older replace newer ones", replaced(HOW, replaces_always), seeds=(8, 7)),
 ]
 

@@ -1,4 +1,4 @@
-"""Both machines under hundreds of schedules, in virtual time: what is green is whole, and stays so.
+"""Both machines under many schedules, in virtual time: what is green is whole, and stays so.
 
 A schedule has up to five faults: invocations given up at any request, which go on up to 15 minutes later; invocations
 delivered twice; requests that fail before or after they take effect; killed functions; lost PageLoops that go on.
@@ -22,9 +22,9 @@ from tests.machines.publishing_schedule import PublishingSchedule
 from tests.machines.schedule import Schedule
 from tests.machines.world import Definitions, Violation
 
-COUNT = int(os.environ.get("MACHINE_SCHEDULES", "150"))
+COUNT = int(os.environ.get("MACHINE_SCHEDULES", "60"))
 FIRST = int(os.environ.get("MACHINE_SCHEDULES_FROM", "0"))
-BLOCK = 50
+BLOCK = 20
 
 
 @pytest.mark.parametrize("kind", [Schedule, PublishingSchedule, PartsSchedule])

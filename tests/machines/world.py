@@ -113,6 +113,7 @@ class Faults:
     pauses: tuple[float, ...] = (1, 10, 70, 150, 400, 900)
     late_events: bool = False
     on_give_up: Callable[[], None] = lambda: None
+    deaths: tuple[str, ...] = KILLED
     operations: frozenset[str] = frozenset()  # to which requests of functions it happens; empty: to all
 
     def strikes(self, where: str, times: float = 1) -> bool:
@@ -641,7 +642,7 @@ class World:
         if self.clock.now > invocation.ends and not invocation.is_lost:
             raise Killed("Sandbox.Timedout")
         if how == "killed before":
-            raise Killed(self.rng.choice(KILLED))
+            raise Killed(self.rng.choice(self.faults.deaths))
         is_refused = self.clock.now < self.pages_refused_until and "items/" in arguments.get("Key", "")
         if how == "fails before" or is_refused:
             raise client_error("InternalServerError", operation)
@@ -654,7 +655,7 @@ class World:
             self.broken = error
             raise
         if how == "killed after":
-            raise Killed(self.rng.choice(KILLED))
+            raise Killed(self.rng.choice(self.faults.deaths))
         if how == "fails after":
             raise client_error("InternalServerError", operation)
         return answer
