@@ -9,7 +9,7 @@ from pageturner.costs import batch_size
 from pageturner.crawls.crawl import Crawl
 from pageturner.plan.targets import room_for_targets, size_of
 from pageturner.stores.keys import batches_key
-from pageturner.stores.page_store import PageStore, array_text
+from pageturner.stores.page_store import PageStore
 
 
 def put_batches(pages: PageStore, targets_key: str, crawl: Crawl, count: int) -> dict[str, Any]:
@@ -17,18 +17,9 @@ def put_batches(pages: PageStore, targets_key: str, crawl: Crawl, count: int) ->
 
     Putting them twice is harmless: the batches of the same targets are the same.
     """
-    key, number = batches_key(targets_key), 0
-
-    def documents() -> Iterator[dict[str, Any]]:
-        nonlocal number
-        for batch in batches(pages.json_array(targets_key), crawl, count):
-            number += 1
-            yield {"targets": batch}
-
-    if not pages.put_text(key, array_text(documents()), lambda: {"count": str(number)}):
-        there = pages.version(key)
-        number = int(there.metadata["count"]) if there is not None else number
-    return {"bucket": pages.bucket, "key": key, "count": number}
+    key = batches_key(targets_key)
+    made = ({"targets": batch} for batch in batches(pages.json_array(targets_key), crawl, count))
+    return {"bucket": pages.bucket, "key": key, "count": pages.put_array(key, made)}
 
 
 def batches(targets: Iterable[Mapping[str, Any]], crawl: Crawl, count: int) -> Iterator[list[dict[str, Any]]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import as_sink_error
+from pageturner.errors import SinkError, as_sink_error
 from pageturner.page_state import Place, Run, Target, known
 from pageturner.paging.pagination import REFERENCE
 from pageturner.stores.keys import page_key, token_key
@@ -252,6 +252,23 @@ class PageStore:
         for line in self.lines(key):
             if line not in ("[", "]"):
                 yield json.loads(line.removesuffix(","))
+
+    def put_array(self, key: str, elements: Iterable[Any]) -> int:
+        """Put a JSON array unless it is there, and return how many elements it has then. Raises `SinkError`."""
+        count = 0
+
+        def counted() -> Iterator[Any]:
+            nonlocal count
+            for element in elements:
+                count += 1
+                yield element
+
+        if self.put_text(key, array_text(counted()), lambda: {"count": str(count)}):
+            return count
+        there = self.version(key)
+        if there is None:
+            raise SinkError(f"s3://{self.bucket}/{key} was there, and is not any more")
+        return int(there.metadata["count"])
 
     def lines(self, key: str) -> Iterator[str]:
         """Yield the lines of a text, which is ASCII. Raises `SinkError`."""
