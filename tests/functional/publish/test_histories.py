@@ -9,6 +9,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from pageturner.costs import Volume
+from pageturner.publish.metering import Meter
+from pageturner.stores.publications import PublicationStore
 from tests.histories import PREFIXES, Listed, Process, Ran, World, item, listed
 from tests.machines.publishing_services import connect
 
@@ -17,6 +20,13 @@ from tests.machines.publishing_services import connect
 def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of times, DuckDB's own `connect` is most of the work."""
     monkeypatch.setattr("pageturner.publish.database.duckdb.connect", connect)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it costs depends on the time, and nothing that is published on what it costs."""
+    monkeypatch.setattr(Meter, "take", lambda _: Volume())
+    monkeypatch.setattr(PublicationStore, "spent", lambda *_: {})
 
 
 KEYS = ("a", "b", "c", "d/e", "CommonPrefixes#a")
