@@ -35,13 +35,17 @@ DOCUMENTS = (
     "docs/reference.md",
     "docs/reliability.md",
     "docs/architecture.md",
+    "docs/performance.md",
 )
-# CI runs `make check` and `make test`; `make local` is `make demo`, and stays; the clone must outlive `make clean`; and
-# where .venv is there, another Python changes nothing.
+# CI runs `make check` and `make test`, which runs a little of each benchmark; `make local` is `make demo`, and stays;
+# the clone must outlive `make clean`; and where .venv is there, another Python changes nothing.
 NOT_RUN = {
     "make demo": ".venv/bin/python -m local.demo",
     "make test": ".venv/bin/python -m pytest",
     "make check": ".venv/bin/python -m local.check_template",
+    "make bench": ".venv/bin/python -m bench.$of",
+    "make bench-finish": ".venv/bin/python -m bench.finish",
+    "make bench-publish": ".venv/bin/python -m bench.publish",
     "make clean": "rm -rf .venv .venv-ministack node_modules cdk.out",
     "make deploy PYTHON=python3.14": ".venv/bin/python -m local.cdk deploy",
 }
