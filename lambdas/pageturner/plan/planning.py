@@ -192,10 +192,9 @@ class Planner:
 
     def _state(self, run: Run, crawl: Crawl, key: str, count: int, *, in_batches: bool) -> dict[str, Any]:
         """Return the output of PlanRun. A single target needs no batch: LongTargets turns its pages at once."""
-        for_pages = self._for_pages(run, crawl)
         return {
             "run": asdict(run),
-            "crawl": for_pages,
+            "crawl": self._for_pages(run, crawl),
             "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},
             **({"batches": put_batches(self.stores.pages, key, crawl, count)} if in_batches else {}),
             "max_concurrency": crawl.max_concurrency,

@@ -116,11 +116,13 @@ class CheckpointStore:
 
     def ended(self, run: Run) -> set[str]:
         """Return the targets whose last page is recorded, or whose listing has failed."""
-        found = set()
-        for target_id, records in groupby(self.pages(run), key=lambda record: record.target_id):
-            *_, last = records
-            if last.place.next == "end":
-                found.add(target_id)
+        found: set[str] = set()
+        for record in self.pages(run):
+            # The last record of a target counts: a pass that was begun anew has not ended.
+            if record.place.next == "end":
+                found.add(record.target_id)
+            else:
+                found.discard(record.target_id)
         return found
 
     def pages(self, run: Run, after: str = "") -> Iterator[PageRecord]:
