@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -21,6 +22,7 @@ from moto import mock_aws
 from moto.s3.models import s3_backends
 
 from pageturner.paging.api import LOADER
+from tests.fake_tables import fake_tables
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -126,8 +128,14 @@ class Aws:
 
 
 @pytest.fixture
-def aws(_no_account: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    with mock_aws(), patch("boto3.DEFAULT_SESSION", shared_session()):
+def tables() -> AbstractContextManager[None]:
+    """What keeps Pageturner's tables."""
+    return fake_tables(Aws.items_table, Aws.runs_table)
+
+
+@pytest.fixture
+def aws(_no_account: None, tables: AbstractContextManager[None], monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    with mock_aws(), tables, patch("boto3.DEFAULT_SESSION", shared_session()):
         made = Aws()
         monkeypatch.setenv("ITEMS_BUCKET", made.bucket)
         monkeypatch.setenv("ITEMS_TABLE", made.items_table)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
-
 from tests.conftest import Aws
+from tests.machines.publishing_services import Connection
 
 
 def rows_of(aws: Aws, prefix: str) -> list[dict[str, Any]]:
@@ -16,7 +16,7 @@ def rows_of(aws: Aws, prefix: str) -> list[dict[str, Any]]:
     keys = aws.object_keys(prefix)
     if not keys:
         return []
-    with TemporaryDirectory() as folder, duckdb.connect() as db:
+    with TemporaryDirectory() as folder, closing(Connection()) as db:
         for number, key in enumerate(keys):
             (Path(folder) / f"{number}.parquet").write_bytes(
                 aws.s3.get_object(Bucket=aws.bucket, Key=key)["Body"].read()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
-import duckdb
 
 from pageturner import table_names
 from pageturner.stores import Stores
 from pageturner.stores.keys import sort_key
 from tests.conftest import Aws, Machines
+from tests.parquet import rows_of
 
 
 def publish_as_it_is(run_id: str) -> dict[str, Any]:
@@ -43,12 +42,7 @@ def in_table(aws: Aws, crawl_name: str = "c") -> dict[tuple[str, str], dict[str,
     glue = boto3.client("glue")
     described = glue.get_table(DatabaseName=aws.database, Name=table_names.table_name(crawl_name))["Table"]
     prefix = described["StorageDescriptor"]["Location"].removeprefix(f"s3://{aws.bucket}/")
-    with TemporaryDirectory() as folder, duckdb.connect() as db:
-        for number, key in enumerate(aws.object_keys(prefix)):
-            aws.s3.download_file(aws.bucket, key, f"{folder}/{number}.parquet")
-        read = db.execute(f"FROM read_parquet('{folder}/*.parquet', hive_partitioning = false)")
-        names = [column[0] for column in read.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+    rows = rows_of(aws, prefix)
     found = {(row["listing"], sort_key(_id(row))): row for row in rows}
     assert len(found) == len(rows)
     return found

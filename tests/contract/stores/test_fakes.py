@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from pageturner.stores.run_table import RunTable
 from pageturner.stores.runs_and_locks import RunStore
 from pageturner.stores.witness_records import Comparison, LastListing, WitnessRecords
 from tests.conftest import Aws
+from tests.fake_tables import fake_tables
 from tests.fakes import FakeDynamoDB, FakeS3
 from tests.published_items import CRAWL, SINCE, fences_of, gone, listed, unfenced_table_of
 
@@ -27,12 +29,13 @@ TARGET = Target("t", "1", "us-east-1", {})
 FACTS = Facts("token", None, 1, {"Count": 1})
 
 
-@pytest.fixture(params=["moto", "fake"])
+@pytest.fixture(params=["moto", "fake", "fake tables in moto"])
 def clients(request: pytest.FixtureRequest, _no_account: None) -> Iterator[tuple[Any, Any]]:
     if request.param == "fake":
         yield FakeS3(), FakeDynamoDB()
         return
-    with mock_aws():
+    is_fake = request.param == "fake tables in moto"
+    with mock_aws(), fake_tables(Aws.items_table, Aws.runs_table) if is_fake else nullcontext():
         aws = Aws()
         yield aws.s3, aws.dynamodb
 

@@ -17,6 +17,7 @@ from tests.conftest import ACCOUNT, Aws, Machines
 from tests.published import changes_of, finish_and_publish, in_dynamodb, in_table, published
 from tests.runs_of_a_bucket import denied
 
+pytestmark = pytest.mark.usefixtures("_one_connection")
 BUCKETS: dict[str, Any] = {
     "service": "s3",
     "operation": "list_buckets",

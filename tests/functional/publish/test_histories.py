@@ -13,13 +13,8 @@ from pageturner.costs import Volume
 from pageturner.publish.metering import Meter
 from pageturner.stores.publications import PublicationStore
 from tests.histories import PREFIXES, Listed, Process, Ran, World, item, listed
-from tests.machines.publishing_services import connect
 
-
-@pytest.fixture(autouse=True)
-def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thousands of times, DuckDB's own `connect` is most of the work."""
-    monkeypatch.setattr("pageturner.publish.database.duckdb.connect", connect)
+pytestmark = pytest.mark.usefixtures("_one_connection")
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,7 @@ from tests.conftest import Aws, Machines
 from tests.histories import Process, World, item, listed
 from tests.parquet import changes_of, table_of
 
+pytestmark = pytest.mark.usefixtures("_one_connection")
 Pages = Sequence[Sequence[Any]]
 
 

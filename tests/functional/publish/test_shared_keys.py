@@ -17,6 +17,7 @@ from tests.histories import Item, World, item, listed
 from tests.published import changes_of, finish_and_publish, in_dynamodb, in_table, published, run_and_publish
 from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, target_of
 
+pytestmark = pytest.mark.usefixtures("_one_connection")
 LONG = "c" * 1100
 several_items = st.lists(st.builds(item, st.sampled_from(["a", "b", "a#b", LONG]), st.sampled_from("123")), max_size=14)
 

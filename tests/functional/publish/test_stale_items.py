@@ -15,7 +15,7 @@ from tests.conftest import Aws, Machines
 from tests.published import changes_of, finish_and_publish, in_dynamodb, in_table, published, run_and_publish
 from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, UNORDERED, denied, run_again, target_of, verdict_of
 
-pytestmark = pytest.mark.usefixtures("source")
+pytestmark = pytest.mark.usefixtures("source", "_one_connection")
 MUCH_LATER = "2127-02-01T00:00:00.000Z"
 BEGINS = {"pass_number": 2, "page": 1, "next": "begin_pass"}
 

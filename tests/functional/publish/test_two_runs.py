@@ -17,6 +17,7 @@ from tests.parquet import rows_of, table_of
 from tests.published import publish_as_it_is
 from tests.runs_of_a_bucket import CRAWL, keys_in_dynamodb
 
+pytestmark = pytest.mark.usefixtures("_one_connection")
 TWO: dict[str, Any] = {
     **{name: value for name, value in CRAWL.items() if name != "parameters"},
     "for_each": {"list": [{"Bucket": "one"}, {"Bucket": "two"}]},
