@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, cast
 
 import pytest
@@ -17,13 +18,18 @@ from pageturner.crawls.checks import against_schema
 from pageturner.crawls.pagination_config import without_nulls
 from pageturner.paging import api, page_size, pagination
 
-PAGINATORS = [
-    (service, operation, definition)
-    for service in api.service_names()
-    for operation in api.operation_names(service)
-    if (definition := api.official_paginator(service, operation))
-]
 TOKENS = {"string": "t", "integer": 5, "map": {"id": {"B": b"\xff"}}}
+
+
+@cache
+def paginators() -> list[tuple[str, str, Mapping[str, Any]]]:
+    """The paginators of botocore. To find them takes seconds, which not every worker has to spend."""
+    return [
+        (service, operation, definition)
+        for service in api.service_names()
+        for operation in api.operation_names(service)
+        if (definition := api.official_paginator(service, operation))
+    ]
 
 
 class _RefusedError(Exception):
@@ -98,7 +104,7 @@ def configs(model: OperationModel, definition: Mapping[str, Any]) -> dict[str, M
 
 def test_a_crawl_takes_what_botocore_takes_for_every_paginator() -> None:
     differences, compared, taken = [], 0, 0
-    for service, operation, definition in PAGINATORS:
+    for service, operation, definition in paginators():
         model = api.operation_model(service, operation)
         for name, config in configs(model, definition).items():
             theirs = botocore_takes(model, definition, config)
@@ -108,7 +114,7 @@ def test_a_crawl_takes_what_botocore_takes_for_every_paginator() -> None:
             if ours != theirs:
                 differences.append((service, operation, name, "botocore takes it" if theirs else "botocore refuses it"))
     assert differences == []
-    assert len(PAGINATORS) == 3449
+    assert len(paginators()) == 3449
     assert compared == 20 * 3449
     assert 0.5 < taken / compared < 0.9
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 from local.read_operations import READ_OPERATIONS, READING_LEVELS, access_level, lines
@@ -12,7 +13,6 @@ from pageturner.paging import api
 from pageturner.paging.paginators import NEVER_ENDING, paginator_of
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference.md"
-ALL = [(service, operation) for service in api.service_names() for operation in api.operation_names(service)]
 # The first words of the operations that can be crawled. A new one has to be looked at: what AWS classes as Read is not
 # always nothing but reading.
 WORDS = (
@@ -23,20 +23,25 @@ WORDS = (
 )
 
 
+@cache
+def every_operation() -> list[tuple[str, str]]:
+    return [(service, operation) for service in api.service_names() for operation in api.operation_names(service)]
+
+
 def test_the_file_is_what_the_models_and_the_access_levels_make_of_it() -> None:
     assert READ_OPERATIONS.read_text(encoding="utf-8") == lines(), "run make read-operations, and read the diff"
 
 
 def test_nothing_is_accepted_that_aws_does_not_class_as_reading() -> None:
-    accepted = [each for each in ALL if refusal(*each) is None]
+    accepted = [each for each in every_operation() if refusal(*each) is None]
     levels = {each: access_level(iam_action(*each)) for each in accepted}
     assert {each for each, level in levels.items() if level not in READING_LEVELS} == _READING
-    assert (len(ALL), len(accepted)) == (19_796, 8_289)
+    assert (len(every_operation()), len(accepted)) == (19_796, 8_289)
     assert {operation.partition("_")[0] for _, operation in accepted} == set(WORDS.split())
 
 
 def test_every_refusal_has_its_reason() -> None:
-    reasons = [(each, reason) for each in ALL if (reason := refusal(*each))]
+    reasons = [(each, reason) for each in every_operation() if (reason := refusal(*each))]
     kinds: Counter[str] = Counter()
     for (service, operation), reason in reasons:
         action = iam_action(service, operation)
@@ -87,7 +92,7 @@ def test_what_is_known_to_write_cannot_be_crawled() -> None:
 
 def test_the_reference_counts_what_can_be_crawled() -> None:
     found: Counter[str] = Counter()
-    for service, operation in ALL:
+    for service, operation in every_operation():
         paginator = paginator_of(service, operation, {})
         if not paginator.missing and (service, operation) not in NEVER_ENDING:
             found[paginator.source] += 1

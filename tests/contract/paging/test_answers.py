@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import boto3
@@ -17,22 +18,21 @@ from pageturner.paging import answers, api, bodies, pagination
 from pageturner.paging.paginators import paginator_of
 
 
-def paged() -> Iterator[tuple[str, str, OperationModel, dict[str, Any]]]:
+@cache
+def paged() -> list[tuple[str, str, OperationModel, dict[str, Any]]]:
     """Every operation that takes a token: with botocore's paginator, an inferred one, or one to be completed."""
-    for service in api.service_names():
-        for operation in api.operation_names(service):
-            definition = dict(paginator_of(service, operation, {}).definition)
-            if "input_token" in definition:
-                yield service, operation, api.operation_model(service, operation), definition
-
-
-PAGED = list(paged())
+    return [
+        (service, operation, api.operation_model(service, operation), definition)
+        for service in api.service_names()
+        for operation in api.operation_names(service)
+        if "input_token" in (definition := dict(paginator_of(service, operation, {}).definition))
+    ]
 
 
 def test_every_word_that_says_there_is_more_is_known() -> None:
     """All booleans that are `more_results` of botocore's paginators, and others of the same kind."""
     declared = found = 0
-    for service, operation, model, definition in PAGED:
+    for service, operation, model, definition in paged():
         paths = [".".join(path) for path, _ in answers._completeness(model)]
         found += bool(paths)
         if more_results := definition.get("more_results"):
@@ -48,7 +48,7 @@ def test_the_operations_that_can_have_errors_beside_their_items() -> None:
             for path in map(".".join, answers._error_members(model))
             if "result_key" not in definition or path not in pagination.result_keys(definition)
         ]
-        for service, operation, model, definition in PAGED
+        for service, operation, model, definition in paged()
     }
     beside = {name: paths for name, paths in found.items() if paths}
     assert len(beside) == 30
@@ -61,7 +61,7 @@ def test_the_operations_that_can_have_errors_beside_their_items() -> None:
 
 
 def test_the_operations_whose_listing_is_made_by_work_that_may_still_run() -> None:
-    found = {(service, operation) for service, operation, model, _ in PAGED if answers._statuses(model)}
+    found = {(service, operation) for service, operation, model, _ in paged() if answers._statuses(model)}
     assert len(found) == 46
     assert {
         ("logs", "get_query_results"),
