@@ -32,14 +32,17 @@ Synth = Callable[..., Template]
 
 @pytest.fixture(scope="session")
 def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
-    """Synthesizes the stack with context values that override those of ``cdk.json``."""
+    """Synthesizes the stack with context values that override those of ``cdk.json``.
+
+    The CDK's own rules, which would take longer, are looked at only if the test asks for it.
+    """
     catalogue = tmp_path_factory.mktemp("catalogue") / "crawls.yaml"
     catalogue.write_text(CATALOGUE)
     flags = json.loads((PROJECT / "cdk.json").read_text())["context"]
 
-    def with_context(**context: Any) -> Template:
+    def with_context(*, rules: bool = False, **context: Any) -> Template:
         given = {**flags, "aws:cdk:bundling-stacks": [], "catalogue": str(catalogue), **context}
-        app = aws_cdk.App(context=given)
+        app = aws_cdk.App(context=given, builtin_cloud_formation_validation=rules)
         return Template.from_stack(PageturnerStack(app, Settings.from_context(app.node)))
 
     return with_context

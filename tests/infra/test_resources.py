@@ -262,6 +262,13 @@ def test_the_emulator_changes_only_what_it_cannot_run(synth: Synth, template: Te
     assert local == remote
 
 
+def test_the_rules_of_the_cdk_find_nothing_whatever_the_settings(synth: Synth) -> None:
+    # `make check` has the defaults.
+    days = {f"{name}_retention_days": "30" for name in ("page", "run", "history", "changes", "log")}
+    others = {"reader_role": "Reader", "read_policies": "ReadOnlyAccess", "hand_overs": "2", "log_level": "DEBUG"}
+    synth(rules=True, stack_name="My-Crawls", retain_data="false", loop_seconds="0", most_rows="1", **days, **others)
+
+
 def test_managed_policies_for_crawls_from_the_console(synth: Synth) -> None:
     synth(read_policies="ReadOnlyAccess").has_resource_properties(
         "AWS::IAM::Role",
