@@ -76,8 +76,8 @@ def cpu_seconds(script: str, folders: Sequence[Path], *options: str) -> float:
 def bundle(folder: Path) -> tuple[Path, Path, Path]:
     """Make three folders: boto3 as installed, the asset as shipped, the asset without bytecode."""
     boto3, asset, sources = folder / "boto3", folder / "asset", folder / "sources"
-    asset.mkdir()
-    bundling_of(Settings().crawls(), publishing=False, emulator=False).try_bundle(str(asset))
+    bundling_of(Settings().crawls(), publishing=False, emulator=False).try_bundle(str(folder))
+    shutil.unpack_archive(folder / "asset.zip", asset)
     shutil.copytree(asset, sources, ignore=shutil.ignore_patterns("__pycache__"))
     boto3.mkdir()
     for name in _PACKAGES:

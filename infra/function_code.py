@@ -6,16 +6,17 @@ import hashlib
 import importlib.util
 import json
 import shutil
-import subprocess
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jsii
-from aws_cdk import AssetHashType, BundlingOptions, ILocalBundling
+from aws_cdk import AssetHashType, BundlingOptions, BundlingOutput, ILocalBundling
 from aws_cdk import aws_lambda as lambda_
 
+from infra.packages import add_folder, put_packages
 from pageturner.crawls.crawl import Crawl
 
 LAMBDAS = Path(__file__).parent.parent / "lambdas"
@@ -36,8 +37,6 @@ _FOR_AWS = (
     *("--platform", "manylinux_2_26_aarch64", "--platform", "manylinux2014_aarch64"),
     *("--implementation", "cp", "--only-binary=:all:"),
 )
-# Where Lambda unpacks an asset.
-_TASK_ROOT = "/var/task"
 
 
 def runtime() -> lambda_.Runtime:
@@ -91,7 +90,7 @@ def _code(bundling: LocalBundling) -> lambda_.Code:
         str(LAMBDAS),
         asset_hash_type=AssetHashType.CUSTOM,
         asset_hash=bundling.digest(),
-        bundling=BundlingOptions(image=runtime().bundling_image, local=bundling),
+        bundling=BundlingOptions(image=runtime().bundling_image, local=bundling, output_type=BundlingOutput.ARCHIVED),
     )
 
 
@@ -126,39 +125,14 @@ class LocalBundling:
         return digest.hexdigest()
 
     def try_bundle(self, output_dir: str, *_: object, **__: object) -> bool:
-        target = Path(output_dir)
-        command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
-        command += ["--no-deps", "--target", output_dir, *self._platform]
-        for name in self._requirements:
-            command += ["--requirement", str(LAMBDAS / name)]
-        pip = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if pip.returncode:
-            # Shown only now: on some machines pip prints pages of warnings. An exception would come back from jsii
-            # as a stack trace without its message.
-            named = " and ".join(f"lambdas/{name}" for name in self._requirements)
-            sys.exit(f"{pip.stdout}\npip could not install {named}: see above")
-        shutil.rmtree(target / "bin", ignore_errors=True)
-        for path in _sources():
-            copy = target / path.relative_to(LAMBDAS)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copy)
-        (target / "catalogue.json").write_text(self._catalogue, encoding="utf-8")
-        if _has_bytecode():
-            _compile(target)
+        archive = Path(output_dir, "asset.zip")
+        requirements = [LAMBDAS / name for name in self._requirements]
+        put_packages(archive, requirements, self._platform, bytecode=_has_bytecode())
+        with tempfile.TemporaryDirectory(dir=output_dir) as folder:
+            for path in _sources():
+                copy = Path(folder, path.relative_to(LAMBDAS))
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, copy)
+            Path(folder, "catalogue.json").write_text(self._catalogue, encoding="utf-8")
+            add_folder(archive, Path(folder), bytecode=_has_bytecode())
         return True
-
-
-def _compile(target: Path) -> None:
-    """Put the bytecode of all modules beside them: Lambda's folder is read-only, so every cold start would compile.
-
-    Python takes it as it is (``unchecked-hash``), because unpacking changes the times of the sources. The same sources
-    give the same bytes: a process of its own has no other strings to share, and a seed that is known.
-    """
-    command = [sys.executable, "-S", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", str(target), "-p", _TASK_ROOT, str(target)]
-    environment = {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(
-        command, check=False, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    if done.returncode:
-        sys.exit(f"{done.stdout}\nPython could not compile the functions' packages: see above")

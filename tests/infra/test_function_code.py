@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import marshal
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import CodeType
@@ -17,7 +18,7 @@ import aws_cdk
 import pytest
 from aws_cdk.assertions import Annotations, Match
 
-from infra import function_code
+from infra import function_code, packages
 from infra.function_code import LAMBDAS
 from infra.pageturner_stack import PageturnerStack
 from infra.settings import Settings
@@ -27,25 +28,33 @@ _run = subprocess.run
 
 
 class Pip:
-    """Stands for pip: keeps its command, and installs nothing. Other commands run."""
+    """Stands for pip: keeps its commands, and installs one module. Other commands run."""
 
     returncode = 0
     stdout = "a page of warnings"
+    module = "installed = True"
 
     def __init__(self) -> None:
-        self.command: Sequence[str] = ()
+        self.commands: list[Sequence[str]] = []
+
+    @property
+    def command(self) -> Sequence[str]:
+        return self.commands[-1]
 
     def run(self, command: Sequence[str], **options: Any) -> Any:
         if "pip" not in command:
             return _run(command, **options)
-        self.command = command
+        self.commands.append(command)
+        target = Path(command[command.index("--target") + 1])
+        (target / "installed.py").write_text(self.module, encoding="utf-8")
         return self
 
 
 @pytest.fixture
-def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
+def pip(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Pip:
     pip = Pip()
-    monkeypatch.setattr("infra.function_code.subprocess.run", pip.run)
+    monkeypatch.setattr("infra.packages.subprocess.run", pip.run)
+    monkeypatch.setattr("infra.packages.KEPT", tmp_path_factory.mktemp("environment") / "bundled")
     return pip
 
 
@@ -125,22 +134,47 @@ def test_a_cold_start_compiles_nothing_even_if_sources_are_newer(pip: Pip, tmp_p
     assert ran.returncode == 0, ran.stderr
 
 
-def test_two_bundlings_give_the_same_bytes(pip: Pip, tmp_path: Path) -> None:
-    def hashes(folder: Path) -> dict[str, str]:
-        folder.mkdir()
-        bundle(folder, publishing=True)
-        return {
-            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in folder.rglob("*")
-            if path.is_file()
-        }
+def test_two_bundlings_give_the_same_bytes_and_one_install(pip: Pip, tmp_path: Path) -> None:
+    bundling = function_code.bundling_of({}, publishing=True, emulator=False)
 
-    assert hashes(tmp_path / "one") == hashes(tmp_path / "another folder, elsewhere")
+    def bundled(name: str) -> bytes:
+        (tmp_path / name).mkdir()
+        bundling.try_bundle(str(tmp_path / name))
+        return (tmp_path / name / "asset.zip").read_bytes()
+
+    found = bundled("one")
+    assert found == bundled("another folder, elsewhere")
+    assert len(pip.commands) == 1
+    shutil.rmtree(packages.KEPT)
+    assert found == bundled("after make clean")
+    assert len(pip.commands) == 2
+
+
+def test_nothing_is_kept_in_the_systems_python(pip: Pip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.base_prefix", sys.prefix)
+    bundle(tmp_path, publishing=False)
+    assert (tmp_path / "installed.py").exists()
+    assert not packages.KEPT.exists()
+
+
+def test_what_is_kept_is_whole(pip: Pip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_: Path, copy: Path) -> None:
+        copy.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("infra.packages.shutil.copyfile", killed)
+        with pytest.raises(KeyboardInterrupt):
+            bundle(tmp_path, publishing=False)
+    bundle(tmp_path, publishing=False)
+    bundle(tmp_path, publishing=False)
+    assert len(pip.commands) == 2
+    assert (tmp_path / "installed.py").exists()
 
 
 def test_a_module_that_cannot_be_compiled_is_said(pip: Pip, tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text("def")
-    with pytest.raises(SystemExit, match=r"(?s)broken\.py.*could not compile the functions' packages"):
+    pip.module = "def"
+    with pytest.raises(SystemExit, match=r"(?s)installed\.py.*could not compile the functions' packages"):
         bundle(tmp_path, publishing=False)
 
 
@@ -188,12 +222,16 @@ def test_pip_says_nothing_unless_it_fails(pip: Pip, tmp_path: Path, capfd: pytes
     with pytest.raises(
         SystemExit, match=r"a page of warnings\npip could not install lambdas/requirements.txt and lamb"
     ):
-        bundle(tmp_path, publishing=True)
+        bundle(tmp_path, publishing=True, emulator=True)
 
 
 def bundle(folder: Path, *, publishing: bool, emulator: bool = False) -> None:
+    """Bundle an asset, and unpack it into a folder."""
     bundling = function_code.bundling_of({}, publishing=publishing, emulator=emulator)
-    assert bundling.try_bundle(str(folder))
+    with tempfile.TemporaryDirectory() as bundled:
+        assert bundling.try_bundle(bundled)
+        (archive,) = Path(bundled).iterdir()
+        shutil.unpack_archive(archive, folder)
 
 
 def test_the_hash_of_an_asset_says_what_it_was_built_of(synth: Synth, monkeypatch: pytest.MonkeyPatch) -> None:
