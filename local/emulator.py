@@ -139,7 +139,8 @@ class Emulator:
                 "BIND_HOST": "127.0.0.1",
                 "GATEWAY_PORT": str(self.port),
                 "TMPDIR": str(self._folder),
-                "PYTHONPYCACHEPREFIX": str(self._folder / "pycache"),
+                # pip has compiled its packages, and the assets have their bytecode.
+                "PYTHONDONTWRITEBYTECODE": "1",
                 "PAGETURNER_PYTHON": str(MINISTACK_PYTHON),
                 "SFN_WAIT_SCALE": str(self._wait_scale),
             }
