@@ -104,7 +104,13 @@ def test_what_is_measured_of_a_page_runs(name: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(PROJECT)
     assert page._measured("cpu", name, "boto3", 1)["milliseconds"] > 0
     assert page._measured("cpu", name, "FetchPage", 1)["items"] == page.SHAPES[name].items
-    assert set(page._measured("memory", name, 1, 2)) == {"few", "many"}
+
+
+def test_what_is_measured_of_the_memory_of_pages_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of one shape, unless others are asked for.
+    monkeypatch.setenv("PYTHONPATH", "lambdas")
+    monkeypatch.chdir(PROJECT)
+    assert set(page._measured("memory", next(iter(page.SHAPES)), 1, 2)) == {"few", "many"}
 
 
 def test_a_page_costs_the_same_wherever_it_is_in_a_listing() -> None:
