@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -164,7 +164,7 @@ class World:
         made.dynamodb.created_at = dict(self.dynamodb.created_at)
         made.glue.tables, made.glue.partitions = dict(self.glue.tables), dict(self.glue.partitions)
         made.events.sent = list(self.events.sent)
-        made.truth, made._runs = deepcopy(self.truth), self._runs
+        made.truth, made._runs = self.truth.copy(), self._runs
         return made
 
     def run(
@@ -258,15 +258,18 @@ class World:
             self.dynamodb.put_item(TableName="runs", Item={**key, "verdict": {"S": "denied"}})
 
     def everything(self) -> list[Any]:
-        """All that the services have, without what publishing cost: what comes next depends on nothing else."""
+        """All that the services have, without what publishing cost: what comes next depends on nothing else.
+
+        What they store is replaced, and never changed.
+        """
         rows = {
             (name, key): row
             for name, table in self.dynamodb.tables.items()
             for key, row in table.items()
             if not key[1].startswith("spent#")
         }
-        stored = [self.s3.objects, self.s3.tags, rows, self.dynamodb.created_at]
-        return deepcopy([*stored, self.glue.tables, self.glue.partitions, self.events.sent])
+        stored = self.s3.objects, self.s3.tags, self.dynamodb.created_at, self.glue.tables, self.glue.partitions
+        return [rows, *(dict(each) for each in stored), list(self.events.sent)]
 
     def state(self) -> State:
         """What the row of the crawl says."""
@@ -337,10 +340,10 @@ class World:
         with TemporaryDirectory() as folder:
             for number, body in enumerate(found):
                 (Path(folder) / f"{number}.parquet").write_bytes(body)
-            with closing(Connection()) as db:
-                read = db.execute(f"FROM read_parquet('{folder}/*.parquet', hive_partitioning = false)")
-                names = [column[0] for column in read.description or ()]
-                return [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+            with closing(Connection(folder)) as db:
+                files = [f"{folder}/{number}.parquet" for number in range(len(found))]
+                read = db.execute(f"FROM read_parquet({files}, hive_partitioning = false)")
+                return [dict(zip(read.columns, row, strict=True)) for row in read.fetchall()]
 
     def rows(self) -> dict[tuple[str, str], dict[str, str]]:
         """The items in DynamoDB, by listing and sort key."""
@@ -492,6 +495,15 @@ class Truth:
         self.told_by = ("", "")
         self._stale_items: str | None = None
         self._is_told = False
+
+    def copy(self) -> Truth:
+        """One that knows the same. What it knows is replaced, and never changed."""
+        made = copy(self)
+        made.listings, made.names, made.changes, made.told = (
+            *(dict(self.listings), dict(self.names)),
+            *(dict(self.changes), dict(self.told)),
+        )
+        return made
 
     def rows(self) -> dict[tuple[str, str], Entry]:
         return {(of, entry.id): entry for of, known in self.listings.items() for entry in known.entries.values()}

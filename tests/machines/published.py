@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -235,15 +236,12 @@ class PublishedAuditor:
     def _read(self, keys: list[str], columns: str) -> list[Any]:
         if not keys:
             return []
-        db = Connection()
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder, closing(Connection(folder)) as db:
             paths = [str(Path(folder) / f"{number}.parquet") for number in range(len(keys))]
             for path, key in zip(paths, keys, strict=True):
                 _is(key in self.world.s3.objects, f"there is no {key}")
                 Path(path).write_bytes(self.world.s3.objects[key].body)
-            found = db.execute(f"SELECT {columns} FROM read_parquet({paths}, union_by_name = true)").fetchall()  # noqa: S608 - no input
-        db.close()
-        return found
+            return db.execute(f"SELECT {columns} FROM read_parquet({paths}, union_by_name = true)").fetchall()  # noqa: S608 - no input
 
     def _json(self, key: str) -> Any:
         _is(key in self.world.s3.objects, f"there is no {key}")
