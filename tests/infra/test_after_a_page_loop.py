@@ -7,16 +7,14 @@ execution with the status TIMED_OUT, which has neither Output nor Error.
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from infra.settings import MOST_HAND_OVERS
 from pageturner.errors import PageturnerError
 from pageturner.stores import keys
+from tests.moto_states import run_by_moto
 
 GIVES_UP = {"AccessDeniedError": "denied", "NotFoundError": "failed", "InvalidRequestError": "failed"}
 GIVES_UP |= {"RepeatedTokenError": "failed", "TooManyRestartsError": "failed", "DeadlinePassedError": "unfinished"}
@@ -45,9 +43,13 @@ def after(
     states: dict[str, Any] = {}
     for name, state in child["States"].items():
         if name == "LastPage":
-            items = [{"sk": {"S": last_page}}] if last_page else []
-            found = {"Count": len(items), "Items": items, "ScannedCount": len(items)}
-            states[name] = {"Type": "Pass", "Result": found, "ResultPath": state["ResultPath"], "Next": state["Next"]}
+            found = "$$.Execution.Input.found"
+            states[name] = {
+                "Type": "Pass",
+                "InputPath": found,
+                "ResultPath": state["ResultPath"],
+                "Next": state["Next"],
+            }
         elif state["Type"] == "Task":
             states[name] = {"Type": "Pass", "Parameters": {"came_to": name, "with.$": "$"}, "End": True}
         elif state["Type"] == "Wait":
@@ -66,26 +68,17 @@ def after(
     place = {"from_checkpoint": True, "throttled": False}
     given: dict[str, Any] = {"run": {}, "crawl": {}, "target": {}, "place": place}
     given |= {"hand_overs": hand_overs, "response": {"Input": json.dumps(given), "Name": "n", **page_loop}}
+    items = [{"sk": {"S": last_page}}] if last_page else []
+    given["found"] = {"Count": len(items), "Items": items, "ScannedCount": len(items)}
     given["patience"] = {"wait_seconds": 60, "interruptions": interruptions, "last_page": known_page}
     return run({"StartAt": "Response", "States": states}, given)
 
 
 def run(definition: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the output of an execution."""
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
-        stepfunctions = boto3.client("stepfunctions")
-        machine = stepfunctions.create_state_machine(
-            name="child", definition=json.dumps(definition), roleArn="arn:aws:iam::123456789012:role/r"
-        )["stateMachineArn"]
-        execution = stepfunctions.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
-        for _ in range(200):
-            ended = stepfunctions.describe_execution(executionArn=execution)
-            if ended["status"] != "RUNNING":
-                break
-            time.sleep(0.05)
-    assert ended["status"] == "SUCCEEDED", (ended.get("error"), ended.get("cause"))
-    output: dict[str, Any] = json.loads(ended["output"])
-    return output
+    (output,) = run_by_moto(definition, [given])
+    assert "Error" not in output, output
+    return dict(output)
 
 
 @pytest.mark.parametrize("status", ["TIMED_OUT", "ABORTED"])

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
 from infra.retries import CONDITION_FAILED
 from pageturner.errors import PageturnerError
 from tests.machines import states
 from tests.machines.states import Call, Execution, Failed, NotInTheLanguage, Wait
 from tests.machines.world import Definitions
+from tests.moto_states import run_by_moto
 
 SCRIPTS = 100  # of each machine
 ERRORS = sorted(kind.__name__ for kind in PageturnerError.__subclasses__())
@@ -259,33 +255,6 @@ def _renamed(document: Any, number: int) -> Any:
     }
 
 
-def by_moto(machine: states.State, inputs: list[dict[str, Any]]) -> list[Any]:
-    """How executions of these inputs end, by moto's interpreter: the output, or error and cause."""
-    # It parses a definition again for every execution, which takes most of its time.
-    parse = staticmethod(cache(AmazonStateLanguageParser.parse))
-    execute = mock_aws(config={"stepfunctions": {"execute_state_machine": True}})
-    with pytest.MonkeyPatch.context() as patch, execute:
-        patch.setattr(AmazonStateLanguageParser, "parse", parse)
-        stepfunctions = boto3.client("stepfunctions")
-        arn = stepfunctions.create_state_machine(
-            name="m", definition=json.dumps(machine), roleArn="arn:aws:iam::123456789012:role/r"
-        )["stateMachineArn"]
-        return [_end(stepfunctions, arn, str(number), each) for number, each in enumerate(inputs)]
-
-
-def _end(stepfunctions: Any, machine: str, name: str, given: Mapping[str, Any]) -> Any:
-    started = stepfunctions.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))
-    execution = started["executionArn"]
-    for _ in range(2000):
-        ended = stepfunctions.describe_execution(executionArn=execution)
-        if ended["status"] != "RUNNING":
-            break
-        time.sleep(0.005)
-    if ended["status"] == "SUCCEEDED":
-        return json.loads(ended["output"])
-    return {"Error": ended["error"], "Cause": ended["cause"]}
-
-
 @pytest.mark.parametrize(
     ("which", "kind"),
     [
@@ -307,7 +276,7 @@ def test_it_agrees_with_moto(definitions: Definitions, which: str, kind: type[Sc
     machine = without_retries(machines[which])
     scripts = [ours(machine, kind(seed), 1 + seed % MOST_TASKS) for seed in range(SCRIPTS)]
     inputs = [{"given": given, "steps": _steps(steps)} for given, steps, _ in scripts]
-    theirs = by_moto(for_moto(machine), inputs)
+    theirs = run_by_moto(for_moto(machine), inputs)
     for (_, _, end), other, given in zip(scripts, theirs, inputs, strict=True):
         assert other == end, given
     assert len({json.dumps(end) for *_, end in scripts}) > 20
@@ -344,7 +313,7 @@ def test_a_map_over_a_batch_agrees_with_moto(definitions: Definitions) -> None:
         ]
         inputs.append({"run": RUN, "crawl": {"name": "c"}, "targets": targets})
     ends = [ended_without_tasks(machine, given) for given in inputs]
-    assert by_moto(machine, inputs) == ends
+    assert run_by_moto(machine, inputs) == ends
     assert any("caught" in end for end in ends)
     assert len({json.dumps(end) for end in ends}) > 10
 
