@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import boto3
 import pytest
+from moto.ec2.models import ec2_backends
 
 import fetch_page
 from pageturner.clients import client
@@ -19,7 +19,7 @@ from pageturner.page_state import FROM_CHECKPOINT
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.stores import Stores
-from tests.conftest import ACCOUNT, LOOP_STARTED_AT, REGION, STARTED_AT, Aws, Machines
+from tests.conftest import ACCOUNT, LOOP_STARTED_AT, REGION, STARTED_AT, Aws, Machines, shared_client
 
 POLICY = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}'
 WRITES: Mapping[str, Mapping[str, Any]] = {
@@ -53,9 +53,10 @@ class Account:
     """A role, an instance and an object, which crawls of `WRITES` would change."""
 
     def __init__(self) -> None:
-        boto3.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=POLICY)
-        self.ec2, self.s3 = boto3.client("ec2"), boto3.client("s3")
-        image = self.ec2.describe_images()["Images"][0]["ImageId"]
+        self.iam, self.ec2, self.s3 = (shared_client(service) for service in ("iam", "ec2", "s3"))
+        self.iam.create_role(RoleName="r", AssumeRolePolicyDocument=POLICY)
+        # A request for the images would be most of the test's time.
+        image = next(iter(ec2_backends[ACCOUNT][REGION].amis))
         started = self.ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
         self.instance = started["Instances"][0]["InstanceId"]
         self.s3.create_bucket(Bucket="kept")
@@ -65,7 +66,7 @@ class Account:
         found = self.ec2.describe_instances(InstanceIds=[self.instance])["Reservations"][0]["Instances"][0]
         return (
             found["State"]["Name"] == "running"
-            and boto3.client("iam").list_role_policies(RoleName="r")["PolicyNames"] == []
+            and self.iam.list_role_policies(RoleName="r")["PolicyNames"] == []
             and self.s3.list_objects_v2(Bucket="kept")["KeyCount"] == 1
         )
 

@@ -106,19 +106,25 @@ def comparable(value: Any) -> Any:
     return value
 
 
-def write(db: duckdb.DuckDBPyConnection, items: Sequence[Any], columns: Sequence[Column], file: Path) -> None:
+def load(db: duckdb.DuckDBPyConnection, items: Sequence[Any]) -> None:
+    """Make the table `source` of items."""
     texts = ", ".join(f'"{name}" VARCHAR' for name, _ in (*ENVELOPE, ITEM))
     db.execute(f"CREATE OR REPLACE TABLE source ({texts})")
-    for number, item in enumerate(items):
-        times = ["2026-11-25T12:00:00.123Z" if kind == "timestamp" else str(number) for _, kind in ENVELOPE]
-        row = [*times, item_json(item)]
-        db.execute(f"INSERT INTO source VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
+    rows = [
+        [*("2026-11-25T12:00:00.123Z" if kind == "timestamp" else str(number) for _, kind in ENVELOPE), item_json(item)]
+        for number, item in enumerate(items)
+    ]
+    row = f"({', '.join('?' * len(rows[0]))})"
+    db.execute(f"INSERT INTO source VALUES {', '.join([row] * len(rows))}", [each for row in rows for each in row])  # noqa: S608
+
+
+def write(db: duckdb.DuckDBPyConnection, columns: Sequence[Column], file: Path) -> None:
     db.execute(f"COPY ({select_table(columns, 'source')}) TO '{file}' (FORMAT parquet)")
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_items_come_back_from_parquet_as_they_were(service: str, tmp_path: Path) -> None:
-    db = duckdb.connect()
+    db = duckdb.connect(config={"threads": 1})
     seen = 0
     for operation in api.operation_names(service):
         if api.official_paginator(service, operation) is None:
@@ -132,8 +138,9 @@ def test_items_come_back_from_parquet_as_they_were(service: str, tmp_path: Path)
         wider = columns_of(crawl, older)
         assert wider[: len(older)] == older
         assert sorted(map(str, wider)) == sorted(map(str, {*columns, *older}))
-        write(db, items, older, tmp_path / "older.parquet")
-        write(db, items, wider, tmp_path / "wider.parquet")
+        load(db, items)
+        write(db, older, tmp_path / "older.parquet")
+        write(db, wider, tmp_path / "wider.parquet")
 
         files = f"['{tmp_path}/older.parquet', '{tmp_path}/wider.parquet']"
         names = ", ".join(f'"{each.name}"' for each in wider)
@@ -169,8 +176,10 @@ def test_a_member_that_gets_another_type_leaves_older_files_readable(tmp_path: P
     before = [replace(each, type="bigint") if each.member == "ETag" else each for each in columns_of(crawl)]
     after = columns_of(crawl, before)
     assert after == [*before, Column("ETag", "etag_2", "string")]
-    write(db, [{"ETag": 5}], before, tmp_path / "1.parquet")
-    write(db, [{"ETag": "five"}], after, tmp_path / "2.parquet")
+    load(db, [{"ETag": 5}])
+    write(db, before, tmp_path / "1.parquet")
+    load(db, [{"ETag": "five"}])
+    write(db, after, tmp_path / "2.parquet")
     files = f"read_parquet('{tmp_path}/*.parquet', union_by_name = true, filename = true)"
     rows = db.execute(f"SELECT etag, etag_2 FROM {files} ORDER BY filename").fetchall()  # noqa: S608
     assert rows == [(5, None), (None, "five")]
