@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -149,8 +150,10 @@ class Connection:
 class Database:
     """A database of its own on the one connection of this process: to open another takes 30 ms.
 
-    It has a folder of its own too: files that statements read may be gone from the other one.
+    All share a folder: files that statements read may be gone from where they were.
     """
+
+    folder: ClassVar[str] = ""
 
     _shared: ClassVar[duckdb.DuckDBPyConnection | None] = None
     _numbers: ClassVar[Iterator[int]] = count(1)
@@ -159,15 +162,13 @@ class Database:
         if Database._shared is None:
             Database._shared = connect_to_duckdb(config={"threads": 1, "preserve_insertion_order": "false"})
             Database._shared.execute("SET TimeZone = 'UTC'")
+            folder = TemporaryDirectory()
+            atexit.register(folder.cleanup)
+            Database.folder = folder.name
         self._name = f"of_{next(self._numbers)}"
         self._own = Database._shared.cursor()
         self._own.execute(f"ATTACH ':memory:' AS {self._name}")
         self._own.execute(f"USE {self._name}")
-        self._folder = TemporaryDirectory()
-
-    @property
-    def folder(self) -> str:
-        return self._folder.name
 
     def execute(self, statement: Statement) -> duckdb.DuckDBPyConnection:
         for name, body in statement.files.items():
@@ -175,7 +176,6 @@ class Database:
         return self._own.execute(statement.query.replace(_FOLDER, self.folder))
 
     def close(self) -> None:
-        self._folder.cleanup()
         self._own.execute("USE memory")
         self._own.execute(f"DETACH {self._name}")
         self._own.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -87,6 +88,7 @@ def comparisons(world: World) -> dict[Any, Any]:
     return {key: row for key, row in world.dynamodb.tables["runs"].items() if key[1].startswith("comparison#")}
 
 
+@cache
 def single() -> tuple[dict[str, Any], dict[str, Any], dict[Any, Any]]:
     """The summary, the manifest and the comparisons of a run that is finished in one step."""
     world, run = begun(LIMITS)
