@@ -64,7 +64,7 @@ class Account:
 
     def is_untouched(self) -> bool:
         found = self.ec2.describe_instances(InstanceIds=[self.instance])["Reservations"][0]["Instances"][0]
-        return (
+        return bool(
             found["State"]["Name"] == "running"
             and self.iam.list_role_policies(RoleName="r")["PolicyNames"] == []
             and self.s3.list_objects_v2(Bucket="kept")["KeyCount"] == 1
