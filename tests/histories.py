@@ -10,12 +10,10 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any
 
@@ -38,7 +36,7 @@ from pageturner.stores.publications import State
 from pageturner.turn.records import records
 from tests.fake_glue import FakeEvents, FakeGlue
 from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, stores_in
-from tests.machines.publishing_services import Connection
+from tests.machines.publishing_services import parquet_rows
 
 ACCOUNT = "111111111111"
 PREFIXES = "CommonPrefixes"
@@ -334,16 +332,7 @@ class World:
 
     def parquet(self, prefix: str) -> list[dict[str, Any]]:
         """The rows of the files under a prefix."""
-        found = [stored.body for key, stored in self.s3.objects.items() if key.startswith(prefix)]
-        if not found:
-            return []
-        with TemporaryDirectory() as folder:
-            for number, body in enumerate(found):
-                (Path(folder) / f"{number}.parquet").write_bytes(body)
-            with closing(Connection(folder)) as db:
-                files = [f"{folder}/{number}.parquet" for number in range(len(found))]
-                read = db.execute(f"FROM read_parquet({files}, hive_partitioning = false)")
-                return [dict(zip(read.columns, row, strict=True)) for row in read.fetchall()]
+        return parquet_rows([stored.body for key, stored in self.s3.objects.items() if key.startswith(prefix)])
 
     def rows(self) -> dict[tuple[str, str], dict[str, str]]:
         """The items in DynamoDB, by listing and sort key."""

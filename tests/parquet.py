@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.conftest import Aws
-from tests.machines.publishing_services import Connection
+from tests.machines.publishing_services import parquet_rows
 
 
 def rows_of(aws: Aws, prefix: str) -> list[dict[str, Any]]:
     """The rows of all files under a prefix, each a dict."""
-    keys = aws.object_keys(prefix)
-    if not keys:
-        return []
-    with TemporaryDirectory() as folder, closing(Connection()) as db:
-        for number, key in enumerate(keys):
-            (Path(folder) / f"{number}.parquet").write_bytes(
-                aws.s3.get_object(Bucket=aws.bucket, Key=key)["Body"].read()
-            )
-        read = db.execute(f"FROM read_parquet('{folder}/*.parquet', hive_partitioning = false)")
-        names = [column[0] for column in read.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+    bodies = [aws.s3.get_object(Bucket=aws.bucket, Key=key)["Body"].read() for key in aws.object_keys(prefix)]
+    return parquet_rows(bodies)
 
 
 def table_of(aws: Aws, summary: dict[str, Any]) -> list[dict[str, Any]]:

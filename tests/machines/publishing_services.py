@@ -5,7 +5,8 @@ from __future__ import annotations
 import atexit
 import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count, islice
@@ -184,3 +185,16 @@ class Database:
 def connect(config: Mapping[str, Any]) -> Connection:
     """In place of `duckdb.connect`."""
     return Connection(str(Path(config["temp_directory"]).parent))
+
+
+def parquet_rows(files: Sequence[bytes]) -> list[dict[str, Any]]:
+    """The rows of Parquet files of the same columns, each a dict."""
+    if not files:
+        return []
+    with TemporaryDirectory() as folder:
+        paths = [str(Path(folder, f"{number}.parquet")) for number in range(len(files))]
+        for path, body in zip(paths, files, strict=True):
+            Path(path).write_bytes(body)
+        with closing(Connection(folder)) as db:
+            read = db.execute(f"FROM read_parquet({paths}, hive_partitioning = false)")
+            return [dict(zip(read.columns, row, strict=True)) for row in read.fetchall()]
