@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from urllib3.util import wait_for_read
+
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect"}
 
 
@@ -135,6 +137,18 @@ class FaultProxy:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Else the body of an answer waits 40 ms until the client acknowledges its headers.
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                """Have one connection to the emulator for each connection to the proxy."""
+                super().setup()
+                self._upstream = http.client.HTTPConnection(urlsplit(proxy.upstream).netloc, timeout=60)
+
+            def finish(self) -> None:
+                """Close both connections."""
+                self._upstream.close()
+                super().finish()
 
             def _serve(self) -> None:
                 body = self._body()
@@ -170,14 +184,13 @@ class FaultProxy:
                 return b"".join(chunks)
 
             def _forwarded(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-                upstream = http.client.HTTPConnection(urlsplit(proxy.upstream).netloc, timeout=60)
-                try:
-                    headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
-                    upstream.request(self.command, self.path, body=body, headers=headers)
-                    response = upstream.getresponse()
-                    return response.status, response.getheaders(), response.read()
-                finally:
-                    upstream.close()
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
+                if self._upstream.sock is not None and wait_for_read(self._upstream.sock, timeout=0):
+                    # The emulator has closed a connection that was idle for long.
+                    self._upstream.close()
+                self._upstream.request(self.command, self.path, body=body, headers=headers)
+                response = self._upstream.getresponse()
+                return response.status, response.getheaders(), response.read()
 
             def _reply(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
                 self.send_response_only(status)

@@ -24,6 +24,12 @@ class Upstream(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.got: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.closed = threading.Event()
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        super().shutdown_request(request)
+        self.closed.set()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -36,6 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.got.append((self.command, self.path, headers, body))
         self.send_response_only(204 if self.command == "DELETE" else 200)
         self.send_header("ETag", '"abc"')
+        if "closing" in self.path:
+            self.close_connection = True
         if "chunked" in self.path:
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
@@ -122,6 +130,17 @@ def test_head_keeps_the_length_and_204_has_none_on_one_connection(connection: ht
     assert (deleted.status, deleted.read(), deleted.getheader("Content-Length")) == (204, b"", None)
     connection.request("GET", "/a")
     assert connection.getresponse().read() == BODY
+
+
+def test_a_connection_that_the_emulator_has_closed_in_the_meantime_is_opened_anew(
+    upstream: Upstream, connection: http.client.HTTPConnection
+) -> None:
+    for _ in range(2):
+        connection.request("PUT", "/closing")
+        assert connection.getresponse().read() == b""
+        assert upstream.closed.wait(5)
+        upstream.closed.clear()
+    assert len(upstream.got) == 2
 
 
 def test_expect_100_continue_is_answered_by_the_proxy(proxy: FaultProxy, upstream: Upstream) -> None:
