@@ -15,19 +15,26 @@ import pytest
 
 from local.deployment import deploy_assembly, synth
 from local.emulator import Emulator
-from local.fault_proxy import FaultProxy, Request
+from local.fault_proxy import Fault, FaultProxy, Request
 from local.sql import Row, Sql
 from pageturner.stores.keys import partition_key
 from pageturner.verdicts import target_of
 
 RUN_SECONDS = 300
-OBJECTS = 600
-PAGE_SIZE = 20
+OBJECTS = 300
+PAGE_SIZE = 10
+# Ten pages, for what shows on any page.
+FEW_PAGES: dict[str, Any] = {"crawl": "objects", "pagination_config": {"PageSize": 30}}
 
 
 def lists_source(request: Request) -> bool:
     """Whether a request lists a page of the bucket `source`."""
     return request.method == "GET" and request.path.startswith("/source?list-type=2")
+
+
+def slow_pages() -> Fault:
+    """Return a fault that makes the default pages of `source` fill more than three loops of a second."""
+    return Fault(lists_source, times=OBJECTS, before=lambda _: time.sleep(0.12))
 
 
 def wait_until_ended(stepfunctions: Any, execution: str) -> dict[str, Any]:
@@ -171,12 +178,11 @@ class Deployed:
             assert time.monotonic() < deadline, "the condition did not become true in time"
             time.sleep(0.05)
 
-    def wait_for_quiet(self) -> None:
-        """Wait until no function has made a request for a while."""
-        seen = -1
-        while seen != len(self.proxy.requests):
-            seen = len(self.proxy.requests)
-            time.sleep(3)
+    def wait_for_children(self, execution: str) -> None:
+        """Wait until the children of an execution's Maps have ended, which go on when it is stopped."""
+        for children in self.map_runs(execution).values():
+            for child in children:
+                self.wait(child)
 
     def abort_page_loops(self) -> int:
         """Abort all running PageLoops, and return how many there were."""

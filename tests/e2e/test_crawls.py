@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from local.fault_proxy import answering, json_error, s3_error
-from tests.e2e.conftest import OBJECTS, PAGE_SIZE, RUN_SECONDS, Deployed, lists_source
+from tests.e2e.conftest import FEW_PAGES, OBJECTS, PAGE_SIZE, RUN_SECONDS, Deployed, lists_source, slow_pages
 
 
 def test_a_crawl_finds_exactly_what_boto3_finds_through_many_hand_overs(deployed: Deployed, source: list[str]) -> None:
-    # Enough pages for some loops, however fast the machine is.
-    execution = deployed.start({"crawl": "objects", "pagination_config": {"PageSize": PAGE_SIZE // 2}})
+    deployed.proxy.add(slow_pages())
+    execution = deployed.start({"crawl": "objects"})
     ended = deployed.wait(execution)
     assert ended["status"] == "SUCCEEDED", ended
     summary = json.loads(ended["output"])
@@ -26,7 +26,7 @@ def test_a_crawl_finds_exactly_what_boto3_finds_through_many_hand_overs(deployed
     assert (summary["verdict"], summary["items"], summary["pages"]) == (
         "complete",
         OBJECTS,
-        OBJECTS // (PAGE_SIZE // 2),
+        OBJECTS // PAGE_SIZE,
     )
 
     map_runs = deployed.map_runs(execution)
@@ -53,7 +53,7 @@ def _place_handed_over(event: dict[str, Any]) -> dict[str, Any] | None:
 def test_throttling_delays_a_crawl_and_loses_nothing(deployed: Deployed, source: list[str], times: int) -> None:
     """PageLoop's own retries are enough for 6 throttles; 20 outlast them, and Crawl backs off."""
     fault = deployed.proxy.add(answering(lists_source, s3_error(503, "SlowDown"), times))
-    summary = deployed.run({"crawl": "objects"})
+    summary = deployed.run(FEW_PAGES)
     assert fault.answered == times
     assert summary["throttles"] == times / 2  # botocore itself makes two attempts
     assert deployed.keys_in_s3(summary) == source
@@ -69,49 +69,10 @@ def test_tables_that_are_throttled_delay_a_crawl_and_lose_nothing(deployed: Depl
                 5,
             )
         )
-    summary = deployed.run({"crawl": "objects"})
+    summary = deployed.run(FEW_PAGES)
     assert all(fault.answered == 5 for fault in deployed.proxy.faults)
     assert deployed.keys_in_s3(summary) == source
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
-
-
-@pytest.fixture
-def every_minute(deployed: Deployed) -> Iterator[None]:
-    """Enable the schedule of `every-minute` for one test, so that it does not start runs during the others."""
-    scheduler = deployed.emulator.client("scheduler")
-    all_found = [
-        scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])
-        for each in scheduler.list_schedules()["Schedules"]
-    ]
-    (found,) = (each for each in all_found if json.loads(each["Target"]["Input"]) == {"crawl": "every-minute"})
-    assert found["Target"]["Arn"] == deployed.outputs["CrawlMachineArn"]
-    name = {"Name": found["Name"], "GroupName": found["GroupName"]}
-    assert found["State"] == "DISABLED"
-    kept = {key: found[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")}
-    scheduler.update_schedule(**name, **kept, State="ENABLED")
-    yield
-    scheduler.update_schedule(**name, **kept, State="DISABLED")
-    deployed.wait_for(lambda: not deployed.running())
-
-
-@pytest.mark.usefixtures("every_minute")
-def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
-    while time.monotonic() < deadline:
-        executions = deployed.stepfunctions.list_executions(
-            stateMachineArn=deployed.outputs["CrawlMachineArn"], statusFilter="SUCCEEDED"
-        )["executions"]
-        for execution in executions:
-            found = deployed.stepfunctions.describe_execution(executionArn=execution["executionArn"])
-            if json.loads(found["input"]) == {"crawl": "every-minute"}:
-                summary = json.loads(found["output"])
-                policies = deployed.emulator.client("iam").get_paginator("list_policies").paginate()
-                listed = [policy["Arn"] for page in policies for policy in page["Policies"]]
-                assert summary["verdict"] == "complete"
-                assert deployed.keys_in_s3(summary) == listed
-                return
-        time.sleep(1)
-    pytest.fail(f"no scheduled execution succeeded within {RUN_SECONDS} s")
 
 
 @pytest.mark.parametrize(
@@ -183,7 +144,7 @@ def test_a_bucket_has_a_witness_and_a_part_of_it_has_none(deployed: Deployed) ->
 
     part = deployed.run({"crawl": "objects", "parameters": {"Bucket": "counted", "Prefix": "a"}})
     assert [target["witness"] for target in deployed.manifest(part)["targets"]] == [None]
-    assert part["message"].startswith("complete: 13 items on 1 page of 1 target; published 13 new")
+    assert part["message"].startswith("complete: 13 items on 2 pages of 1 target; published 13 new")
     assert part["witnesses"] == {"agreed": 0, "disagreed": 0, "none": 1}
 
 
@@ -247,3 +208,43 @@ def test_every_queue_is_listed_although_the_crawl_has_no_page_size(deployed: Dep
     names = [f"all-{number:04}" for number in range(1010)]
     assert sorted(key.rpartition("/")[2] for key in deployed.keys_in_s3(summary)) == names
     assert sorted(key.rpartition("/")[2] for key in deployed.keys_in_dynamodb(summary)) == names
+
+
+# The last test: the emulator counts the minute from when the stack was deployed.
+@pytest.fixture
+def every_minute(deployed: Deployed) -> Iterator[None]:
+    """Enable the schedule of `every-minute` for one test, so that it does not start runs during the others."""
+    scheduler = deployed.emulator.client("scheduler")
+    all_found = [
+        scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])
+        for each in scheduler.list_schedules()["Schedules"]
+    ]
+    (found,) = (each for each in all_found if json.loads(each["Target"]["Input"]) == {"crawl": "every-minute"})
+    assert found["Target"]["Arn"] == deployed.outputs["CrawlMachineArn"]
+    name = {"Name": found["Name"], "GroupName": found["GroupName"]}
+    assert found["State"] == "DISABLED"
+    kept = {key: found[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")}
+    scheduler.update_schedule(**name, **kept, State="ENABLED")
+    yield
+    scheduler.update_schedule(**name, **kept, State="DISABLED")
+    deployed.wait_for(lambda: not deployed.running())
+
+
+@pytest.mark.usefixtures("every_minute")
+def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        executions = deployed.stepfunctions.list_executions(
+            stateMachineArn=deployed.outputs["CrawlMachineArn"], statusFilter="SUCCEEDED"
+        )["executions"]
+        for execution in executions:
+            found = deployed.stepfunctions.describe_execution(executionArn=execution["executionArn"])
+            if json.loads(found["input"]) == {"crawl": "every-minute"}:
+                summary = json.loads(found["output"])
+                policies = deployed.emulator.client("iam").get_paginator("list_policies").paginate()
+                listed = [policy["Arn"] for page in policies for policy in page["Policies"]]
+                assert summary["verdict"] == "complete"
+                assert deployed.keys_in_s3(summary) == listed
+                return
+        time.sleep(1)
+    pytest.fail(f"no scheduled execution succeeded within {RUN_SECONDS} s")

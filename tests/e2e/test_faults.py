@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,9 +17,10 @@ import pytest
 from infra.settings import MOST_HAND_OVERS
 from local.fault_proxy import Answer, Dropped, Fault, Request, answering, json_error, s3_error
 from pageturner.stores.keys import failed_in
-from tests.e2e.conftest import OBJECTS, PAGE_SIZE, Deployed, listed_by_boto3, lists_source
+from tests.e2e.conftest import FEW_PAGES, OBJECTS, PAGE_SIZE, Deployed, listed_by_boto3, lists_source, slow_pages
 
 ALWAYS = 100_000
+WHOLE_PAGE_SIZE = 20
 
 
 def commits(request: Request) -> bool:
@@ -47,12 +47,6 @@ def dropped_after(_: Request, __: bytes) -> Answer | None:
     raise Dropped
 
 
-def late(_: Request) -> Answer | None:
-    """Delay the request for longer than a function's read timeout."""
-    time.sleep(27)
-    return None
-
-
 def killing(deployed: Deployed, matches: Callable[[Request], bool], spared: int, *, after: bool) -> Fault:
     """Return a fault that kills FetchPage during a matching request, before or after it takes effect."""
 
@@ -74,42 +68,41 @@ THROTTLES = (
 )
 
 Faults = Callable[[Deployed], list[Fault]]
+# What happens in one run: each fault begins at a page behind that of the one before it, so that none hides another.
 WHOLE: dict[str, Faults] = {
-    **{
-        f"a storm of {code}": lambda _, code=code: [answering(lists_source, s3_error(400, code), 8, 3)]  # type: ignore[misc]
-        for code in THROTTLES
-    },
-    "HTTP 500 from the API": lambda _: [answering(lists_source, s3_error(500, "InternalError"), 7, 2)],
-    "a connection that ends without an answer": lambda _: [Fault(lists_source, 5, 2, before=dropped)],
-    "an answer that is lost": lambda _: [Fault(lists_source, 5, 2, after=dropped_after)],
-    "an answer later than the time-out": lambda _: [Fault(lists_source, 1, 2, before=late)],
-    "killed before the call": lambda d: [killing(d, lists_source, 3, after=False)],
-    "killed before the commit": lambda d: [killing(d, commits, 3, after=False)],
-    "killed after the commit": lambda d: [killing(d, commits, 3, after=True)],
-    "killed before the checkpoint": lambda d: [killing(d, moves_checkpoint, 3, after=False)],
-    "killed after the checkpoint": lambda d: [killing(d, moves_checkpoint, 3, after=True)],
-    "killed again and again": lambda d: [killing(d, commits, 4, after=n % 2 == 0) for n in range(3)],
-    "S3 refuses pages": lambda _: [answering(commits, s3_error(503, "ServiceUnavailable"), 9, 2)],
-    "S3 says that another one writes the page": lambda _: [
-        answering(commits, s3_error(409, "ConditionalRequestConflict"), 5, 2)
+    # More than PageLoop retries. The target is slow after it, so there are few pages left.
+    "a storm of throttles": lambda _: [answering(lists_source, s3_error(400, code), 3, 12) for code in THROTTLES],
+    "an API that fails, and loses connections and answers": lambda _: [
+        answering(lists_source, s3_error(500, "InternalError"), 7, 2),
+        Fault(lists_source, 5, 5, before=dropped),
+        Fault(lists_source, 5, 8, after=dropped_after),
     ],
-    "S3 loses the answer to a commit": lambda _: [Fault(commits, 3, 2, after=dropped_after)],
+    "killed everywhere, again and again": lambda d: [
+        killing(d, lists_source, 2, after=False),
+        killing(d, commits, 4, after=False),
+        killing(d, commits, 6, after=True),
+        killing(d, moves_checkpoint, 8, after=False),
+        killing(d, moves_checkpoint, 10, after=True),
+        *(killing(d, commits, 12, after=n % 2 == 0) for n in range(3)),
+    ],
+    "S3 refuses pages, says that another one writes them, and loses answers": lambda _: [
+        answering(commits, s3_error(503, "ServiceUnavailable"), 9, 2),
+        answering(commits, s3_error(409, "ConditionalRequestConflict"), 5, 5),
+        Fault(commits, 3, 8, after=dropped_after),
+    ],
     "S3 refuses pages for longer than PageLoop tries": lambda _: [
         answering(commits, s3_error(403, "AccessDenied"), 12)
     ],
-    "DynamoDB refuses checkpoints": lambda _: [
-        answering(moves_checkpoint, json_error("InternalServerError", 500), 7, 2)
-    ],
-    "DynamoDB refuses to read the checkpoint": lambda _: [
-        answering(reads_checkpoint, json_error("InternalServerError", 500), 5)
-    ],
-    "an expired token": lambda _: [answering(lists_with_token, s3_error(400, "InvalidArgument"), 1, 5)],
-    "tokens that never last, where the order is known": lambda _: [
-        answering(lists_with_token, s3_error(400, "InvalidArgument"), ALWAYS)
+    "DynamoDB refuses to read and to write checkpoints": lambda _: [
+        answering(reads_checkpoint, json_error("InternalServerError", 500), 5),
+        answering(moves_checkpoint, json_error("InternalServerError", 500), 7, 2),
     ],
     "tokens that expire twice": lambda _: [
         answering(lists_with_token, s3_error(400, "InvalidArgument"), 1, 5),
         answering(lists_with_token, s3_error(400, "InvalidArgument"), 1, 9),
+    ],
+    "tokens that never last, where the order is known": lambda _: [
+        answering(lists_with_token, s3_error(400, "InvalidArgument"), OBJECTS // WHOLE_PAGE_SIZE - 1)
     ],
 }
 
@@ -117,8 +110,8 @@ WHOLE: dict[str, Faults] = {
 @pytest.mark.parametrize("name", WHOLE)
 def test_the_listing_is_whole_in_spite_of(name: str, deployed: Deployed, source: list[str]) -> None:
     faults = [deployed.proxy.add(fault) for fault in WHOLE[name](deployed)]
-    summary = deployed.run({"crawl": "objects", "pagination_config": {"PageSize": 40}})
-    assert all(fault.answered > 0 for fault in faults), "no request met the fault"
+    summary = deployed.run({"crawl": "objects", "pagination_config": {"PageSize": WHOLE_PAGE_SIZE}})
+    assert [fault.answered for fault in faults] == [fault.times for fault in faults], "each was met"
     assert summary["targets"] == {"complete": 1}
     assert deployed.keys_in_s3(summary) == source
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
@@ -147,11 +140,11 @@ def failed(deployed: Deployed, execution_input: Any) -> tuple[str, str]:
 
 INCOMPLETE: dict[str, tuple[Callable[[], Fault], str]] = {
     "access denied in the middle": (
-        lambda: answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 8),
+        lambda: answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 4),
         "(1 denied)",
     ),
     "the bucket is gone in the middle": (
-        lambda: answering(lists_source, s3_error(404, "NoSuchBucket"), ALWAYS, 8),
+        lambda: answering(lists_source, s3_error(404, "NoSuchBucket"), ALWAYS, 4),
         "(1 failed)",
     ),
     "tokens that never last": (
@@ -163,7 +156,7 @@ INCOMPLETE: dict[str, tuple[Callable[[], Fault], str]] = {
         "SinkError: could not write s3://",
     ),
     "a deadline that passes": (
-        lambda: answering(lists_source, s3_error(503, "SlowDown"), ALWAYS, 8),
+        lambda: answering(lists_source, s3_error(503, "SlowDown"), ALWAYS, 4),
         "DeadlinePassedError",
     ),
 }
@@ -175,14 +168,14 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
 ) -> None:
     fault, said = INCOMPLETE[name]
     deployed.proxy.add(fault())
-    asked: dict[str, Any] = {"crawl": "objects"}
+    asked: dict[str, Any] = FEW_PAGES
     if name == "a deadline that passes":
         # Some seconds. The resumed run has an hour.
-        asked["deadline_hours"] = 0.002
+        asked = {**FEW_PAGES, "deadline_hours": 0.002}
     if name == "tokens that never last":
         # With a delimiter, the order is not known, and the listing cannot go on behind a key.
         asked = {"service": "s3", "operation": "list_objects_v2", "key": "Key"}
-        asked |= {"parameters": {"Bucket": "source", "Delimiter": "|"}, "pagination_config": {"PageSize": PAGE_SIZE}}
+        asked |= {"parameters": {"Bucket": "source", "Delimiter": "|"}, "pagination_config": {"PageSize": 30}}
     cause, run_id = failed(deployed, asked)
     assert cause.startswith("1 of 1 target not complete")
     assert said in cause
@@ -191,8 +184,8 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
 
 def test_a_redriven_execution_resumes_its_run(deployed: Deployed, source: list[str]) -> None:
     """The emulator has no RedriveExecution. On AWS, a redrive reruns FailRun, which failed, in the same execution."""
-    deployed.proxy.add(answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 8))
-    cause, run_id = failed(deployed, {"crawl": "objects"})
+    deployed.proxy.add(answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 4))
+    cause, run_id = failed(deployed, FEW_PAGES)
     deployed.proxy.clear()
     crawl = deployed.stepfunctions.describe_state_machine(stateMachineArn=deployed.outputs["CrawlMachineArn"])
     machine = deployed.stepfunctions.create_state_machine(
@@ -318,20 +311,20 @@ def test_a_page_delivered_twice_while_the_listing_changes_is_one_of_its_answers(
 
 @pytest.mark.usefixtures("changed_source")
 def test_what_is_gone_is_removed_by_the_next_complete_run_only(deployed: Deployed, source: list[str]) -> None:
-    first = deployed.run({"crawl": "objects"})
+    first = deployed.run(FEW_PAGES)
     deployed.s3.delete_object(Bucket="source", Key=source[-1])
-    deployed.proxy.add(answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 8))
-    failed(deployed, {"crawl": "objects"})
+    deployed.proxy.add(answering(lists_source, s3_error(403, "AccessDenied"), ALWAYS, 4))
+    failed(deployed, FEW_PAGES)
     assert deployed.keys_in_dynamodb(first) == sorted(source)
     deployed.proxy.clear()
-    summary = deployed.run({"crawl": "objects"})
+    summary = deployed.run(FEW_PAGES)
     assert deployed.keys_in_dynamodb(first) == sorted(source[:-1])
     assert summary["published"]["gone"] == 1
 
 
 def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Deployed, source: list[str]) -> None:
     execution = deployed.start({"crawl": "objects"})
-    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 15)
+    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 5)
 
     refused = deployed.wait(deployed.start({"crawl": "objects"}))
     assert (refused["status"], refused["error"]) == ("FAILED", "OverlapError")
@@ -340,20 +333,20 @@ def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Dep
     deployed.stepfunctions.stop_execution(executionArn=execution)
     run_id = deployed.run_of(execution)
     # Invocations that have begun continue for a while, as they would on AWS. Wait until they have ended.
-    deployed.wait_for_quiet()
+    deployed.wait_for_children(execution)
     resumed_whole(deployed, run_id, source)
 
 
 def test_a_run_right_after_a_stopped_one_is_alone_in_dynamodb(deployed: Deployed, source: list[str]) -> None:
     """The emulator sends no "Step Functions Execution Status Change": the test gives the event to StopRun."""
     stopped = deployed.start({"crawl": "objects"})
-    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 15)
+    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 5)
     deployed.stepfunctions.stop_execution(executionArn=stopped)
     deployed.stop_run(stopped)
     planned = deployed.start({"crawl": "objects"})
     ended = deployed.wait(planned)
     assert ended["status"] == "SUCCEEDED", ended
-    deployed.wait_for_quiet()
+    deployed.wait_for_children(stopped)
     summary = json.loads(ended["output"])
     assert deployed.keys_in_s3(summary) == source
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
@@ -361,7 +354,7 @@ def test_a_run_right_after_a_stopped_one_is_alone_in_dynamodb(deployed: Deployed
 
 def test_a_page_loop_that_is_aborted_is_gone_on_with(deployed: Deployed, source: list[str]) -> None:
     execution = deployed.start({"crawl": "objects"})
-    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 15)
+    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 5)
     aborted = deployed.abort_page_loops()
     assert aborted > 0
     ended = deployed.wait(execution)
@@ -390,7 +383,8 @@ def with_most_hand_overs(deployed: Deployed, number: int) -> Deployed:
 def test_a_run_too_long_for_one_execution_goes_on_in_a_new_one(deployed: Deployed, source: list[str]) -> None:
     """The limit is two hand-overs; by default it is 1,000, to stay below 25,000 history events per execution."""
     short = with_most_hand_overs(deployed, 2)
-    asked = {"crawl": "objects", "pagination_config": {"PageSize": PAGE_SIZE // 2}}
+    deployed.proxy.add(slow_pages())
+    asked = {"crawl": "objects"}
     first = short.wait(short.start(asked))
     assert first["status"] == "SUCCEEDED"
     continued = json.loads(first["input"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
@@ -185,6 +187,26 @@ def test_what_the_service_answers_has_its_name(
         machines.fetch(planned, target, FROM_CHECKPOINT)
     assert type(raised.value) is expected
     assert machines.finish(planned)["throttles"] == (1 if expected is ThrottledError else 0)
+    assert aws.object_keys("items/") == []
+
+
+def test_an_answer_later_than_the_timeout_is_asked_for_once_more_and_then_transient(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config: Any = clients._CONFIG
+    # FetchPage has 60 s.
+    assert 2 * (config.connect_timeout + config.read_timeout) <= 60
+    monkeypatch.setattr(clients, "_CONFIG", config.merge(Config(read_timeout=0.1)))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        planned = machines.plan({"service": "sqs", "operation": "list_queues"})
+        with pytest.raises(TransientError, match="Read timeout on endpoint URL"):
+            machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+        silent.settimeout(5)
+        asked = [silent.accept()[0] for _ in range(2)]
+    for each in asked:
+        with each:
+            assert each.recv(4) == b"POST"
     assert aws.object_keys("items/") == []
 
 
