@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 import psutil
 from botocore.config import Config
@@ -32,6 +33,8 @@ _READY_SECONDS = 60
 _STOP_SECONDS = 2
 # A botocore setting that is read neither from the configuration file nor from the environment.
 _NOTHING = (None, None, None, None)
+# Reads the model of a service once, for all clients.
+_LOADER = botocore.loaders.create_loader()
 # The environment variables that the emulator inherits. Dozens of others configure it (AUTH, SERVICES, USE_SSL,
 # PERSIST_STATE ...), and people who use it elsewhere have some of them set.
 _INHERITED = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ")
@@ -95,6 +98,7 @@ class Emulator:
         """Return a boto3 client of the emulator, whatever the environment says."""
         # The user's profile may not even exist.
         session = botocore.session.Session({"profile": _NOTHING, "config_file": (None, None, os.devnull, None)})
+        session.register_component("data_loader", _LOADER)
         return boto3.Session(botocore_session=session).client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.url,

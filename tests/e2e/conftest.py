@@ -60,6 +60,7 @@ class Deployed:
         self.s3 = self.emulator.client("s3")
         self.dynamodb = self.emulator.client("dynamodb")
         self.stepfunctions = self.emulator.client("stepfunctions")
+        self.sql = Sql(self.emulator, self.outputs)
 
     def start(self, execution_input: Any) -> str:
         """Start the Crawl machine, and return the execution's ARN."""
@@ -138,7 +139,7 @@ class Deployed:
 
     def query(self, sql: str) -> list[Row]:
         """The rows of a query through Athena's API."""
-        return Sql(self.emulator, self.outputs).query(sql)
+        return self.sql.query(sql)
 
     def run_of(self, execution: str) -> str:
         """The ID of the run that an execution planned."""
