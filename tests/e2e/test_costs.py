@@ -194,10 +194,10 @@ RUNS: Mapping[str, tuple[dict[str, Any], int]] = {
     "many targets of one page": (
         {
             **LISTING,
-            "for_each": {"list": [{"Bucket": "costly", "Prefix": f"{number:02}/"} for number in range(30)]},
-            "max_concurrency": 10,
+            "for_each": {"list": [{"Bucket": "costly", "Prefix": f"{number:02}/"} for number in range(16)]},
+            "max_concurrency": 5,
         },
-        10,
+        5,
     ),
     # The emulator shortens the pauses of 20 s to a fiftieth, and still they are most of the time.
     "a pace": ({**OF_BUCKET, "pagination_config": {"PageSize": 30}, "max_pages_per_second": 0.05}, 1),
