@@ -227,7 +227,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 
 @pytest.fixture(scope="session")
 def _stack(assembly: Path) -> Iterator[Deployed]:
-    with FaultProxy() as proxy, Emulator(wait_scale=0.02, lambda_endpoint_url=proxy.url) as emulator:
+    with FaultProxy() as proxy, Emulator(wait_scale=0.01, lambda_endpoint_url=proxy.url) as emulator:
         proxy.upstream = emulator.url
         # Loops of one second, so that a small listing needs many hand-overs.
         context = {"catalogue": "tests/e2e/crawls.yaml", "loop_seconds": "1", "most_rows": "1100"}

@@ -199,7 +199,7 @@ RUNS: Mapping[str, tuple[dict[str, Any], int]] = {
         },
         5,
     ),
-    # The emulator shortens the pauses of 20 s to a fiftieth, and still they are most of the time.
+    # The emulator shortens the pauses of 20 s to a hundredth, and still they are most of the time.
     "a pace": ({**OF_BUCKET, "pagination_config": {"PageSize": 30}, "max_pages_per_second": 0.05}, 1),
     "large items": ({**OF_TABLE, "pagination_config": {"PageSize": 10}}, 1),
 }

@@ -171,7 +171,7 @@ def test_the_verdict_says_what_is_missing_and_resume_makes_it_whole(
     asked: dict[str, Any] = FEW_PAGES
     if name == "a deadline that passes":
         # Some seconds. The resumed run has an hour.
-        asked = {**FEW_PAGES, "deadline_hours": 0.002}
+        asked = {**FEW_PAGES, "deadline_hours": 0.001}
     if name == "tokens that never last":
         # With a delimiter, the order is not known, and the listing cannot go on behind a key.
         asked = {"service": "s3", "operation": "list_objects_v2", "key": "Key"}
