@@ -322,9 +322,16 @@ def test_what_is_gone_is_removed_by_the_next_complete_run_only(deployed: Deploye
     assert summary["published"]["gone"] == 1
 
 
-def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Deployed, source: list[str]) -> None:
+def in_the_middle(deployed: Deployed) -> str:
+    """Start a run that goes on for some seconds, and return its execution once it has committed some pages."""
+    deployed.proxy.add(slow_pages())
     execution = deployed.start({"crawl": "objects"})
     deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 5)
+    return execution
+
+
+def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Deployed, source: list[str]) -> None:
+    execution = in_the_middle(deployed)
 
     refused = deployed.wait(deployed.start({"crawl": "objects"}))
     assert (refused["status"], refused["error"]) == ("FAILED", "OverlapError")
@@ -339,10 +346,10 @@ def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Dep
 
 def test_a_run_right_after_a_stopped_one_is_alone_in_dynamodb(deployed: Deployed, source: list[str]) -> None:
     """The emulator sends no "Step Functions Execution Status Change": the test gives the event to StopRun."""
-    stopped = deployed.start({"crawl": "objects"})
-    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 5)
+    stopped = in_the_middle(deployed)
     deployed.stepfunctions.stop_execution(executionArn=stopped)
     deployed.stop_run(stopped)
+    deployed.proxy.clear()
     planned = deployed.start({"crawl": "objects"})
     ended = deployed.wait(planned)
     assert ended["status"] == "SUCCEEDED", ended
@@ -353,10 +360,10 @@ def test_a_run_right_after_a_stopped_one_is_alone_in_dynamodb(deployed: Deployed
 
 
 def test_a_page_loop_that_is_aborted_is_gone_on_with(deployed: Deployed, source: list[str]) -> None:
-    execution = deployed.start({"crawl": "objects"})
-    deployed.wait_for(lambda: sum(map(commits, deployed.proxy.requests)) > 5)
-    aborted = deployed.abort_page_loops()
-    assert aborted > 0
+    execution = in_the_middle(deployed)
+    # Between two loops there is none for a moment.
+    deployed.wait_for(lambda: deployed.abort_page_loops() > 0)
+    deployed.proxy.clear()
     ended = deployed.wait(execution)
     assert ended["status"] == "SUCCEEDED", ended
     summary = json.loads(ended["output"])
