@@ -10,7 +10,6 @@ from typing import Any
 from unittest.mock import patch
 
 from botocore import xform_name
-from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ClientError
 from moto.core.models import botocore_stubber
 
@@ -25,10 +24,10 @@ def fake_tables(*names: str) -> Iterator[None]:
     tables = _Tables()
     moto = botocore_stubber.process_request
 
-    def process_request(request: AWSPreparedRequest) -> Any:
-        service, _, operation = _text(request.headers.get("X-Amz-Target", "")).partition(".")
+    def process_request(request: Any) -> Any:
+        service, _, operation = request.headers.get("X-Amz-Target", b"").decode().partition(".")
         if service == "DynamoDB_20120810":
-            asked = json.loads(request.body or b"{}")  # type: ignore[arg-type]  # DynamoDB's is no file
+            asked = json.loads(request.body)
             if _table_of(asked) in names:
                 return tables.respond(operation, asked)
         return moto(request)
@@ -41,10 +40,6 @@ def _table_of(asked: Mapping[str, Any]) -> Any:
     """A table that a request names. Those that name several name only Pageturner's."""
     actions = [action for each in asked.get("TransactItems", []) for action in each.values()]
     return next(iter(asked.get("RequestItems", {})), None) or (actions or [asked])[0].get("TableName")
-
-
-def _text(header: str | bytes) -> str:
-    return header.decode() if isinstance(header, bytes) else header
 
 
 class _Tables:

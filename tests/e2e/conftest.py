@@ -32,6 +32,28 @@ def lists_source(request: Request) -> bool:
     return request.method == "GET" and request.path.startswith("/source?list-type=2")
 
 
+def crawl_of_parameters(path: str, regions: Sequence[str]) -> dict[str, Any]:
+    """A crawl of the parameters under a path, two on a page.
+
+    Regions are tested with it, and not with S3, because botocore redirects each request to the bucket's own region.
+    """
+    return {
+        "service": "ssm",
+        "operation": "get_parameters_by_path",
+        "parameters": {"Path": path},
+        "pagination_config": {"PageSize": 2},
+        "key": "Name",
+        "regions": regions,
+    }
+
+
+def lists_parameters(region: str) -> Callable[[Request], bool]:
+    """Return whether a request lists a page of the parameters in a region."""
+    return lambda request: (
+        request.target == "AmazonSSM.GetParametersByPath" and f"/{region}/ssm/" in request.authorization
+    )
+
+
 def slow_pages() -> Fault:
     """Return a fault that makes the default pages of `source` fill more than three loops of a second."""
     return Fault(lists_source, times=OBJECTS, before=lambda _: time.sleep(0.12))
@@ -113,6 +135,12 @@ class Deployed:
         for start in range(0, len(ids), 25):
             rows = [{"PutRequest": {"Item": {"id": {"S": each}}}} for each in ids[start : start + 25]]
             self.dynamodb.batch_write_item(RequestItems={name: rows})
+
+    def put_parameters(self, region: str, names: Sequence[str]) -> None:
+        """Put parameters of SSM into a region."""
+        ssm = self.emulator.client("ssm", region_name=region)
+        for name in names:
+            ssm.put_parameter(Name=name, Value="x", Type="String", Overwrite=True)
 
     def keys_of_bucket(self, bucket: str) -> list[str]:
         """The keys that a plain boto3 paginator lists in a bucket."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from local.emulator import ACCOUNT, PROJECT
 from local.fault_proxy import Answer, Fault, Request, answering, json_error
 from local.seed import BUCKET, TABLE
 from pageturner.crawls.crawl import SCHEDULE_KEYS
-from tests.e2e.conftest import Deployed
+from tests.e2e.conftest import Deployed, crawl_of_parameters, lists_parameters
 
 ACCOUNTS = (ACCOUNT, "111111111111", "222222222222")
 REGIONS = ("us-east-1", "eu-west-1")
@@ -133,40 +133,22 @@ def test_batches_end_the_short_targets_and_leave_a_long_and_a_throttled_one(depl
         region: [f"/batches/{number:02}" for number in range(40 if region == long else 2)] for region in regions
     }
     for region, names in expected.items():
-        ssm = deployed.emulator.client("ssm", region_name=region)
-        for name in names:
-            ssm.put_parameter(Name=name, Value="x", Type="String")
-
-    def lists(region: str) -> Callable[[Request], bool]:
-        return lambda request: (
-            request.target == "AmazonSSM.GetParametersByPath" and f"/{region}/ssm/" in request.authorization
-        )
-
+        deployed.put_parameters(region, names)
     # Twenty pages take longer than its share, a third of 12 s.
-    deployed.proxy.add(Fault(lists(long), 1000, before=lambda _: time.sleep(0.3)))
+    deployed.proxy.add(Fault(lists_parameters(long), 1000, before=lambda _: time.sleep(0.3)))
     # More than the retries of a batch: seven invocations, of two attempts each.
-    throttles = deployed.proxy.add(answering(lists(throttled), json_error("ThrottlingException"), 16))
-    deployed.proxy.add(answering(lists(denied), json_error("AccessDeniedException"), 1000))
+    throttles = deployed.proxy.add(answering(lists_parameters(throttled), json_error("ThrottlingException"), 16))
+    deployed.proxy.add(answering(lists_parameters(denied), json_error("AccessDeniedException"), 1000))
 
-    execution = deployed.start(
-        {
-            "service": "ssm",
-            "operation": "get_parameters_by_path",
-            "parameters": {"Path": "/batches"},
-            "pagination_config": {"PageSize": 2},
-            "key": "Name",
-            "regions": regions,
-            "max_concurrency": 3,
-            "tolerate": ["denied"],
-        }
-    )
+    asked = crawl_of_parameters("/batches", regions)
+    execution = deployed.start({**asked, "max_concurrency": 3, "tolerate": ["denied"]})
     ended = deployed.wait(execution)
 
     assert ended["status"] == "SUCCEEDED", ended
     summary = json.loads(ended["output"])
     assert summary["targets"] == {"complete": 7, "denied": 1}
     assert throttles.answered == 16
-    listed = {region: sum(map(lists(region), deployed.proxy.requests)) for region in regions}
+    listed = {region: sum(map(lists_parameters(region), deployed.proxy.requests)) for region in regions}
     assert listed == {**dict.fromkeys(regions, 1), long: 20, throttled: 16 + 1}, "each page once"
     found: dict[str, list[str]] = {region: [] for region in regions}
     for line in deployed.lines(summary):

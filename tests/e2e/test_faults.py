@@ -17,7 +17,17 @@ import pytest
 from infra.settings import MOST_HAND_OVERS
 from local.fault_proxy import Answer, Dropped, Fault, Request, answering, json_error, s3_error
 from pageturner.stores.keys import failed_in
-from tests.e2e.conftest import FEW_PAGES, OBJECTS, PAGE_SIZE, Deployed, listed_by_boto3, lists_source, slow_pages
+from tests.e2e.conftest import (
+    FEW_PAGES,
+    OBJECTS,
+    PAGE_SIZE,
+    Deployed,
+    crawl_of_parameters,
+    listed_by_boto3,
+    lists_parameters,
+    lists_source,
+    slow_pages,
+)
 
 ALWAYS = 100_000
 WHOLE_PAGE_SIZE = 20
@@ -247,27 +257,13 @@ def test_tokens_in_a_circle_fail_the_target_after_a_few_pages(deployed: Deployed
 
 
 def test_one_denied_region_of_five_leaves_the_other_four_complete(deployed: Deployed) -> None:
-    # Not S3, because botocore redirects each request to the bucket's own region.
     regions = ["us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1"]
     names = [f"/denied/{number}" for number in range(5)]
     for region in regions:
-        ssm = deployed.emulator.client("ssm", region_name=region)
-        for name in names:
-            ssm.put_parameter(Name=name, Value="x", Type="String", Overwrite=True)
-
-    def denied_region(request: Request) -> bool:
-        return request.target == "AmazonSSM.GetParametersByPath" and "/us-west-1/ssm/" in request.authorization
-
-    fault = answering(denied_region, json_error("AccessDeniedException"), ALWAYS)
+        deployed.put_parameters(region, names)
+    fault = answering(lists_parameters("us-west-1"), json_error("AccessDeniedException"), ALWAYS)
     deployed.proxy.add(fault)
-    asked = {
-        "service": "ssm",
-        "operation": "get_parameters_by_path",
-        "parameters": {"Path": "/denied"},
-        "pagination_config": {"PageSize": 2},
-        "key": "Name",
-        "regions": regions,
-    }
+    asked = crawl_of_parameters("/denied", regions)
     cause, run_id = failed(deployed, asked)
     assert cause.startswith("1 of 5 targets not complete (4 complete, 1 denied)")
     assert "us-west-1" in cause

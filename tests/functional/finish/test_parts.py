@@ -24,15 +24,10 @@ from pageturner.stores import witness_records
 from pageturner.stores.checkpoints import PageRecord
 from tests.fakes import FakeS3
 from tests.histories import Killed, Listed, Process, World, item, listed, target_of
-from tests.machines.publishing_services import connect
 
+pytestmark = pytest.mark.usefixtures("_one_connection")
 TINY = Limits(records=7, targets=3, steps=2)
 ENDED = datetime(2126, 1, 3, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pageturner.publish.database.duckdb.connect", connect)
 
 
 def pages(name: str, count: int) -> list[list[Any]]:
