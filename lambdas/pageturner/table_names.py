@@ -10,6 +10,9 @@ RESERVED = (CHANGES, RUNS, TARGETS)
 # The end of the name of the table that has all publications of a crawl.
 HISTORY = "_history"
 
+# How the tables of crawls from the console begin: their names are those of operations, some of which end like that.
+_ADHOC = "adhoc_"
+
 # How Hive's classes read and write Parquet, as all tables are stored.
 INPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
@@ -90,4 +93,5 @@ def table_name(crawl_name: str) -> str:
 
 def history_name(crawl_name: str) -> str:
     """Return the name of the table that has all publications of a crawl."""
-    return table_name(crawl_name) + HISTORY
+    table = table_name(crawl_name)
+    return f"{table}_{HISTORY}" if table.startswith(_ADHOC) else f"{table}{HISTORY}"

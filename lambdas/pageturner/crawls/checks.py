@@ -189,12 +189,20 @@ def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if wrong:
         return
     paginator = paginator_of(service, operation, _stated(entry))
+    if paginator.refused:
+        yield f"{place}.operation: {service} {operation} cannot be crawled: {paginator.refused}"
+        return
     if paginator.missing:
         lacking = [name for name in NEEDED if name not in paginator.definition]
         yield (
             f"{place}: botocore has no paginator for {service} {operation}, and none can be inferred: "
             f"{paginator.missing}; set {listed(lacking)} in the crawl"
         )
+        return
+    if paginator.is_one_page:
+        for key in ("pagination_config", "limit_key", "more_results"):
+            if entry.get(key):
+                yield f"{place}.{key}: {service} {operation} has no token, so it is a listing of one page; remove it"
         return
     yield from pagination_config.problems(entry, paginator.definition, place)
 

@@ -16,9 +16,7 @@ from botocore.model import OperationModel
 from pageturner.paging import pagination
 
 # Booleans that say, when true, that there is more than was returned.
-_MORE = re.compile(
-    r"(is)?truncated|hasmore\w*|more(results|data|items)?(available)?|additional\w*(available|pending)", re.I
-)
+_MORE = re.compile(r"\w*truncated|hasmore\w*|more\w*|additional\w*(available|pending)", re.I)
 # Booleans that say so when false (resource-explorer-2 search: Count.Complete).
 _ALL = re.compile(r"(is)?complete", re.I)
 # Words in the names of members that hold errors about parts of the result.
@@ -77,10 +75,11 @@ def errors_inside(
     results = pagination.result_keys(paginator)
     found: list[dict[str, Any]] = [
         {"member": ".".join(path), "error": status}
-        for path in ([] if _name(model) in _WHOLE_IF_FAILED else _statuses(model))
+        for path in ([] if _name(model) in _WHOLE_IF_FAILED or _is_one_thing(model, paginator) else _statuses(model))
         if isinstance(status := _at(response, path), str) and _FAILED.fullmatch(status)
     ]
-    for path in _error_members(model):
+    # What describes one thing has its errors among its members, unless it is asked about several.
+    for path in [] if _is_one_thing(model, paginator) and not model.name.startswith("Batch") else error_members(model):
         member = ".".join(path)
         if member in results or not (value := _at(response, path)):
             continue
@@ -102,9 +101,9 @@ def words_in(error: Any) -> set[str]:
     return {error} if isinstance(error, str) else set()
 
 
-def running_status(model: OperationModel, response: Mapping[str, Any]) -> str | None:
+def running_status(model: OperationModel, paginator: Mapping[str, Any], response: Mapping[str, Any]) -> str | None:
     """Return the member that says that the work that makes the listing goes on, like ``status: Running``, or None."""
-    for path in _statuses(model):
+    for path in () if _is_one_thing(model, paginator) else _statuses(model):
         value = _at(response, path)
         if isinstance(value, str) and _RUNNING.fullmatch(value):
             return f"{'.'.join(path)}: {value}"
@@ -124,7 +123,17 @@ def has_nothing_of(model: OperationModel, response: Mapping[str, Any]) -> bool:
 def may_be_empty(model: OperationModel, paginator: Mapping[str, Any]) -> bool:
     """Return whether the model allows an output without the members that lead to its items."""
     required = set(model.output_shape.required_members) if model.output_shape is not None else set()
+    if pagination.WHOLE in pagination.result_keys(paginator):
+        return not required
     return not required & {key.partition(".")[0] for key in pagination.result_keys(paginator)}
+
+
+def _is_one_thing(model: OperationModel, paginator: Mapping[str, Any]) -> bool:
+    """Whether an answer lists nothing, but describes one thing, whose status and errors are its own."""
+    if pagination.input_tokens(paginator) or not (names := pagination.result_keys(paginator)):
+        return False
+    shape = pagination.result_shape(model, names[0])
+    return getattr(shape, "type_name", "structure") not in ("list", "map")
 
 
 def _at(response: Any, path: Path) -> Any:
@@ -164,7 +173,8 @@ def _completeness(model: OperationModel) -> tuple[tuple[Path, bool], ...]:
 
 
 @cache
-def _error_members(model: OperationModel) -> tuple[Path, ...]:
+def error_members(model: OperationModel) -> tuple[Path, ...]:
+    """The paths of the members of an output that hold errors about parts of the result."""
     return tuple(path for path, shape in _members(model) if _holds_errors(path, shape))
 
 

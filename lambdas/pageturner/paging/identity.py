@@ -102,6 +102,8 @@ _EXCEPTIONS: Mapping[tuple[str, ...], str | None] = {
     ("sso-admin", "AccountAssignments"): "[AccountId, PermissionSetArn, PrincipalId, PrincipalType]",
     ("sso-admin", "ApplicationAssignments"): "[ApplicationArn, PrincipalId, PrincipalType]",
 }
+# An answer that is an item as a whole is the only one of its listing: a constant.
+_THE_ONLY_ITEM = Identity("'@'", unique=True)
 # Operations on one item, in this order: what they require identifies it.
 _ON_ONE = (
     *("Delete", "Get", "Describe", "AdminDelete", "Deregister", "Cancel", "Stop", "Terminate", "Release"),
@@ -139,6 +141,8 @@ def keys_of(
 
 @cache
 def _inferred(service: str, operation: str, result_key: str) -> Identity | None:
+    if result_key == pagination.WHOLE:
+        return _THE_ONLY_ITEM
     for known in ((service, operation, result_key), (service, result_key)):
         if known in _EXCEPTIONS:
             exception = _EXCEPTIONS[known]
