@@ -41,6 +41,8 @@ CHANGES_COLUMNS = (
     ("fetched_at", "timestamp"),
     ("run_id", "string"),
     ("page_object", "string"),
+    ("service", "string"),
+    ("operation", "string"),
 )
 RUNS_COLUMNS = (
     ("run_id", "string"),
@@ -83,12 +85,19 @@ TARGETS_COLUMNS = (
     ("restarts", "bigint"),
     ("witness", "string"),
     ("published", "boolean"),
+    ("service", "string"),
+    ("operation", "string"),
 )
 
 
 def table_name(crawl_name: str) -> str:
     """Return the name of a crawl's table. Names in Glue are lower-case, and a hyphen would need quotes in SQL."""
     return crawl_name.lower().replace("-", "_")
+
+
+def operation_table_name(crawl_name: str, table: str) -> str:
+    """Return the name of one of the tables of a crawl of several operations: `resources`, or ``ec2:describe_vpcs``."""
+    return f"{table_name(crawl_name)}_{table.replace(':', '_').replace('-', '_')}"
 
 
 def history_name(crawl_name: str) -> str:

@@ -20,6 +20,7 @@ from botocore.model import OperationModel
 from pageturner.crawls import pagination_config
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.expression_checks import item_shape, wrong_expression, wrong_ignored_field
+from pageturner.crawls.operations import wrong_operations
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
 from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
@@ -36,7 +37,7 @@ _FIRST_BINDINGS = 100
 
 def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
     """Yield the problems of an entry whose keys are all known; `place` is its path, like ``crawls.name``."""
-    for key in ("service", "operation"):
+    for key in () if "operations" in entry else ("service", "operation"):
         if entry.get(key) is None:
             yield f"{place}.{key}: missing required key; {KEYS[key]['errorMessage']}"
     right: dict[str, Any] = {}
@@ -257,6 +258,7 @@ def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
 
 
 _CHECKS = (
+    wrong_operations,
     _check_api,
     _check_for_each,
     _check_split,

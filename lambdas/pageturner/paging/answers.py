@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from botocore.model import OperationModel
@@ -54,6 +54,8 @@ _WHOLE_IF_FAILED = {
 }
 
 Path = tuple[str, ...]
+# What is known of the operation of a page; each holds the model of its service.
+_MOST_MODELS = 16
 
 
 def truncated_by(model: OperationModel, response: Mapping[str, Any]) -> str | None:
@@ -149,7 +151,7 @@ def _is_map(model: OperationModel, path: Path) -> bool:
     return bool(shape.type_name == "map")
 
 
-@cache
+@lru_cache(maxsize=_MOST_MODELS)
 def _members(model: OperationModel) -> tuple[tuple[Path, Any], ...]:
     """The members of an output, at the top and one structure down."""
     top = model.output_shape.members if model.output_shape is not None else {}
@@ -163,7 +165,7 @@ def _with_members_below(top: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
             yield from (((name, below), inner) for below, inner in shape.members.items())
 
 
-@cache
+@lru_cache(maxsize=_MOST_MODELS)
 def _completeness(model: OperationModel) -> tuple[tuple[Path, bool], ...]:
     booleans = [path for path, shape in _members(model) if shape.type_name == "boolean"]
     return (
@@ -172,7 +174,7 @@ def _completeness(model: OperationModel) -> tuple[tuple[Path, bool], ...]:
     )
 
 
-@cache
+@lru_cache(maxsize=_MOST_MODELS)
 def error_members(model: OperationModel) -> tuple[Path, ...]:
     """The paths of the members of an output that hold errors about parts of the result."""
     return tuple(path for path, shape in _members(model) if _holds_errors(path, shape))
@@ -188,7 +190,7 @@ def _holds_errors(path: Path, shape: Any) -> bool:
     return bool(words & _ERROR_WORDS) or (bool(words & _WARNINGS) and element.type_name == "structure")
 
 
-@cache
+@lru_cache(maxsize=_MOST_MODELS)
 def _statuses(model: OperationModel) -> tuple[Path, ...]:
     if _name(model) in _OTHER_STATUS:
         return ()

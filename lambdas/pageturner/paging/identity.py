@@ -55,6 +55,11 @@ _EXCEPTIONS: Mapping[tuple[str, ...], str | None] = {
     ("config", "configurationItems"): "[resourceType, resourceId, configurationStateId]",
     # What the listing requires is the ID of the interconnect or LAG (DescribeHostedConnections).
     ("directconnect", "describe_hosted_connections", "connections"): "connectionId",
+    # "The ID representing the allocation of the address"; ReleaseAddress takes it, but does not require it.
+    ("ec2", "Addresses"): "AllocationId",
+    # "The name of the attribute" (DescribeAccountAttributes): each has all of its values.
+    ("ec2", "AccountAttributes"): "AttributeName",
+    ("redshift", "AccountAttributes"): "AttributeName",
     # "The ID passed in the DataQuery", also for the metric points that later pages have.
     ("ec2", "DataResponses"): None,
     # "A single entry in an image usage report": the ID is the report's.
@@ -80,6 +85,8 @@ _EXCEPTIONS: Mapping[tuple[str, ...], str | None] = {
     ("ram", "principals"): "[id, resourceShareArn]",
     ("ram", "resources"): "[arn, resourceShareArn]",
     ("ram", "sourceAssociations"): "[sourceId, resourceShareArn]",
+    # "The name of the Amazon RDS quota for this Amazon Web Services account".
+    ("rds", "AccountQuotas"): "AccountQuotaName",
     # The ID is that of the kind of event ("REDSHIFT-EVENT-2000"; Amazon Redshift event notifications).
     ("redshift", "Events"): None,
     # "SetIdentifier … must be unique for each resource record set that has the same domain name and type".

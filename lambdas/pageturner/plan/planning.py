@@ -9,6 +9,7 @@ from typing import Any
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.read_only import refusal
 from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError, SinkError
 from pageturner.page_state import Patience, Run, Target
@@ -121,7 +122,8 @@ class Planner:
                 )
             self.stores.executions.stop(found.execution)
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
-        if reason := refusal(crawl.service, crawl.operation):
+        # FetchPage asks about each of several operations.
+        if not crawl.operations and (reason := refusal(crawl.service, crawl.operation)):
             raise InvalidCrawlError(f"input.resume: {reason}")
         before = run = Run(**found.run)
         # Then it has the time and the patience that are left, and the verdicts stay.
@@ -216,7 +218,13 @@ def _entered_at(plan: str) -> str:
 
 
 def paging_of(crawl: Crawl) -> dict[str, Any]:
-    """How a crawl pages, for people to read: the paginator, the page size, and what identifies an item."""
+    """How a crawl pages, for people to read: the paginator, the page size, and what identifies an item.
+
+    Of several operations, only how many there are.
+    """
+    if crawl.operations:
+        plain = [(each.service, each.operation) for each in plain_crawls(crawl)]
+        return {"operations": len(plain), "services": len({service for service, _ in plain})}
     paginator = crawl.paginator
     keys = keys_of(crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search)
     return {
