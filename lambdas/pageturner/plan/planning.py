@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pageturner import costs
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
@@ -22,6 +23,10 @@ from pageturner.plan.unfinished import unfinished
 from pageturner.stores import Stores
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
+
+
+# An assumption: what a page takes.
+_PAGE_SECONDS = 0.33
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,7 @@ class Planner:
             "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},
             **({"batches": put_batches(self.stores.pages, key, crawl, count)} if in_batches else {}),
             "max_concurrency": crawl.max_concurrency,
-            "paging": paging_of(crawl),
+            "paging": paging_of(crawl) | (_expected(crawl, count) if crawl.operations else {}),
         }
 
     def _for_pages(self, run: Run, crawl: Crawl) -> dict[str, Any]:
@@ -233,6 +238,12 @@ def paging_of(crawl: Crawl) -> dict[str, Any]:
         "page_size": _page_size(crawl, paginator.definition) or "the service's own",
         "keys": {name: "a hash of the item" if key is None else _key_text(key) for name, key in keys.items()},
     }
+
+
+def _expected(crawl: Crawl, targets: int) -> dict[str, Any]:
+    """How many targets there are, and what a page of each costs until it is published."""
+    turned = costs.expected(targets, targets, _PAGE_SECONDS, _PAGE_SECONDS, costs.LOOP_SECONDS, hours=1)
+    return {"targets": targets, "estimated_cost": costs.estimate(costs.of_run(crawl, turned, 0))["estimated_cost"]}
 
 
 def _page_size(crawl: Crawl, paginator: Mapping[str, Any]) -> Any:
