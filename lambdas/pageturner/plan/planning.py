@@ -24,7 +24,6 @@ from pageturner.stores import Stores
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
 
-
 # An assumption: what a page takes.
 _PAGE_SECONDS = 0.33
 
