@@ -19,7 +19,12 @@ from botocore.model import OperationModel
 
 from pageturner.crawls import pagination_config
 from pageturner.crawls.bindings import literal_bindings
-from pageturner.crawls.expression_checks import item_shape, wrong_expression, wrong_ignored_field
+from pageturner.crawls.expression_checks import (
+    for_each_expressions,
+    item_shape,
+    wrong_expression,
+    wrong_ignored_field,
+)
 from pageturner.crawls.operations import wrong_operations
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
@@ -138,19 +143,26 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
                 yield from (f"{place}, entry {number}, {shown(binding)}: {line}" for line in lines)
                 return
         return
-    for key in ("accounts", "regions"):
-        if key in entry:
-            yield f"{place}: the items of {for_each['crawl']} determine the {key}; remove either {key} or for_each"
-    unknown = list(_unknown_parameters(service, operation, for_each["parameters"]))
+    bound = for_each.get("parameters", {})
+    if not bound and not {"account", "region"} & set(for_each):
+        yield f"{place}: takes nothing of the items; add parameters, account or region"
+    for key in ("account", "region"):
+        if key in for_each and f"{key}s" in entry:
+            yield f"{place}.{key}: also set in {key}s; remove one of the two"
+    if "key" in for_each.get("parent", {}):
+        yield f'{place}.parent.key: "key" is the key of the item, which is always there; use another name'
+    unknown = list(_unknown_parameters(service, operation, bound))
     yield from (f"{place}.parameters.{line}" for line in unknown)
-    for name, expression in for_each["parameters"].items():
+    for name in bound:
         if name in parameters:
             yield f"{place}.parameters.{name}: also set in parameters; remove one of the two"
-        yield from _check_expression(expression, f"{place}.parameters.{name}")
-    if "region" in for_each:
-        yield from _check_expression(for_each["region"], f"{place}.region")
+    for at, expression in for_each_expressions(for_each):
+        yield from _check_expression(expression, f"{place}.{at}")
+    if not bound:
+        yield from (f"{place}: {line}" for line in check_parameters(service, operation, parameters))
+        return
     required = model.input_shape.required_members if model.input_shape else []
-    given = {*parameters, *for_each["parameters"], *pagination_config.required_page_size(service, operation)}
+    given = {*parameters, *bound, *pagination_config.required_page_size(service, operation)}
     if not unknown:
         for name in required:
             if name not in given:

@@ -86,10 +86,15 @@ def wrong_for_each(crawl: Crawl, source: Crawl) -> Iterator[str]:
             "parameters": Structure(dict(_parameters(source))),
         }
     )
-    for name, expression in crawl.for_each["parameters"].items():
-        yield from (f"parameters.{name}: {line}" for line in wrong_expression(expression, about))
-    if "region" in crawl.for_each:
-        yield from (f"region: {line}" for line in wrong_expression(crawl.for_each["region"], about))
+    for place, expression in for_each_expressions(crawl.for_each):
+        yield from (f"{place}: {line}" for line in wrong_expression(expression, about))
+
+
+def for_each_expressions(for_each: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the expressions on the items of another crawl, each with its place in `for_each`."""
+    for group in ("parameters", "parent"):
+        yield from ((f"{group}.{name}", text) for name, text in for_each.get(group, {}).items())
+    yield from ((place, for_each[place]) for place in ("account", "region") if place in for_each)
 
 
 def _parameters(crawl: Crawl) -> Iterator[tuple[str, Any]]:

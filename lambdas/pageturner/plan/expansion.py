@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from pageturner.clients import Client
@@ -41,15 +42,25 @@ class Expansion:
         places = Places(self.client, self.account, self.region)
         if crawl.operations:
             for plain in plain_crawls(crawl):
-                for target in targets.listings(plain, places.where_it_is(plain), [Binding({})]):
+                everywhere = list(places.where_it_is(plain))
+                for target in targets.listings(plain, lambda _: everywhere, [Binding({})]):  # noqa: B023 - used up here
                     yield replace(target, service=plain.service, operation=plain.operation)
             return
+
+        @cache
+        def pairs(account: str | None, region: str | None) -> list[tuple[str, str]]:
+            own = crawl if account is None else replace(crawl, accounts=(account,))
+            return list(places.of(own if region is None else replace(own, regions=(region,))))
+
+        def places_of(binding: Binding) -> Iterable[tuple[str, str]]:
+            if binding.account is not None and binding.region is not None:
+                return [(binding.account, binding.region)]
+            return pairs(binding.account, binding.region)
 
         def keys_after(listing: Target, key: str, most: int) -> tuple[list[str], bool]:
             return self._keys_after(crawl, listing, key, most)
 
-        everywhere = () if crawl.source else places.of(crawl)
-        listings = targets.listings(crawl, everywhere, self._bindings(crawl, source_run))
+        listings = targets.listings(crawl, places_of, self._bindings(crawl, source_run))
         parts = (part for listing in listings for part in targets.parts(crawl, listing, keys_after))
         yield from targets.small_enough(crawl, parts)
 
@@ -84,7 +95,7 @@ class Expansion:
             run = Run(**found.run)
             listed = self.stores.pages.json_array(targets_key(run))
             parameters = {each["target_id"]: each["parameters"] for each in listed}
-            yield from item_bindings(crawl.for_each, self._records(run, self.catalogue[crawl.source]), parameters)
+            yield from item_bindings(crawl, self._records(run, self.catalogue[crawl.source]), parameters)
 
     def _records(self, run: Run, source: Crawl) -> Iterator[Mapping[str, Any]]:
         """Yield the lines of a run's pages that have items of its primary result key."""

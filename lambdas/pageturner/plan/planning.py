@@ -249,7 +249,7 @@ def _page_size(crawl: Crawl, paginator: Mapping[str, Any]) -> Any:
     """The page size that a crawl's requests send, or None. All targets of a `for_each` bind the same parameters."""
     for_each = crawl.for_each or {"list": [{}]}
     # For the items of another crawl, the expressions stand for what they will find.
-    bound = for_each["parameters"] if crawl.source else next(literal_bindings(for_each))
+    bound = for_each.get("parameters", {}) if crawl.source else next(literal_bindings(for_each))
     parameters = {**crawl.parameters, **bound}
     asked = crawl.pagination_config.get("PageSize", parameters.get(paginator.get("limit_key", "")))
     return asked or default_page_size(crawl.service, crawl.operation, paginator, parameters, crawl.pagination_config)
