@@ -29,6 +29,7 @@ from pageturner.crawls.operations import wrong_operations
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
 from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
+from pageturner.crawls.since_checks import parameters_of_some_run, wrong_since
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, split
 from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
@@ -116,7 +117,8 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     unknown = list(_unknown_parameters(service, operation, parameters))
     yield from (f"{place}.parameters.{line}" for line in unknown)
     if not unknown and "for_each" not in entry:
-        yield from (f"{place}.parameters: {line}" for line in check_parameters(service, operation, parameters))
+        sent = parameters_of_some_run(entry)
+        yield from (f"{place}.parameters: {line}" for line in check_parameters(service, operation, sent))
 
 
 def _unknown_parameters(service: str, operation: str, names: Iterable[str]) -> Iterator[str]:
@@ -132,7 +134,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if for_each is None or not _can_be_crawled(entry):
         return
     place = f"{place}.for_each"
-    service, operation, parameters = entry["service"], entry["operation"], entry.get("parameters", {})
+    service, operation, parameters = entry["service"], entry["operation"], parameters_of_some_run(entry)
     model = api.operation_model(service, operation)
     if "crawl" not in for_each:
         for number, binding in enumerate(islice(literal_bindings(for_each), _FIRST_BINDINGS), start=1):
@@ -184,6 +186,14 @@ def _check_split(entry: Mapping[str, Any], place: str) -> Iterable[str]:
             yield f"{place}: {key} applies to a whole listing, not to a part; remove one of the two"
     if "for_each" not in entry:
         yield from (f"{place}: {line}" for line in split.wrong(way, entry.get("parameters", {})))
+
+
+def _check_since(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    if "since" in entry and _can_be_crawled(entry):
+        for_each = entry.get("for_each", {})
+        bound = [for_each.get("matrix", for_each.get("parameters", {})), *for_each.get("list", ())]
+        given = {name: None for each in [entry.get("parameters", {}), *bound] for name in each}
+        yield from (f"{place}.{line}" for line in wrong_since(entry, given))
 
 
 def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -274,6 +284,7 @@ _CHECKS = (
     _check_api,
     _check_for_each,
     _check_split,
+    _check_since,
     _check_accounts,
     _check_paging,
     _check_expressions,

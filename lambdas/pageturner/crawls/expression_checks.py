@@ -77,6 +77,8 @@ def wrong_for_each(crawl: Crawl, source: Crawl) -> Iterator[str]:
     """Yield what is wrong with the expressions of `for_each`, which apply to the items of `source`."""
     if crawl.for_each is None:
         return
+    if source.since is not None:
+        yield f"crawl: a run of {source.name} lists only what is new, so targets for all other items would be missing"
     whole = source.as_dict()
     stated = {name: whole[name] for name in STATED if name in whole}
     about = Structure(

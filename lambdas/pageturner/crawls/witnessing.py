@@ -17,7 +17,12 @@ def lists_all(crawl: Crawl) -> bool:
     `search` makes other items, and so can a paginator that the crawl states.
     """
     limited = {"MaxItems", "StartingToken"} & crawl.pagination_config.keys()
-    return crawl.search is None and not limited and not any(getattr(crawl, name) is not None for name in STATED)
+    return (
+        crawl.search is None
+        and crawl.since is None
+        and not limited
+        and not any(getattr(crawl, name) is not None for name in STATED)
+    )
 
 
 def witness_of_listing(crawl: Crawl, parameters: Mapping[str, Any]) -> Witness | None:

@@ -11,6 +11,7 @@ from pageturner.clients import Client
 from pageturner.crawls.bindings import Binding, item_bindings, literal_bindings
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.operations import plain_crawls
+from pageturner.crawls.since import Window, window_of
 from pageturner.errors import SERVICE_ERRORS, UNEXPECTED_VALUES, InvalidCrawlError, ThrottledError, TransientError
 from pageturner.page_state import Run, Target
 from pageturner.paging import api, split
@@ -33,8 +34,8 @@ class Expansion:
     account: str
     region: str
 
-    def targets(self, crawl: Crawl, source_run: str | None) -> Iterator[Target]:
-        """Yield the targets of `crawl` as they are found; `source_run` is that of `source_run`.
+    def targets(self, crawl: Crawl, source_run: str | None, window: Window | None = None) -> Iterator[Target]:
+        """Yield the targets of `crawl` as they are found; `source_run` and `window` are what the methods return.
 
         Raises `InvalidCrawlError` if their source is missing or gives parameters that the operation does not take, or
         if a target is too large for Step Functions.
@@ -61,7 +62,7 @@ class Expansion:
             return self._keys_after(crawl, listing, key, most)
 
         listings = targets.listings(crawl, places_of, self._bindings(crawl, source_run))
-        parts = (part for listing in listings for part in targets.parts(crawl, listing, keys_after))
+        parts = (part for listing in listings for part in targets.parts(crawl, listing, keys_after, window))
         yield from targets.small_enough(crawl, parts)
 
     def source_run(self, crawl: Crawl) -> str | None:
@@ -75,6 +76,17 @@ class Expansion:
                 f'start one first: {{"crawl": "{crawl.source}"}}'
             )
         return run_id
+
+    def window(self, crawl: Crawl, now: str) -> Window | None:
+        """Return the window of time that a run lists which is planned `now` (ISO 8601); None without `since`.
+
+        Raises `InvalidCrawlError` if there is nothing in it yet.
+        """
+        if crawl.since is None:
+            return None
+        run_id = self.stores.runs.latest(crawl)
+        found = self.stores.runs.find(run_id) if run_id is not None else None
+        return window_of(crawl.since, found.window["to"] if found is not None and found.window else None, now)
 
     def as_catalogued(self, crawl: Crawl) -> bool:
         """Return whether `crawl` lists what the catalogue's crawl of its name lists."""

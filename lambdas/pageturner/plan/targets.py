@@ -14,6 +14,7 @@ from typing import Any
 from pageturner.crawls.bindings import Binding
 from pageturner.crawls.checks import check_parameters
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.since import Window, any_window, in_window
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import shown
 from pageturner.page_state import Run, Target, part_id, utc_text
@@ -61,7 +62,7 @@ def listings(
     for binding in bindings:
         parameters = {**crawl.parameters, **binding.parameters}
         if binding.parameters:
-            _check(crawl, parameters)
+            _check(crawl, {**(any_window(crawl.service, crawl.since) if crawl.since else {}), **parameters})
         # A listing has the same id in every run, so its items keep their identity.
         identity = json.dumps([crawl.service, crawl.operation, parameters], sort_keys=True)
         # 64 bits: with 40, two targets would collide in one of 200 runs of 100,000 targets.
@@ -74,9 +75,19 @@ def listings(
 
 
 def parts(
-    crawl: Crawl, listing: Target, keys_after: Callable[[Target, str, int], tuple[Sequence[str], bool]]
+    crawl: Crawl,
+    listing: Target,
+    keys_after: Callable[[Target, str, int], tuple[Sequence[str], bool]],
+    window: Window | None = None,
 ) -> Iterator[Target]:
-    """Yield the targets that a listing is split into, or the listing itself if the crawl does not split."""
+    """Yield the targets that a listing is split into, or the listing itself if the crawl does not split.
+
+    What a listing has in a `window` of time is a part of it: its name is the same in every run.
+    """
+    if window is not None:
+        parameters, part = in_window(crawl, listing.parameters, window)
+        yield replace(listing, target_id=part_id(listing.target_id, part.number), parameters=parameters, part=part)
+        return
     way = split.way_of(crawl.service, crawl.operation)
     if crawl.split is None or way is None:
         yield listing
