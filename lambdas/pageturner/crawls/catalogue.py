@@ -155,8 +155,8 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     """Return the crawl that an execution's input asks for.
 
     ``{"crawl": name}`` takes it from the catalogue; ``{"service": …, "operation": …}`` needs no catalogue. The input
-    can set other keys of a crawl too; its `parameters` and `pagination_config` are merged with the catalogue's.
-    Raises `InvalidCrawlError`.
+    can set other keys of a crawl too; its `parameters`, `pagination_config` and `since` are merged with those of the
+    catalogue. Raises `InvalidCrawlError`.
     """
     if not isinstance(document, Mapping):
         raise InvalidCrawlError(f'the input is {shown(document)}; it must be a JSON object like {{"crawl": "a-name"}}')
@@ -180,7 +180,7 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
         raise InvalidCrawlError("\n".join(lines))
     _refuse_unknown_keys(asked, allowed, "input", ["crawl", "dry_run", "resume"])
     for key, value in asked.items():
-        merged = key in ("parameters", "pagination_config") and isinstance(value, Mapping)
+        merged = key in ("parameters", "pagination_config", "since") and isinstance(value, Mapping)
         entry[key] = {**entry.get(key, {}), **value} if merged else value
     if name in catalogue and asked.keys() & _ITEM_KEYS and "stale_items" not in asked:
         # A run with different items must not make those of the catalogue's crawl stale.

@@ -193,7 +193,7 @@ def _check_since(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         for_each = entry.get("for_each", {})
         bound = [for_each.get("matrix", for_each.get("parameters", {})), *for_each.get("list", ())]
         given = {name: None for each in [entry.get("parameters", {}), *bound] for name in each}
-        yield from (f"{place}.{line}" for line in wrong_since(entry, given))
+        yield from (f"{place}.{line}" for line in wrong_since(entry, given, is_input=place == "input"))
 
 
 def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:

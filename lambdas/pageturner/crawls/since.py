@@ -32,18 +32,19 @@ def window_of(since: Mapping[str, Any], listed_to: str | None, now: str) -> Wind
     Both are ISO 8601. Its ends are whole seconds in UTC; it has no beginning if nothing limits the first run. Raises
     `InvalidCrawlError` if it would be empty.
     """
+    start = _text(datetime.fromisoformat(since["from"]).astimezone(UTC)) if "from" in since else listed_to
     lag = _duration(since.get("lag", _LAG))
     end = datetime.fromisoformat(now).astimezone(UTC).replace(microsecond=0) - lag
-    if listed_to is None:
+    if start is None:
         first = since.get("first")
         return {"from": _text(end - _duration(first)) if first else None, "to": _text(end)}
-    if _text(end) <= listed_to:
-        again = datetime.fromisoformat(listed_to) + lag + timedelta(seconds=1)
+    if _text(end) <= start:
+        again = datetime.fromisoformat(start) + lag + timedelta(seconds=1)
         raise InvalidCrawlError(
-            f"since: all up to {listed_to} is listed already, and a run now would list up to {_text(end)}; "
+            f"since: a run now would list up to {_text(end)}, and it begins at {start}, up to which all is listed; "
             f"it can run again at {_text(again)}"
         )
-    return {"from": listed_to, "to": _text(end)}
+    return {"from": start, "to": _text(end)}
 
 
 def in_window(crawl: Crawl, parameters: Mapping[str, Any], window: Window) -> tuple[dict[str, Any], Part]:

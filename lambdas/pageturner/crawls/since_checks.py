@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from pageturner.crawls.since import any_window, in_model, is_milliseconds, number_type, time_of
@@ -21,15 +22,27 @@ _GAPS = {
 }
 
 
-def wrong_since(entry: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[str]:
+def wrong_since(entry: Mapping[str, Any], parameters: Mapping[str, Any], *, is_input: bool) -> Iterator[str]:
     """Yield what is wrong with an entry's `since`, each line behind the place of an entry.
 
-    The operation exists. `parameters` are all that the entry or its `for_each` sets.
+    The operation exists. `parameters` are all that the entry or its `for_each` sets; `is_input` says that it is of one
+    execution only.
     """
     service, operation, since = entry["service"], entry["operation"], entry["since"]
+    if "from" in since:
+        yield from _wrong_beginning(since["from"], is_input=is_input)
     yield from _wrong_parameters(service, operation, since, parameters)
     yield from _gaps(entry, parameters)
     yield from _wrong_time(entry)
+
+
+def _wrong_beginning(time: str, *, is_input: bool) -> Iterator[str]:
+    if not is_input:
+        yield "since.from: only an execution's input says where a run begins; for the first run, set first"
+    try:
+        datetime.fromisoformat(time)
+    except ValueError as error:
+        yield f"since.from: {shown(time)} is no time: {error}"
 
 
 def _wrong_parameters(

@@ -56,10 +56,9 @@ class Trust:
 
     def _last(self, target: Target) -> LastListing | None:
         """Return the published listing, if it says something about what there was before."""
-        before = self.published.listings.get(target.listing_id)
-        # What is new says nothing about what was new before.
         if self.crawl.since is not None:
-            return None
+            return None  # what is new says nothing about what was new before
+        before = self.published.listings.get(target.listing_id)
         if before is None or not before.is_complete or before.definition != self.crawl.definition:
             return None
         if before.run_id != self.run.run_id and before.started_at >= self.run.started_at:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from pageturner.errors import AccessDeniedError, InvalidCrawlError, SinkError
 from pageturner.page_state import FROM_CHECKPOINT
 from pageturner.stores.runs_and_locks import RunStore
-from tests.conftest import REGION, Aws, Machines
+from tests.conftest import REGION, Aws, Machines, shared_client
 from tests.trail import ENDS, LOGS, RUNS, TRAIL, Service, begin, connected, fail, turn
 
 
@@ -25,7 +25,8 @@ def trail(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> Service:
 def listed(aws: Aws, summary: Mapping[str, Any]) -> list[str]:
     manifest = aws.json(f"runs/{summary['run_id']}/manifest.json")
     assert manifest["window"] == summary["window"]
-    return [line["key"] for file in manifest["files"] for line in aws.lines(file["key"])]
+    lines = [line for file in manifest["files"] for line in aws.lines(file["key"])]
+    return [line["key"] for line in lines if line["result_key"].lower() == "events"]
 
 
 @pytest.mark.parametrize("rounds", [False, True])
@@ -118,7 +119,7 @@ def test_a_run_with_nothing_to_list_yet_is_refused_and_leaves_no_lock(
 ) -> None:
     turn(aws, machines, begin(machines, trail, 0))
     machines.running.add("execution-0b")
-    said = f"since: all up to {ENDS[0]} is listed already, .* it can run again at 2126-02-03T04:06:07Z"
+    said = f"since: .* begins at {ENDS[0]}, up to which all is listed; it can run again at 2126-02-03T04:06:07Z"
     with pytest.raises(InvalidCrawlError, match=said):
         machines.plan({"crawl": "c"}, "execution-0b")
     assert begin(machines, trail, 1)["window"]["from"] == ENDS[0]
@@ -130,6 +131,16 @@ def test_an_input_that_lists_something_else_moves_nothing(aws: Aws, machines: Ma
     other = turn(aws, machines, begin(machines, trail, 1, asked))
     assert other["window"] == {"from": None, "to": ENDS[1]}
     assert begin(machines, trail, 2)["window"] == {"from": ENDS[0], "to": ENDS[2]}
+
+
+def test_an_input_says_where_a_run_begins(aws: Aws, machines: Machines, trail: Service) -> None:
+    turn(aws, machines, begin(machines, trail, 0))
+    asked = {"crawl": "c", "since": {"from": "2126-02-03T04:05:30Z"}}
+    again = turn(aws, machines, begin(machines, trail, 1, asked))
+    assert again["window"] == {"from": "2126-02-03T04:05:30Z", "to": ENDS[1]}
+    before = set(trail.visible("2126-02-03T04:05:30Z"))
+    assert sorted(listed(aws, again)) == sorted(set(trail.visible(ENDS[1])) - before)
+    assert begin(machines, trail, 2)["window"] == {"from": ENDS[1], "to": ENDS[2]}
 
 
 def test_another_lag_goes_on_from_the_same_time(aws: Aws, machines: Machines, trail: Service) -> None:
@@ -193,6 +204,38 @@ def test_a_window_is_that_of_the_targets_of_a_for_each(
     assert [each["parameters"]["logGroupName"] for each in targets] == ["one", "two"]
     assert {each["parameters"]["startTime"] for each in targets} == {milliseconds(ENDS[0]) - 1000}
     assert {each["parameters"]["endTime"] for each in targets} == {milliseconds(ENDS[1]) + 1000}
+
+
+def test_moto_has_each_event_in_one_window(aws: Aws, machines: Machines) -> None:
+    """With requests as botocore makes them. moto takes no events that are long ago, or to come."""
+    hour_ago = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    times = [(hour_ago + timedelta(minutes=each)).isoformat() for each in range(3)]
+    logs = shared_client("logs")
+    logs.create_log_group(logGroupName="group")
+    logs.create_log_stream(logGroupName="group", logStreamName="stream")
+    near = (-1001, -1000, -1, 0, 1, 1000, 1001)
+    events = [
+        (f"{number}{beside}", milliseconds(time) - 10_000 + beside)
+        for number, time in enumerate(times)
+        for beside in near
+    ]
+    logs.put_log_events(
+        logGroupName="group",
+        logStreamName="stream",
+        logEvents=[
+            {"message": message, "timestamp": time} for message, time in sorted(events, key=lambda each: each[1])
+        ],
+    )
+    machines.catalogue = {"c": {**LOGS, "key": "message"}}
+    found = []
+    for number, time in enumerate(times):
+        machines.started_at = time
+        found.append(sorted(listed(aws, machines.run(aws, {"crawl": "c"}, f"execution-{number}"))))
+    upto = [milliseconds(time) - 10_000 for time in times]
+    assert found == [
+        sorted(message for message, time in events if start < time <= end)
+        for start, end in zip([0, *upto], upto, strict=False)
+    ]
 
 
 def milliseconds(time: str) -> int:

@@ -32,6 +32,11 @@ def parsed(entry: dict[str, Any]) -> Crawl:
         ),
         ({"since": {**SINCE, "lag": "15"}}, 'since.lag: invalid value "15"; must be like 90s, 15m, 2h or 1d'),
         ({"since": {**SINCE, "lag": "0s"}}, 'since.lag: invalid value "0s"; must be like'),
+        (
+            {"since": {**SINCE, "from": "2026-01-01T00:00:00Z"}},
+            "since.from: only an execution's input says where a run begins; for the first run, set first",
+        ),
+        ({"since": {**SINCE, "from": "2026"}}, 'since.from: invalid value "2026"; must be a time, like 2026-01-31T'),
         ({"since": {**SINCE, "frist": "1d"}}, 'since.frist: unknown key; did you mean "first"?'),
         (
             {"since": {"parameter": "StartTim"}},
@@ -147,6 +152,15 @@ def test_an_input_removes_it() -> None:
     assert crawl.listing_hash != catalogue["c"].listing_hash
 
 
+def test_an_input_changes_a_part_of_it() -> None:
+    catalogue = {"c": parsed({**TRAIL, "since": SINCE})}
+    crawl = parse_input({"crawl": "c", "since": {"from": "2026-01-01T00:00:00Z"}}, catalogue)
+    assert crawl.since == {**SINCE, "from": "2026-01-01T00:00:00Z"}
+    assert crawl.listing_hash == catalogue["c"].listing_hash
+    with pytest.raises(InvalidCrawlError, match=r"input\.since\.from: .* is no time"):
+        parse_input({"crawl": "c", "since": {"from": "2026-02-30T00:00:00Z"}}, catalogue)
+
+
 def test_how_far_behind_a_run_ends_is_no_other_listing() -> None:
     hashes = {
         parsed({**TRAIL, "since": {**SINCE, **more}}).listing_hash for more in ({}, {"lag": "1h"}, {"first": "1d"})
@@ -163,6 +177,8 @@ def test_how_far_behind_a_run_ends_is_no_other_listing() -> None:
         ({"lag": "90s"}, None, (None, "2026-03-01T11:58:37Z")),
         ({"lag": "2h"}, None, (None, "2026-03-01T10:00:07Z")),
         ({"lag": "1d", "first": "1h"}, None, ("2026-02-28T11:00:07Z", "2026-02-28T12:00:07Z")),
+        ({"from": "2026-01-01T02:00:00+02:00"}, None, ("2026-01-01T00:00:00Z", "2026-03-01T11:45:07Z")),
+        ({"from": "2026-01-01T00:00:00Z"}, "2026-02-01T00:00:00Z", ("2026-01-01T00:00:00Z", "2026-03-01T11:45:07Z")),
         ({"first": "1h"}, "2026-02-01T00:00:00Z", ("2026-02-01T00:00:00Z", "2026-03-01T11:45:07Z")),
     ],
 )
@@ -173,7 +189,7 @@ def test_windows(since: dict[str, Any], listed_to: str | None, window: tuple[str
 
 @pytest.mark.parametrize("listed_to", ["2026-03-01T11:45:07Z", "2026-03-01T11:45:08Z"])
 def test_an_empty_window_is_refused(listed_to: str) -> None:
-    with pytest.raises(InvalidCrawlError, match=f"all up to {listed_to} is listed already") as refused:
+    with pytest.raises(InvalidCrawlError, match=f"begins at {listed_to}, up to which all is listed") as refused:
         window_of({}, listed_to, "2026-03-01T12:00:07.999Z")
     again = str(refused.value).rpartition(" ")[2]
     assert window_of({}, listed_to, again)["from"] == listed_to
