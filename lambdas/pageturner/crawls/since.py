@@ -15,7 +15,8 @@ from pageturner.errors import InvalidCrawlError
 from pageturner.paging import api, split
 from pageturner.paging.split import Bound, Part
 
-# CloudTrail tells of an event within 15 minutes, on average 5 (User Guide, "How CloudTrail works"). Others are faster.
+# Three times the 5 minutes that CloudTrail typically takes, without a guarantee (User Guide, "Getting and viewing your
+# CloudTrail log files").
 _LAG = "15m"
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # What is asked for beyond the window on either side, and cut off: a service may round, and its ends may be exclusive.

@@ -59,7 +59,7 @@ def named(entry: Entry) -> str:
         words += [entry["service"], entry["operation"]]
     if entry["parameters"]:
         words.append(shown(entry["parameters"]))
-    if part := entry.get("part"):
+    if (part := entry.get("part")) and part["count"] > 1:
         words.append(f"part {part['number']} of {part['count']}")
     return " ".join(words)
 

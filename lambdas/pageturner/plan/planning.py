@@ -201,9 +201,10 @@ class Planner:
             self.stores.executions.stop(owner.execution)
             if self.stores.runs.lock(crawl.name, run, instead_of=owner) is None:
                 return
+        instead = "or stop it" if crawl.since else 'stop it, or set "overlap: allow" in the crawl'
         raise OverlapError(
             f"{owner.run_id} of the crawl {crawl.name} is still running, in {owner.execution}; "
-            f'wait for it to end, stop it, or set "overlap: allow" in the crawl'
+            f"wait for it to end, {instead}"
         )
 
     def _state(self, run: Run, crawl: Crawl, key: str, count: int, *, in_batches: bool) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pageturner.errors import AccessDeniedError, InvalidCrawlError, SinkError
+from pageturner.errors import AccessDeniedError, InvalidCrawlError, OverlapError, SinkError
 from pageturner.page_state import FROM_CHECKPOINT
 from pageturner.stores.runs_and_locks import RunStore
 from tests.conftest import REGION, Aws, Machines, shared_client
@@ -111,6 +111,17 @@ def test_a_plan_that_is_made_again_has_the_window_of_the_first(
     redriven = machines.plan({"crawl": "c"}, "execution-1")
     assert redriven["window"] == {"from": ENDS[0], "to": ENDS[1]}
     assert turn(aws, machines, redriven)["window"] == redriven["window"]
+    assert begin(machines, trail, 3)["window"] == {"from": ENDS[1], "to": ENDS[3]}
+
+
+def test_a_run_that_is_still_running_keeps_its_window_for_itself(aws: Aws, machines: Machines, trail: Service) -> None:
+    turn(aws, machines, begin(machines, trail, 0))
+    first = begin(machines, trail, 1)
+    machines.running.add("execution-1")
+    with pytest.raises(OverlapError, match=r"wait for it to end, or stop it$"):
+        begin(machines, trail, 2)
+    assert turn(aws, machines, first)["window"]["to"] == ENDS[1]
+    machines.running.clear()
     assert begin(machines, trail, 3)["window"] == {"from": ENDS[1], "to": ENDS[3]}
 
 
