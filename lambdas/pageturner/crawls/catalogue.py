@@ -182,6 +182,12 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     for key, value in asked.items():
         merged = key in ("parameters", "pagination_config", "since") and isinstance(value, Mapping)
         entry[key] = {**entry.get(key, {}), **value} if merged else value
+    since = catalogue[name].since if name in catalogue else None
+    if since is not None and entry["since"] is None and since["parameter"] not in entry.get("parameters", {}):
+        raise InvalidCrawlError(
+            "input.since: without it, one listing would replace all that was listed so far; "
+            f"set {since['parameter']} in parameters, which makes it a listing of its own"
+        )
     if name in catalogue and asked.keys() & _ITEM_KEYS and "stale_items" not in asked:
         # A run with different items must not make those of the catalogue's crawl stale.
         entry["stale_items"] = "keep"

@@ -152,6 +152,12 @@ def test_an_input_removes_it() -> None:
     assert crawl.listing_hash != catalogue["c"].listing_hash
 
 
+def test_an_input_does_not_replace_all_that_was_listed() -> None:
+    catalogue = {"c": parsed({**TRAIL, "since": SINCE})}
+    with pytest.raises(InvalidCrawlError, match=r"^input\.since: without it, .*; set StartTime in parameters"):
+        parse_input({"crawl": "c", "since": None}, catalogue)
+
+
 def test_an_input_changes_a_part_of_it() -> None:
     catalogue = {"c": parsed({**TRAIL, "since": SINCE})}
     crawl = parse_input({"crawl": "c", "since": {"from": "2026-01-01T00:00:00Z"}}, catalogue)
