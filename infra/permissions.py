@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_iam as iam
 
-from pageturner.crawls.crawl import ORGANIZATION, Crawl
+from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import read_actions
 
 # PlanRun lists accounts with AWS Organizations.
@@ -32,5 +32,5 @@ def grant_reads(
 
 def grant_organization(role: iam.IRole, crawls: Mapping[str, Crawl]) -> None:
     """Allow a role to list the accounts of the organization, if a crawl asks for them."""
-    if any(crawl.accounts == ORGANIZATION for crawl in crawls.values()):
+    if any(crawl.accounts == "organization" for crawl in crawls.values()):
         role.add_to_principal_policy(iam.PolicyStatement(actions=list(_ORGANIZATION), resources=["*"]))

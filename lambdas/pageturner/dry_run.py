@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pageturner import costs
-from pageturner.crawls.crawl import ALL_REGIONS, Crawl
+from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import (
     AccessDeniedError,
@@ -81,8 +81,9 @@ class Probe:
     def is_as_wanted(self, crawl: Crawl) -> bool:
         """Whether the crawl asks for this verdict or tolerates it. It does not judge one that is not known."""
         ended = {"verdict": self.verdict, "error": type(self.error).__name__, "cause": str(self.error)}
-        # FinishRun decides whether a region of `regions: [all]` may lack the service.
-        is_open = self.verdict is None or (self.verdict == "absent" and crawl.regions == ALL_REGIONS)
+        # FinishRun decides whether a region that was looked up may lack the service.
+        is_looked_up = crawl.looks_up_region(self.target.region)
+        is_open = self.verdict is None or (self.verdict == "absent" and is_looked_up)
         return is_open or is_as_wanted(crawl, ended)
 
 

@@ -7,13 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pageturner.paging.pagination import result_keys
 from pageturner.paging.paginators import STATED, Paginator, as_lists, paginator_of
 
-ORGANIZATION = "organization"
-ALL_REGIONS = ("all",)
+if TYPE_CHECKING:
+    from pageturner.crawls.choice import Choice
+
 # Only the catalogue says when a crawl runs; an execution's input can override everything else.
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
 # The keys that planning turns into targets, and those of the schedule.
@@ -89,6 +90,22 @@ class Crawl:
     def source(self) -> str | None:
         """The name of the crawl whose items become the targets of this one, or None."""
         return None if self.for_each is None else self.for_each.get("crawl")
+
+    @property
+    def region_choice(self) -> Choice:
+        """Which regions `regions` names, looks up, and leaves out."""
+        from pageturner.crawls.choice import of_regions  # FetchPage has its region
+
+        return of_regions(self.regions)
+
+    @property
+    def asks_for_regions(self) -> bool:
+        """Whether the regions of each account are looked up, because `regions` does not name them all."""
+        return bool(self.region_choice.patterns)
+
+    def looks_up_region(self, region: str) -> bool:
+        """Whether a region was chosen without its name, so that the service need not be there."""
+        return self.asks_for_regions and region not in self.regions
 
     @cached_property
     def listing_hash(self) -> str:

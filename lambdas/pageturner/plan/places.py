@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pageturner.clients import Client
-from pageturner.crawls.crawl import ALL_REGIONS, ORGANIZATION, Crawl
+from pageturner.crawls.choice import matches
+from pageturner.crawls.crawl import Crawl
 from pageturner.errors import (
     SERVICE_ERRORS,
     UNEXPECTED_VALUES,
@@ -16,6 +17,7 @@ from pageturner.errors import (
     ThrottledError,
     TransientError,
 )
+from pageturner.messages import listed, shown
 from pageturner.paging import api
 from pageturner.paging.error_meanings import from_service_error
 from pageturner.paging.global_listings import is_global as is_global_listing
@@ -30,27 +32,52 @@ class Places:
     region: str
 
     def of(self, crawl: Crawl) -> Iterator[tuple[str, str]]:
-        """Yield the pairs of `crawl`. Raises `InvalidCrawlError` if the organization or regions cannot be read."""
+        """Yield the pairs of `crawl`. Raises `InvalidCrawlError` if the organization or regions cannot be read.
+
+        Also if patterns of regions choose nothing in any account: nobody would notice that everything is missing.
+        """
         partition = api.partition_of(self.region)
-        for region in crawl.regions:
-            if (other := api.known_regions().get(region, partition)) != partition:
-                raise InvalidCrawlError(
-                    f"regions: {region} is in the partition {other}, but credentials of {partition}, where this "
-                    f"deployment is, are not valid there"
-                )
+        self._refuse_other_partitions(crawl, partition)
+        count = 0
         for account in self._accounts(crawl):
-            regions: Iterable[str] = crawl.regions or (self.region,)
-            if crawl.regions == ALL_REGIONS:
-                regions = self._all(account, crawl.service, partition)
+            regions = self._regions(crawl, account, partition)
             if is_global_listing(crawl.service, crawl.operation, crawl.parameters):
                 regions = sorted(regions, key=lambda region: region != self.region)[:1]
-            yield from ((account, region) for region in regions)
+            for region in regions:
+                count += 1
+                yield account, region
+        if not count and set(crawl.region_choice.patterns) - {"*"}:
+            raise InvalidCrawlError(
+                f"regions: {shown(crawl.regions)} chooses no region that is enabled and has {crawl.service}; name the "
+                f"regions, or choose others"
+            )
 
-    def _all(self, account: str, service: str, partition: str) -> list[str]:
-        if only := api.one_region_of(service, partition):
-            return [only]
+    def _refuse_other_partitions(self, crawl: Crawl, partition: str) -> None:
+        for chosen in (*crawl.region_choice.named, *crawl.region_choice.patterns):
+            partitions = {its for region, its in api.known_regions().items() if matches(region, chosen)}
+            if partitions and partition not in partitions:
+                raise InvalidCrawlError(
+                    f"regions: {chosen} is in the partition {listed(partitions)}, but credentials of {partition}, "
+                    f"where this deployment is, are not valid there"
+                )
+
+    def _regions(self, crawl: Crawl, account: str, partition: str) -> list[str]:
+        if not crawl.regions:
+            return [self.region]
+        choice = crawl.region_choice
+        found: list[str] = []
+        if choice.patterns:
+            if only := self._only_region(crawl.service, partition):
+                # What has one listing has no region that a pattern could leave out.
+                return [*choice.named] or [only]
+            found = self._enabled(account, crawl.service, partition)
+        chosen = [*choice.named, *(each for each in found if each not in choice.named and choice.chooses(each))]
+        return [region for region in chosen if not choice.excepts(region, region)]
+
+    def _only_region(self, service: str, partition: str) -> str | None:
+        """Return where the only listing of a service is, or None if each region has its own."""
         # A global service has one listing, the same from every region.
-        return [self.region] if api.is_global(service, partition) else self._enabled(account, service, partition)
+        return api.one_region_of(service, partition) or (self.region if api.is_global(service, partition) else None)
 
     def _enabled(self, account: str, service: str, partition: str) -> list[str]:
         """Return the regions of an account where a service exists, or may exist.
@@ -58,8 +85,8 @@ class Places:
         botocore knows where it exists, and the account which regions there are: those that are newer than botocore
         count too, and all if botocore does not know the service's.
         """
-        listed = [region for region, its_partition in api.listed_regions().items() if its_partition == partition]
-        regions = api.regions_of(service, partition) or listed
+        known = [region for region, its_partition in api.listed_regions().items() if its_partition == partition]
+        regions = api.regions_of(service, partition) or known
         try:
             found = self.client("ec2", self.region, account).describe_regions(AllRegions=True)["Regions"]
             enabled = [region["RegionName"] for region in found if region.get("OptInStatus") != "not-opted-in"]
@@ -77,7 +104,7 @@ class Places:
         return [region for region in regions if region not in disabled] + newer
 
     def _accounts(self, crawl: Crawl) -> Iterator[str]:
-        if crawl.accounts != ORGANIZATION:
+        if crawl.accounts != "organization":
             yield from crawl.accounts or (self.account,)
             return
         organizations = self.client("organizations", self.region, self.account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -142,6 +142,67 @@ def test_a_region_of_another_partition_is_refused(aws: Aws, machines: Machines) 
         InvalidCrawlError, match="regions: cn-north-1 is in the partition aws-cn, but credentials of aws"
     ):
         machines.plan({**VPCS, "regions": ["cn-north-1"]})
+
+
+@pytest.mark.parametrize(
+    ("regions", "chosen"),
+    [
+        (["eu-*"], lambda region: region.startswith("eu-")),
+        (["eu-west-?", "us-east-1"], lambda region: region[:-1] == "eu-west-" or region == "us-east-1"),
+        (["eu-*", "us-east-1", "!eu-south-*"], lambda region: region.startswith("eu-") and "south" not in region),
+        (["!eu-*", "!us-east-1"], lambda region: not region.startswith("eu-") and region != "us-east-1"),
+        (["all", "!us-*"], lambda region: not region.startswith("us-")),
+        (["us-east-1", "eu-west-1", "!eu-*"], lambda region: region == "us-east-1"),
+    ],
+)
+def test_regions_by_pattern_and_exception_are_among_those_that_the_account_has_enabled(
+    regions: list[str], chosen: Callable[[str], bool], aws: Aws, machines: Machines
+) -> None:
+    found = [region for _, region in places(aws, machines.plan({**VPCS, "regions": regions}))]
+    every = enabled_regions() & set(boto3.Session().get_available_regions("ec2"))
+    expected = {region for region in every if chosen(region)} | {"us-east-1"} & set(regions)
+    assert sorted(found) == sorted(expected)
+    assert expected
+
+
+def test_a_name_beside_a_pattern_stays_as_it_is(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    enabled = [{"RegionName": name, "OptInStatus": "opted-in"} for name in ("eu-west-1", "us-west-2", "eu-west-9")]
+    not_enabled = {"RegionName": "eu-south-2", "OptInStatus": "not-opted-in"}
+    found = [*enabled, not_enabled, *({"RegionName": r} for r in ("eu-central-1", "eu-west-2"))]
+    monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
+    planned = machines.plan({**VPCS, "regions": ["eu-south-2", "eu-west-?", "!eu-west-2"]})
+    # It is not enabled, and a run will say so. The newest region is newer than botocore.
+    assert [region for _, region in places(aws, planned)] == ["eu-south-2", "eu-west-1", "eu-west-3", "eu-west-9"]
+
+
+@pytest.mark.parametrize(("regions", "partition"), [(["us-east-1", "cn-*"], "aws-cn"), (["us-gov-*"], "aws-us-gov")])
+def test_a_pattern_of_another_partition_is_refused(regions: list[str], partition: str, machines: Machines) -> None:
+    with pytest.raises(
+        InvalidCrawlError, match=rf"regions: .*\* is in the partition {partition}, but credentials of aws"
+    ):
+        machines.plan({**VPCS, "regions": regions})
+
+
+def test_patterns_that_choose_no_region_are_refused(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [{"RegionName": "me-south-1", "OptInStatus": "not-opted-in"}, {"RegionName": "us-east-1"}]
+    monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
+    said = (
+        r'regions: \["me-south-\*"\] chooses no region that is enabled and has ec2; name the regions, or choose others'
+    )
+    with pytest.raises(InvalidCrawlError, match=said):
+        machines.plan({**VPCS, "regions": ["me-south-*"]})
+
+
+@pytest.mark.parametrize("regions", [["all"], ["eu-*"], ["!us-*"]])
+def test_a_service_with_one_listing_has_it_whatever_the_patterns(
+    regions: list[str], aws: Aws, machines: Machines
+) -> None:
+    planned = machines.plan({"service": "iam", "operation": "list_roles", "regions": regions})
+    assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
+    named = machines.plan(
+        {"service": "iam", "operation": "list_roles", "regions": ["eu-west-1", *regions]}, "execution-2"
+    )
+    assert [region for _, region in places(aws, named)] == ["eu-west-1"]
 
 
 def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:

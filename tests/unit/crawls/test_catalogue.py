@@ -267,7 +267,17 @@ def test_input_needs_no_catalogue() -> None:
             {"organizational_units": ["prod"]},
             'organizational_units: invalid value ["prod"]; must be a list of organizational unit IDs',
         ),
-        ({"regions": ["all", "eu-west-1"]}, 'regions: invalid value ["all", "eu-west-1"]; must be ["all"] alone'),
+        ({"regions": ["!!eu-west-1"]}, 'regions: invalid value ["!!eu-west-1"]; must be a list of regions, like'),
+        ({"regions": ["eu_*"]}, 'regions: invalid value ["eu_*"]; must be a list of regions, like'),
+        (
+            {"regions": ["us-east-1", "we-*"]},
+            'regions: no region that botocore knows matches "we-*"; a pattern is like',
+        ),
+        ({"regions": ["all", "!eu-suoth-*"]}, 'regions: no region that botocore knows matches "eu-suoth-*"'),
+        ({"regions": ["all", "!eu-wst-1"]}, 'botocore knows no region "eu-wst-1" (a newer'),
+        ({"regions": ["eu-west-?", "!eu-*"]}, 'regions: invalid value ["eu-west-?", "!eu-*"]; the exceptions leave'),
+        ({"regions": ["us-east-1", "!us-east-1"]}, "the exceptions leave no region; remove some of them"),
+        ({"regions": ["!all"]}, "the exceptions leave no region; remove some of them"),
         (
             {"service": "dynamodb", "operation": "scan"}
             | {
