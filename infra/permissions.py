@@ -31,6 +31,9 @@ def grant_reads(
 
 
 def grant_organization(role: iam.IRole, crawls: Mapping[str, Crawl]) -> None:
-    """Allow a role to list the accounts of the organization, if a crawl asks for them."""
-    if any(crawl.accounts == "organization" for crawl in crawls.values()):
-        role.add_to_principal_policy(iam.PolicyStatement(actions=list(_ORGANIZATION), resources=["*"]))
+    """Allow a role to list the accounts of the organization, and to read their tags, if a crawl asks for them."""
+    actions = list(_ORGANIZATION) if any(crawl.asks_for_accounts for crawl in crawls.values()) else []
+    if any(crawl.account_tags for crawl in crawls.values()):
+        actions.append("organizations:ListTagsForResource")
+    if actions:
+        role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=["*"]))

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 # Only the catalogue says when a crawl runs; an execution's input can override everything else.
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
 # The keys that planning turns into targets, and those of the schedule.
-_PLAN_KEYS = ("parameters", "regions", "accounts", "organizational_units", "for_each", "split", *SCHEDULE_KEYS)
+_PLACE_KEYS = ("regions", "accounts", "organizational_units", "account_tags")
+_PLAN_KEYS = ("parameters", *_PLACE_KEYS, "for_each", "split", *SCHEDULE_KEYS)
 # What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
 _LISTING_KEYS = (
     *("service", "operation", "parameters", "pagination_config", "for_each", "search", "key"),
-    *("regions", "accounts", "organizational_units", "tolerate", "ignore_errors"),
+    *(*_PLACE_KEYS, "tolerate", "ignore_errors"),
     *STATED,
 )
 # Of these, what decides which items a listing has and what their keys are, besides the parameters and the place.
@@ -44,6 +45,7 @@ class Crawl:
     regions: tuple[str, ...] = ()
     accounts: tuple[str, ...] | str = ()
     organizational_units: tuple[str, ...] = ()
+    account_tags: Mapping[str, str] = field(default_factory=dict)
     for_each: Mapping[str, Any] | None = None
     split: int | None = None
     search: str | None = None
@@ -97,6 +99,18 @@ class Crawl:
         from pageturner.crawls.choice import of_regions  # FetchPage has its region
 
         return of_regions(self.regions)
+
+    @property
+    def account_choice(self) -> Choice:
+        """Which accounts `accounts` names, looks up, and leaves out."""
+        from pageturner.crawls.choice import of_accounts
+
+        return of_accounts(self.accounts)
+
+    @property
+    def asks_for_accounts(self) -> bool:
+        """Whether the organization is read, because `accounts` chooses or excepts by name."""
+        return bool(self.account_choice.patterns or self.account_choice.not_matching)
 
     @property
     def asks_for_regions(self) -> bool:

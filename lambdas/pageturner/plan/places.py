@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pageturner.clients import Client
 from pageturner.crawls.choice import matches
@@ -21,6 +20,7 @@ from pageturner.messages import listed, shown
 from pageturner.paging import api
 from pageturner.paging.error_meanings import from_service_error
 from pageturner.paging.global_listings import is_global as is_global_listing
+from pageturner.plan.organization import Organization
 
 
 @dataclass(frozen=True)
@@ -104,23 +104,12 @@ class Places:
         return [region for region in regions if region not in disabled] + newer
 
     def _accounts(self, crawl: Crawl) -> Iterator[str]:
-        if crawl.accounts != "organization":
-            yield from crawl.accounts or (self.account,)
+        if not crawl.asks_for_accounts:
+            choice = crawl.account_choice
+            yield from [account for account in choice.named if account not in choice.not_named] or [self.account]
             return
-        organizations = self.client("organizations", self.region, self.account)
         try:
-            if not crawl.organizational_units:
-                yield from _active(organizations.get_paginator("list_accounts").paginate())
-                return
-            units = list(crawl.organizational_units)
-            seen = set()
-            while units:
-                if (unit := units.pop(0)) in seen:
-                    continue
-                seen.add(unit)
-                yield from _active(organizations.get_paginator("list_accounts_for_parent").paginate(ParentId=unit))
-                pages = organizations.get_paginator("list_organizational_units_for_parent").paginate(ParentId=unit)
-                units += [below["Id"] for page in pages for below in page["OrganizationalUnits"]]
+            yield from Organization(self.client("organizations", self.region, self.account)).chosen(crawl)
         except SERVICE_ERRORS as error:
             raise refused(
                 error,
@@ -140,11 +129,3 @@ def refused(error: Exception, sentence: str) -> PageturnerError:
 def unreadable(what: str, error: Exception) -> TransientError:
     """Return the error of an answer that lacks what it should have: cut or garbled, so the request is retried."""
     return TransientError(f"{what} cannot be read from the service's answer: {type(error).__name__}: {error}")
-
-
-def _active(pages: Any) -> Iterator[str]:
-    for page in pages:
-        # State replaces Status, which is being retired (Organizations API Reference, Account).
-        yield from (
-            account["Id"] for account in page["Accounts"] if account.get("State", account.get("Status")) == "ACTIVE"
-        )

@@ -356,6 +356,111 @@ def test_the_accounts_of_an_organization(aws: Aws, machines: Machines) -> None:
     assert sorted(account for account, _ in places(aws, lower)) == sorted(below[1])
 
 
+def test_accounts_by_name_and_exception(aws: Aws, machines: Machines) -> None:
+    (above, (a0, a1)), (below, (b0, b1)) = make_organization().items()
+    outside = "999999999999"
+    for number, (accounts, chosen) in enumerate(
+        [
+            (["above-*"], [a0, a1]),
+            (["above-0", "below-?"], [a0, b0, b1]),
+            ([outside, "below-*", a1], [outside, a1, b0, b1]),
+            (["organization", "!above-*", f"!{b1}"], [ACCOUNT, b0]),
+            (["!above-*", f"!{b1}"], [ACCOUNT, b0]),
+            ([outside, a0, b0, "!below-*"], [outside, a0]),
+            ([outside, a0, f"!{a0}"], [outside]),
+        ]
+    ):
+        planned = machines.plan({**VPCS, "accounts": accounts}, f"execution-{number}")
+        found = [account for account, _ in places(aws, planned)]
+        assert sorted(found) == sorted(chosen), accounts
+    asked = {**VPCS, "accounts": ["*-1", a0], "organizational_units": [above, f"!{below}"]}
+    assert sorted(account for account, _ in places(aws, machines.plan(asked, "execution-8"))) == sorted([a0, a1])
+    everyone_else = {**VPCS, "accounts": "organization", "organizational_units": [f"!{below}"]}
+    planned = machines.plan(everyone_else, "execution-9")
+    assert sorted(account for account, _ in places(aws, planned)) == sorted([ACCOUNT, a0, a1])
+
+
+def tag(account: str, **tags: str) -> None:
+    made: list[Any] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    boto3.client("organizations").tag_resource(ResourceId=account, Tags=made)
+
+
+def test_accounts_by_tag(aws: Aws, machines: Machines) -> None:
+    (_, (a0, a1)), (_, (b0, b1)) = make_organization().items()
+    tag(a0, Environment="production", Team="x")
+    tag(a1, Environment="production")
+    tag(b0, Environment="prod", Team="")
+    tag(b1, Environment="test", Team="y")
+    tags = {"Environment": "prod*", "Team": "*"}
+    asked = {**VPCS, "accounts": "organization", "account_tags": tags}
+    assert sorted(account for account, _ in places(aws, machines.plan(asked))) == sorted([a0, b0])
+    # Who is listed by id is read whatever the tags.
+    listed = machines.plan({**asked, "accounts": [b1, "above-*"]}, "execution-2")
+    assert sorted(account for account, _ in places(aws, listed)) == sorted([a0, b1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {"accounts": ["above-*", "Below-*"]},
+            r'accounts: no active account of the organization has a name like "Below-',
+        ),
+        (
+            {"accounts": ["organisation"]},
+            'no active account of the organization has a name like "organisation"; AWS Org',
+        ),
+        (
+            {"accounts": ["above-*", "!above-?"]},
+            r'accounts: \["above-\*", "!above-\?"\] leaves no account; remove excep',
+        ),
+        (
+            {"accounts": ["above-*"], "organizational_units": "below"},
+            "no active account of the organization, in organizational_units, has a name like",
+        ),
+        (
+            {"accounts": ["111111111111", "above-*"], "account_tags": {"Team": "a"}},
+            r'account_tags: none of 3 accounts has the tags \{"Team": "a"\}; upper case differs',
+        ),
+    ],
+)
+def test_accounts_that_nothing_chooses_are_an_error(
+    asked: dict[str, Any], said: str, aws: Aws, machines: Machines
+) -> None:
+    _, (below, _) = make_organization().items()
+    if "organizational_units" in asked:
+        asked = {**asked, "organizational_units": [below]}
+    with pytest.raises(InvalidCrawlError, match=said):
+        machines.plan({**VPCS, **asked})
+
+
+def test_whoever_asks_for_many_tags_is_throttled_and_goes_on(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (_, (a0, a1)), _ = make_organization().items()
+    tag(a0, Team="x")
+    tag(a1, Team="x")
+    client = clients.client("organizations", "us-east-1", ACCOUNT)
+    real, asked = client._make_api_call, []
+
+    def call(name: str, arguments: Any) -> Any:
+        if name == "ListTagsForResource":
+            asked.append(arguments["ResourceId"])
+            if len(asked) % 3:
+                raise ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "slow"}}, name)
+        return real(name, arguments)
+
+    monkeypatch.setattr(client, "_make_api_call", call)
+    monkeypatch.setattr("pageturner.plan.organization._WAIT_SECONDS", 0)
+    planned = machines.plan({**VPCS, "accounts": "organization", "account_tags": {"Team": "x"}})
+    assert sorted(account for account, _ in places(aws, planned)) == sorted([a0, a1])
+    # Each account is asked three times, and no account anew.
+    assert [asked.count(account) for account in set(asked)] == [3] * 5
+    monkeypatch.setattr("pageturner.plan.organization._MOST_WAITS", 1)
+    with pytest.raises(ThrottledError):
+        machines.plan({**VPCS, "accounts": "organization", "account_tags": {"Team": "x"}}, "execution-2")
+
+
 def test_only_active_accounts_are_read(aws: Aws, machines: Machines) -> None:
     ((_, (first, *_)), *_) = make_organization().items()
     boto3.client("organizations").close_account(AccountId=first)
@@ -369,6 +474,7 @@ def test_only_active_accounts_are_read(aws: Aws, machines: Machines) -> None:
     [
         (None, "ListAccounts", {}),
         (None, "ListAccounts", {"Accounts": [{"State": "ACTIVE"}]}),
+        (None, "ListAccounts", {"Accounts": [{"State": "ACTIVE", "Id": "1"}]}),
         (["ou-abcd-11112222"], "ListAccountsForParent", {}),
         (["ou-abcd-11112222"], "ListOrganizationalUnitsForParent", {}),
         (["ou-abcd-11112222"], "ListOrganizationalUnitsForParent", {"OrganizationalUnits": [{}]}),

@@ -262,7 +262,26 @@ def test_input_needs_no_catalogue() -> None:
         ),
         ({"accounts": "all"}, 'accounts: invalid value "all"; must be a list of 12-digit account IDs, in quotes'),
         ({"accounts": []}, "crawls.c.accounts: invalid value []; must be a list of 12-digit account IDs"),
+        ({"accounts": ["!!sandbox"]}, 'accounts: invalid value ["!!sandbox"]; must be a list of 12-digit account IDs'),
+        ({"accounts": ["!1234"]}, 'accounts: invalid value ["!1234"]; must be a list of 12-digit account IDs'),
+        ({"accounts": ["prod-*", "!*"]}, 'accounts: invalid value ["prod-*", "!*"]; the exceptions leave no account'),
+        ({"accounts": ["!organization"]}, 'accounts: invalid value ["!organization"]; the exceptions leave no account'),
+        ({"accounts": ["111111111111", "!111111111111"]}, "the exceptions leave no account; remove some of them"),
+        ({"account_tags": {"Team": "*"}}, 'account_tags: requires "accounts: organization", or names in accounts'),
+        (
+            {"accounts": ["111111111111", "!sandbox-*"], "account_tags": {"Team": "*"}},
+            "accounts that are listed by id are read whatever their tags",
+        ),
+        (
+            {"accounts": "organization", "account_tags": {"Billed": True}},
+            'account_tags: invalid value {"Billed": true}; must be an object of tags, with values that are text',
+        ),
+        ({"accounts": "organization", "account_tags": {}}, "account_tags: invalid value {}; must be an object of tags"),
         ({"organizational_units": ["ou-abcd-11112222"]}, 'organizational_units: requires "accounts: organization"'),
+        (
+            {"accounts": "organization", "organizational_units": ["!prod"]},
+            'organizational_units: invalid value ["!prod"]; must be a list of organizational unit IDs',
+        ),
         (
             {"organizational_units": ["prod"]},
             'organizational_units: invalid value ["prod"]; must be a list of organizational unit IDs',
