@@ -100,12 +100,12 @@ class DryRun:
         Raises `InvalidCrawlError`; and, if every probe met an error that can pass, the first of these errors.
         """
         source = self.expansion.source_run(crawl)
-        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl, source))
+        count, first, chosen, places = _evenly_chosen(self.expansion.targets(crawl, source))
         probes = self._probe(crawl, chosen)
         if probes and probes[0].error and not any(probe.pages or probe.verdict for probe in probes):
             raise probes[0].error
         denied = [probe for probe in probes if isinstance(probe.error, AccessDeniedError)]
-        estimate = self._estimate(crawl, count, probes)
+        estimate = self._estimate(crawl, count, places, probes)
         planned = count_of(count, "target")
         if any(probe.pages for probe in probes):
             pages = f"{'at least' if estimate['at_least'] else 'about'} {count_of(estimate['pages'], 'page')}"
@@ -169,7 +169,7 @@ class DryRun:
                 return Probe(target, pages, items, round(seconds * 1000), False, verdict, failure, units)
         return Probe(target, pages, items, round(seconds * 1000), more=True, write_units=units)
 
-    def _estimate(self, crawl: Crawl, count: int, probes: list[Probe]) -> dict[str, Any]:
+    def _estimate(self, crawl: Crawl, count: int, places: int, probes: list[Probe]) -> dict[str, Any]:
         """Pages, items, duration and dollars, with the arithmetic.
 
         If every probe reached the end of its listing, the other targets are assumed to be similar. Otherwise the latest
@@ -191,7 +191,9 @@ class DryRun:
             pages, items = math.ceil(pages * count / n), math.ceil(items * count / n)
         at_least = is_open and latest is None
         side_by_side = max(1, min(count, crawl.max_concurrency))
-        pace = max(page_seconds, 1 / crawl.max_pages_per_second if crawl.max_pages_per_second else 0)
+        # The targets of an account and a region share the pace.
+        per_second = places * (crawl.max_pages_per_second or math.inf)
+        pace = max(page_seconds, side_by_side / per_second)
         seconds = round(pages * pace / side_by_side, 1)
         turned = costs.expected(count, pages, page_seconds, pace, self.loop_seconds, hours=1 + int(seconds // 3600))
         long_targets = costs.expected_long_targets(crawl, turned, self.loop_seconds)
@@ -246,12 +248,17 @@ def _failures(crawl: Crawl, probes: list[Probe]) -> str:
     return "".join(f"{sentence}. " for sentence in sentences)
 
 
-def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target]]:
-    """Return the number of targets, the first few, and an even sample, without keeping them all."""
+def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target], int]:
+    """Return the number of targets, the first few, an even sample, and the number of accounts and regions.
+
+    It does not keep all targets.
+    """
     count, step = 0, 1
     first: list[Target] = []
     chosen: list[Target] = []
+    places: set[tuple[str, str]] = set()
     for target in targets:
+        places.add((target.account, target.region))
         if count < _TARGETS_SHOWN:
             first.append(target)
         if count % step == 0:
@@ -259,4 +266,4 @@ def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[T
             if len(chosen) > _MOST_PROBED:
                 chosen, step = chosen[::2], step * 2
         count += 1
-    return count, first, chosen
+    return count, first, chosen, max(1, len(places))

@@ -57,6 +57,7 @@ class Crawl:
     more_results: str | None = None
     max_pages: int = 10_000_000
     max_pages_per_second: float | None = None
+    pace: str = "run"
     max_concurrency: int = 10
     deadline_hours: float = 24
     overlap: str = "refuse"

@@ -823,6 +823,15 @@ def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(
     assert report["estimate"]["estimated_cost"] == pytest.approx(machines.publish(summary)["estimated_cost"], rel=0.25)
 
 
+def test_a_dry_run_knows_that_targets_share_a_pace(machines: Machines) -> None:
+    asked = {**VPCS, "max_pages_per_second": 0.5, "max_concurrency": 4, "dry_run": True}
+    filters = [{"Filters": [{"Name": "cidr", "Values": [f"10.{number}.0.0/16"]}]} for number in range(4)]
+    for regions in (["us-east-1"], ["us-east-1", "eu-west-1"]):
+        report = machines.plan({**asked, "regions": regions, "for_each": {"list": filters}})["nothing_to_do"]
+        assert report["estimate"]["pages"] == 4 * len(regions)
+        assert report["estimate"]["seconds"] == 8
+
+
 def test_a_dry_run_of_more_than_it_probes_goes_by_the_latest_run(
     aws: Aws, machines: Machines, source: list[str]
 ) -> None:

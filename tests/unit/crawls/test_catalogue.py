@@ -106,6 +106,7 @@ def test_input_needs_no_catalogue() -> None:
             'crawls.c.more_results: "Truncated" finds nothing: there is no member Truncated; did',
         ),
         ({"output_token": ["A", "B"], "input_token": "Prefix"}, "must have one entry for each input_token"),
+        ({"pace": "account"}, 'crawls.c.pace: invalid value "account"; must be one of: run, deployment'),
         ({"max_pages_per_second": 0}, "max_pages_per_second: invalid value 0; must be a number from 0.05 to 1000"),
         ({"max_concurrency": 0}, "max_concurrency: invalid value 0; must be an integer from 1 to 10000"),
         ({"deadline_hours": "1"}, 'deadline_hours: invalid value "1"; must be a number from 0.001 to 8760'),
