@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pageturner import costs
+from pageturner.crawls.alternatives import Expected, alternatives
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import (
@@ -56,7 +57,7 @@ class Probe:
     """The first pages of a target. `more`: there are further pages; `error`: why a page could not be fetched.
 
     `verdict` is the one that the target would get in a run, or None if the probe does not show it. `write_units` is
-    what DynamoDB charges to write the items, in transactions.
+    what DynamoDB charges to write the items, in transactions, and `bytes` how long they are as JSON.
     """
 
     target: Target
@@ -67,6 +68,7 @@ class Probe:
     verdict: str | None = None
     error: PageturnerError | None = None
     write_units: int = 0
+    bytes: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The probe as it appears in the report."""
@@ -106,6 +108,8 @@ class DryRun:
             raise probes[0].error
         denied = [probe for probe in probes if isinstance(probe.error, AccessDeniedError)]
         estimate = self._estimate(crawl, count, places, probes)
+        instead = list(alternatives(crawl, _expected(count, places, probes, estimate)))
+        cheaper = "".join(f". {each.sentence}" for each in instead if each.is_cheaper)
         planned = count_of(count, "target")
         if any(probe.pages for probe in probes):
             pages = f"{'at least' if estimate['at_least'] else 'about'} {count_of(estimate['pages'], 'page')}"
@@ -114,7 +118,7 @@ class DryRun:
             "dry_run": True,
             "crawl": crawl.name,
             "would_fail": not all(probe.is_as_wanted(crawl) for probe in probes),
-            "message": f"dry run of {crawl.name}: {_failures(crawl, probes)}{planned}; nothing was written",
+            "message": f"dry run of {crawl.name}: {_failures(crawl, probes)}{planned}; nothing was written{cheaper}",
             "targets": {"count": count, "sample": [target.as_dict() for target in first]},
             **({"for_each_item_of": source} if source else {}),
             "paging": paging_of(crawl),
@@ -127,6 +131,7 @@ class DryRun:
                 ],
             },
             "estimate": estimate,
+            "instead": [each.sentence for each in instead],
         }
 
     def _actions(self, crawl: Crawl, chosen: list[Target]) -> list[str]:
@@ -147,7 +152,7 @@ class DryRun:
 
     def _first_pages(self, crawl: Crawl, target: Target, most: int, until: float) -> Probe:
         model = api.operation_model(crawl.service, crawl.operation)
-        token, taken, pages, items, units, inside, seconds = None, 0, 0, 0, 0, 0, 0.0
+        token, taken, pages, items, units, size, inside, seconds = None, 0, 0, 0, 0, 0, 0, 0.0
         while pages < most and (pages == 0 or time.monotonic() < until):
             began = time.monotonic()
             try:
@@ -156,18 +161,20 @@ class DryRun:
                 verdict = _VERDICTS.get(type(error))
                 if isinstance(error, TokenInvalidError) and pages == 0:
                     verdict = "failed"  # it is the StartingToken
-                return Probe(target, pages, items, round(seconds * 1000), True, verdict, error, units)
+                return Probe(target, pages, items, round(seconds * 1000), True, verdict, error, units, size)
             seconds += time.monotonic() - began
             pages, taken, token = pages + 1, taken + page.taken, page.next_token
             for _, item in pagination.items(page.response, model, crawl.paginator.definition, crawl.search):
                 items += 1
-                units += _write_units(item) if "dynamodb" in crawl.sinks else 0
+                length = len(item_json(item))
+                size += length
+                units += _write_units(length) if "dynamodb" in crawl.sinks else 0
             inside += len(page_end.errors_inside(crawl, page)[0])
             if (end := page_end.end_of(page, crawl, target, pages)) is not None:
                 failure = page_end.failure(end, pages, inside)
                 verdict = end if failure is None else "failed"
-                return Probe(target, pages, items, round(seconds * 1000), False, verdict, failure, units)
-        return Probe(target, pages, items, round(seconds * 1000), more=True, write_units=units)
+                return Probe(target, pages, items, round(seconds * 1000), False, verdict, failure, units, size)
+        return Probe(target, pages, items, round(seconds * 1000), more=True, write_units=units, bytes=size)
 
     def _estimate(self, crawl: Crawl, count: int, places: int, probes: list[Probe]) -> dict[str, Any]:
         """Pages, items, duration and dollars, with the arithmetic.
@@ -221,9 +228,15 @@ class DryRun:
         return dict(found.summary) if found and found.summary else None
 
 
-def _write_units(item: Any) -> int:
+def _write_units(item_bytes: int) -> int:
     # Each write is part of a transaction, which costs twice as much.
-    return 2 * math.ceil((len(item_json(item)) + _ROW_BYTES) / 1024)
+    return 2 * math.ceil((item_bytes + _ROW_BYTES) / 1024)
+
+
+def _expected(count: int, places: int, probes: list[Probe], estimate: Mapping[str, Any]) -> Expected:
+    of_item = sum(p.bytes for p in probes) / max(1, sum(p.items for p in probes))
+    pages, items, dollars = estimate["pages"], estimate["items"], estimate["estimated_cost"]
+    return Expected(count, places, pages, items, items * of_item, dollars, estimate["at_least"])
 
 
 def _failures(crawl: Crawl, probes: list[Probe]) -> str:

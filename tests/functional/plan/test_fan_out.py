@@ -823,6 +823,35 @@ def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(
     assert report["estimate"]["estimated_cost"] == pytest.approx(machines.publish(summary)["estimated_cost"], rel=0.25)
 
 
+def test_a_dry_run_says_what_is_better(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pageturner.dry_run._MOST_PROBED", 2)
+    report = machines.plan({**VPCS, "regions": ["all"], "dry_run": True})["nothing_to_do"]
+    (sentence,) = report["instead"]
+    assert report["targets"]["count"] >= 20
+    assert f"This run of {report['targets']['count']} accounts and regions costs $" in sentence
+    assert report["message"].endswith(f"; nothing was written. {sentence}")
+    few = machines.plan({**VPCS, "regions": ["eu-*"], "dry_run": True})["nothing_to_do"]
+    assert few["instead"] == []
+    assert few["message"].endswith("; nothing was written")
+
+
+def test_a_dry_run_weighs_the_items_of_a_table(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    attribute = {"AttributeName": "id", "AttributeType": "S"}
+    schema = [{"AttributeName": "id", "KeyType": "HASH"}]
+    of_table: Any = {"TableName": "heavy", "BillingMode": "PAY_PER_REQUEST", "KeySchema": schema}
+    aws.dynamodb.create_table(**of_table, AttributeDefinitions=[attribute])
+    for number in range(5):
+        aws.dynamodb.put_item(TableName="heavy", Item={"id": {"S": str(number)}, "text": {"S": "x" * 100_000}})
+    monkeypatch.setattr("pageturner.crawls.alternatives._LARGE_TABLE", 500_000)
+    asked = {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "heavy"}, "dry_run": True}
+    report = machines.plan({**asked, "sinks": []})["nothing_to_do"]
+    (sentence,) = report["instead"]
+    assert sentence.startswith(
+        "DynamoDB's Export to S3 writes about 0.0 GB for $0.0001, as the table was at one moment"
+    )
+    assert machines.plan({**asked, "search": "Items[:1]"})["nothing_to_do"]["instead"] == []
+
+
 def test_a_dry_run_knows_that_targets_share_a_pace(machines: Machines) -> None:
     asked = {**VPCS, "max_pages_per_second": 0.5, "max_concurrency": 4, "dry_run": True}
     filters = [{"Filters": [{"Name": "cidr", "Values": [f"10.{number}.0.0/16"]}]} for number in range(4)]
