@@ -50,7 +50,8 @@ crawls:
         'crawls.yaml:4: crawls.one.operation: s3 has no operation "list_bucket"; did you mean "list_buckets"?',
         'crawls.yaml:12: crawls.two.regons: unknown key; did you mean "regions"?',
         "crawls.yaml:16: crawls.three.accounts: invalid value [111111111111]; must be a list of 12-digit account IDs, "
-        'in quotes, like ["111111111111"], or "organization"',
+        'in quotes, like ["111111111111"], or "organization"; a list can have names of accounts, like "prod-*", and '
+        'exceptions, like "!sandbox-*"',
         'crawls.yaml:17: crawls.four.service: missing required key; must be a boto3 service name, like "s3"',
     ]
 
@@ -161,6 +162,7 @@ ROLES: dict[str, Any] = {"service": "iam", "operation": "list_roles"}
 # The crawls for keys whose examples are not valid in OBJECTS.
 AROUND: dict[str, dict[str, Any]] = {
     "organizational_units": {**OBJECTS, "accounts": "organization"},
+    "account_tags": {**OBJECTS, "accounts": "organization"},
     "for_each": {"service": "s3", "operation": "list_objects_v2"},
     "ignore_fields": {"service": "secretsmanager", "operation": "list_secrets"},
     "since": {"service": "cloudtrail", "operation": "lookup_events"},

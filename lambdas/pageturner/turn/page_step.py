@@ -25,6 +25,7 @@ from pageturner.stores import Stores
 from pageturner.stores.checkpoints import PageRecord
 from pageturner.stores.page_store import CommittedPage, Facts
 from pageturner.turn import page_end, page_fetch
+from pageturner.turn.pace import Pace
 from pageturner.turn.records import item_json, records
 
 # Tokens that have expired this often before the listing ended will expire again.
@@ -42,7 +43,7 @@ SHORTEST_INTERVAL = 0.05
 class Turned:
     """A turned page: the place after it, what was written, and the milliseconds that fetching and writing took.
 
-    `page` is None if there was no page left to turn, or if the service rejected the token.
+    `page` is None if there was no page left to turn, if the page has to wait, or if the service rejected the token.
     """
 
     place: Place
@@ -61,6 +62,7 @@ class PageStep:
     client: Client
     stores: Stores
     client_that_asks_once: Client
+    pace: Pace
 
     def turn(self, state: PageState) -> Turned:
         """Turn the page at the state's place. Raises the errors of `pageturner.errors`."""
@@ -74,6 +76,8 @@ class PageStep:
             place = replace(place, next="page")
             if not self.stores.checkpoints.begin_pass(state.run, state.target, place):
                 raise errors.RunStoppedError(f"{state.run.run_id} has ended or was resumed: this invocation is late")
+        if (waiting := self.pace.waits(state, place, datetime.now(UTC))) is not None:
+            return Turned(waiting)
         began = time.monotonic()
         try:
             token = self.stores.pages.token(place.token)
@@ -87,7 +91,8 @@ class PageStep:
         fetched = time.monotonic()
         inside, ignored = page_end.errors_inside(crawl, page)
         committed = self._commit(state, place, page, len(inside), ignored)
-        after = _place_after(place, committed, state)
+        slows_down, heard_at = self.pace.hear(state, place, datetime.now(UTC))
+        after = replace(_place_after(place, committed, state, slows_down=slows_down), heard_at=heard_at)
         written = time.monotonic()
         if after.verdict == "complete":
             from pageturner.turn.witness import Witnesses  # only the last page needs them
@@ -175,20 +180,19 @@ def _behind_last_key(place: Place, state: PageState) -> Place | None:
     return replace(place, token=token) if token is not None else None
 
 
-def _interval(interval: float, state: PageState) -> float:
+def _interval(interval: float, *, slows_down: bool) -> float:
     """Return the seconds between pages: doubled after a throttle, then slowly reduced."""
-    least = 1 / state.crawl.max_pages_per_second if state.crawl.max_pages_per_second else 0.0
-    if state.throttled:
-        return round(min(max(2 * interval, least, FIRST_INTERVAL), LONGEST_INTERVAL), 3)
+    if slows_down:
+        return round(min(max(2 * interval, FIRST_INTERVAL), LONGEST_INTERVAL), 3)
     slower = interval * SPEED_UP
-    return round(max(slower if slower >= SHORTEST_INTERVAL else 0.0, least), 3)
+    return round(slower if slower >= SHORTEST_INTERVAL else 0.0, 3)
 
 
 def _now() -> str:
     return utc_text(datetime.now(UTC))
 
 
-def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
+def _place_after(place: Place, page: CommittedPage, state: PageState, *, slows_down: bool) -> Place:
     facts = page.facts
     names = {**place.sums, **facts.sums}
     after = replace(
@@ -205,7 +209,8 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         last_key=_last_key(place, page, state),
         # Brent's algorithm: a circle of any length is met again between two powers of two.
         mark=facts.mark if place.page & (place.page - 1) == 0 else place.mark,
-        interval=_interval(place.interval, state),
+        interval=_interval(place.interval, slows_down=slows_down),
+        slot_at=None,
         next="page" if facts.end is None else "end",
         verdict=facts.end,
     )
