@@ -52,7 +52,7 @@ read-operations: $(DEV) ## write which operations only read, and the inventory's
 	.venv/bin/python -m local.account_operations
 
 bench: $(CLI) $(DEV) $(EMULATOR) ## measure what docs/performance.md says, beside peers: under 15 minutes
-	@for of in cost logs page cold_start plan growth "finish 1000000 1" "publish objects=100000" pages_per_second; do \
+	@for of in cost logs page cold_start plan inventory growth "finish 1000000 1" "publish objects=100000" pages_per_second; do \
 	  echo "== bench.$$of" && .venv/bin/python -m bench.$$of || failed=1; done; exit $${failed:-0}
 
 bench-finish: $(DEV) ## memory and time of finishing runs of up to 10,000,000 pages

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from bench import cold_start, cost, growth, logs, page, pages_per_second, publish
+from bench import cold_start, cost, growth, inventory, logs, page, pages_per_second, publish
 from bench.pages_per_second import Measured, Paged
 from bench.peers import machines, plain
 from infra import publishing
@@ -24,6 +24,20 @@ from infra.function_code import LAMBDAS
 from infra.settings import Settings
 from local.emulator import PROJECT
 from pageturner.costs import PUBLISHING_MEMORY_MB
+
+
+def test_what_is_measured_of_an_inventory_runs() -> None:
+    # In a separate process, because it forgets what other tests hold.
+    script = """
+from bench import inventory
+few = [each for each in inventory.inventory() if each[0] in ("s3", "sns", "iam")]
+inventory.inventory = lambda: few
+print(inventory.fetch())
+"""
+    environment = {**inventory._ENVIRONMENT, "PYTHONPATH": "lambdas"}
+    command = [sys.executable, "-c", script]
+    ran = subprocess.run(command, check=True, cwd=PROJECT, env=environment, stdout=subprocess.PIPE)
+    assert b"operations of 3 services" in ran.stdout
 
 
 def test_what_is_measured_runs() -> None:
