@@ -7,10 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pageturner.paging.pagination import result_keys
 from pageturner.paging.paginators import STATED, Paginator, as_lists, paginator_of
+
+if TYPE_CHECKING:
+    from pageturner.crawls.detail import Detail
 
 ORGANIZATION = "organization"
 ALL_REGIONS = ("all",)
@@ -20,11 +23,12 @@ SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
 _PLAN_KEYS = ("parameters", "regions", "accounts", "organizational_units", "for_each", "split", *SCHEDULE_KEYS)
 # What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
 _LISTING_KEYS = (
-    *("service", "operation", "parameters", "pagination_config", "for_each", "search", "key"),
+    *("service", "operation", "parameters", "pagination_config", "for_each", "search", "key", "detail"),
     *("regions", "accounts", "organizational_units", "tolerate", "ignore_errors"),
     *STATED,
 )
-# Of these, what decides which items a listing has and what their keys are, besides the parameters and the place.
+# Of these, what decides which items a listing has and what their keys are, besides the parameters and the place. With
+# another `detail`, the same items are changed.
 _ITEM_KEYS = ("search", "key", *STATED)
 
 
@@ -47,6 +51,7 @@ class Crawl:
     split: int | None = None
     search: str | None = None
     key: str | None = None
+    detail: tuple[Mapping[str, Any], ...] | Mapping[str, Any] | None = None
     input_token: str | tuple[str, ...] | None = None
     output_token: str | tuple[str, ...] | None = None
     result_key: str | tuple[str, ...] | None = None
@@ -84,6 +89,15 @@ class Crawl:
     def primary_result_key(self) -> str:
         """The result key of the listing's main items; those of the other result keys come with them."""
         return self.result_keys[0]
+
+    @cached_property
+    def details(self) -> tuple[Detail, ...]:
+        """What is asked about each item of the primary result key."""
+        if self.detail is None:
+            return ()
+        from pageturner.crawls.detail import details_of  # only crawls with details need it
+
+        return details_of(self.detail, self.service)
 
     @property
     def source(self) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -80,9 +80,19 @@ def errors_inside(
         for path in ([] if _name(model) in _WHOLE_IF_FAILED else _statuses(model))
         if isinstance(status := _at(response, path), str) and _FAILED.fullmatch(status)
     ]
-    for path in _error_members(model):
+    return found + errors_in_members(
+        model, response, [path for path in error_members(model) if ".".join(path) not in results]
+    )
+
+
+def errors_in_members(
+    model: OperationModel, response: Mapping[str, Any], members: Iterable[Path]
+) -> list[dict[str, Any]]:
+    """Return the errors in some of the `error_members` of an output, as `errors_inside` does."""
+    found: list[dict[str, Any]] = []
+    for path in members:
         member = ".".join(path)
-        if member in results or not (value := _at(response, path)):
+        if not (value := _at(response, path)):
             continue
         if value is True:
             found.append({"member": member, "error": path[-1]})
@@ -164,7 +174,8 @@ def _completeness(model: OperationModel) -> tuple[tuple[Path, bool], ...]:
 
 
 @cache
-def _error_members(model: OperationModel) -> tuple[Path, ...]:
+def error_members(model: OperationModel) -> tuple[Path, ...]:
+    """Return the paths of the members of an output that hold errors about parts of the result."""
     return tuple(path for path, shape in _members(model) if _holds_errors(path, shape))
 
 

@@ -45,7 +45,7 @@ def test_the_operations_that_can_have_errors_beside_their_items() -> None:
     found = {
         (service, operation): [
             path
-            for path in map(".".join, answers._error_members(model))
+            for path in map(".".join, answers.error_members(model))
             if "result_key" not in definition or path not in pagination.result_keys(definition)
         ]
         for service, operation, model, definition in paged()
