@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,6 +12,7 @@ from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
 from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError, SinkError
+from pageturner.messages import count_of
 from pageturner.page_state import Patience, Run, Target
 from pageturner.paging.identity import Identity, keys_of
 from pageturner.paging.page_size import default_page_size
@@ -219,12 +221,24 @@ def paging_of(crawl: Crawl) -> dict[str, Any]:
     """How a crawl pages, for people to read: the paginator, the page size, and what identifies an item."""
     paginator = crawl.paginator
     keys = keys_of(crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search)
+    size = _page_size(crawl, paginator.definition)
     return {
         "paginator": paginator.source,
         **paginator.definition,
-        "page_size": _page_size(crawl, paginator.definition) or "the service's own",
+        "page_size": size or "the service's own",
+        **({"details": _details_of(crawl, size)} if crawl.details else {}),
         "keys": {name: "a hash of the item" if key is None else _key_text(key) for name, key in keys.items()},
     }
+
+
+def _details_of(crawl: Crawl, page_size: Any) -> dict[str, str]:
+    """How the details of a crawl are asked for: how many calls a page takes."""
+    found = {}
+    for each in crawl.details:
+        most = each.most_values
+        calls = f", up to {count_of(math.ceil(int(page_size) / most), 'call')} a page" if page_size else ""
+        found[each.name] = f"{each.service} {each.operation}, for {count_of(most, 'item')} a call{calls}"
+    return found
 
 
 def _page_size(crawl: Crawl, paginator: Mapping[str, Any]) -> Any:

@@ -170,6 +170,7 @@ def test_killed_at_any_request_nothing_is_lost_and_what_is_kept_is_not_asked_aga
 
     requests.fault = kill
     failed = turn_all(machines, planned, target, Killed)
+    requests.fault = no_fault
     assert failed == len(killed) <= 1
     check_items(aws)
     assert requests.of_details <= len(NAMES) + failed
@@ -294,7 +295,7 @@ def test_two_invocations_at_one_page_mix_nothing(
     machines.catalogue = {"c": {**ROLES, "pagination_config": {}}}
     monkeypatch.setattr(details, "KEEPS_EVERY", 1000)
     planned = machines.plan({"crawl": "c"})
-    target, met = target_of(aws, planned), []
+    target, met = target_of(aws, planned), list[str]()
 
     def other(operation: str, parameters: Mapping[str, Any]) -> None:
         if operation not in OF_DETAILS:

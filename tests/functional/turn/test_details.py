@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from moto.ec2.utils import generate_instance_identity_document
 from moto.moto_api import state_manager
 
+from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.iam_actions import read_actions
 from pageturner.turn.records import item_json
 from tests.conftest import ACCOUNT, Aws, Machines, shared_client, shared_session
 from tests.runs_of_a_bucket import entry
@@ -519,3 +521,38 @@ def test_details_are_what_boto3_answers(case: str, aws: Aws, machines: Machines)
     listed = [json.loads(line["item"]) for line in found]
     rest = [{name: value for name, value in item.items() if name != "More"} for item in items]
     assert rest == [item if isinstance(item, dict) else {"value": item} for item in listed]
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("services", "ecs describe_services, for 10 items a call"),
+        ("policies of buckets", "s3 get_bucket_policy, for 1 item a call, up to 1,000 calls a page"),
+    ],
+)
+def test_a_dry_run_asks_for_no_details_and_says_what_they_take(
+    case: str, said: str, aws: Aws, machines: Machines
+) -> None:
+    crawl, detail, prepare, _ = CASES[case]
+    prepare()
+    machines.catalogue = {"c": {**crawl, "detail": detail}}
+    report = machines.plan({"crawl": "c", "dry_run": True})["nothing_to_do"]
+    assert report["paging"]["details"] == {"More": said}
+    assert len(report["iam"]["actions"]) == len(read_actions([Crawl.from_dict({"name": "c", **crawl})])) + 1
+
+
+def test_the_log_of_a_page_says_how_many_details_it_has(
+    aws: Aws, machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crawl, detail, prepare, _ = CASES["policies of buckets"]
+    prepare()
+    machines.catalogue = {"c": {**crawl, "detail": detail}}
+    machines.run(aws, {"crawl": "c"})
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines() if '"PagesFetched"' in each]
+    # The bucket of the items has no policy, either.
+    assert {name: line[name] for name in ("items", "details", "missing", "ignored")} == {
+        "items": 6,
+        "details": 6,
+        "missing": 4,
+        "ignored": 4,
+    }
