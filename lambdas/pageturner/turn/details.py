@@ -183,16 +183,15 @@ class Details:
                 while waiting and failed is None and len(asked) < most and self._spent() < LAST_CALL:
                     ask = waiting.popleft()
                     asked[pool.submit(callers[ask.detail.name].ask, ask)] = ask
-                until = min(LEAVES_AFTER, keep_at) - self._spent()
                 if not asked or self._spent() >= LEAVES_AFTER:
                     return failed
-                for future in wait(asked, max(until, 0), FIRST_COMPLETED).done:
+                for future in wait(asked, LEAVES_AFTER - self._spent(), FIRST_COMPLETED).done:
                     answered = future.result()
                     size += _put(progress, asked.pop(future), answered)
                     failed = failed or answered.error
                 if size > LARGEST_TEXT:
                     return errors.InvalidRequestError(_too_large())
-                if self._spent() >= keep_at:
+                if (asked or waiting) and self._spent() >= keep_at:
                     self._keep(progress)
                     keep_at = self._spent() + KEEPS_EVERY
         finally:
