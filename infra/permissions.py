@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_iam as iam
 
+from infra.settings import SettingError
 from pageturner.crawls.crawl import ORGANIZATION, Crawl
 from pageturner.crawls.iam_actions import read_actions
 
@@ -17,17 +18,40 @@ _ORGANIZATION = (
 )
 
 
+# A role's inline policies have room for 10,240 characters (IAM User Guide, "IAM and AWS STS quotas"), and others are in
+# there too.
+_MOST_CHARACTERS = 6_000
+
+
 def grant_reads(
     role: iam.IRole, crawls: Mapping[str, Crawl], read_policies: Iterable[str], other_accounts: str | None = None
 ) -> None:
     """Grant a role what the catalogue needs; `other_accounts` is the ARN of the role that reads them."""
-    if actions := read_actions(crawls.values()):
+    if actions := _actions(crawls, read_policies):
         # The parameters that name a resource differ from API to API, and an execution input can set them.
         role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
     for name in read_policies:
         role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(name))
     if other_accounts is not None:
         role.add_to_principal_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[other_accounts]))
+
+
+def _actions(crawls: Mapping[str, Crawl], read_policies: Iterable[str]) -> list[str]:
+    """Return the actions to grant. Those of an inventory do not fit into a role: AWS's own policies have them.
+
+    Raises `SettingError` if there are none of these.
+    """
+    actions = read_actions(crawls.values())
+    several = [name for name, crawl in crawls.items() if crawl.operations]
+    if not several or len("".join(actions)) + 3 * len(actions) <= _MOST_CHARACTERS:
+        return actions
+    if not list(read_policies):
+        raise SettingError(
+            f"crawls.{several[0]}.operations: the catalogue needs {len(actions):,} IAM actions, which do not fit into "
+            f"a role's policies; set read_policies to job-function/ViewOnlyAccess,SecurityAudit (or ReadOnlyAccess), "
+            f"or name fewer operations"
+        )
+    return read_actions(crawl for crawl in crawls.values() if not crawl.operations)
 
 
 def grant_organization(role: iam.IRole, crawls: Mapping[str, Crawl]) -> None:

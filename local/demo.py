@@ -1,4 +1,4 @@
-"""`make demo`: the real stack on the emulator, a crawl with trouble, and SQL, each compared with what boto3 lists.
+"""`make demo`: the real stack on the emulator, a crawl with trouble, an inventory, and SQL, each compared with boto3.
 
 With ``--keep`` (`make local`) everything keeps running afterwards, until Ctrl-C.
 """
@@ -30,6 +30,7 @@ from pageturner.table_names import table_name
 
 CATALOGUE = "local/demo.yaml"
 TROUBLED = "s3-objects"
+ACCOUNT = "account"
 # A twentieth of each wait of the state machines, and PageLoops of a second, so that a listing of 40 pages meets in a
 # minute what one of 40,000 meets in hours.
 _WAIT_SCALE = 0.05
@@ -42,6 +43,19 @@ ORDER BY size DESC, key LIMIT 3"""  # noqa: S608 - a constant
 BY_STORAGE = f"""\
 SELECT storageclass, count(*) AS objects, sum(size) AS bytes
 FROM {table_name(TROUBLED)} GROUP BY storageclass"""  # noqa: S608 - a constant
+# The operations whose counts are compared, by the types that `resources` gives to their items.
+BOTH_KNOW = (
+    ("dynamodb", "table", "list_tables"),
+    ("events", "rule", "list_rules"),
+    ("iam", "role", "list_roles"),
+    ("lambda", "function", "list_functions"),
+    ("s3", "bucket", "list_buckets"),
+    ("stepfunctions", "state_machine", "list_state_machines"),
+)
+OF_ACCOUNT = f"""\
+SELECT service, type, count(*) AS items FROM {ACCOUNT}_resources
+WHERE type IN ({", ".join(f"'{kind}'" for _, kind, _ in BOTH_KNOW)})
+GROUP BY service, type ORDER BY service, type"""  # noqa: S608 - a constant
 CHANGED = f"""\
 SELECT kind, key, fields FROM changes
 WHERE crawl = '{TROUBLED}' AND run = '{{}}' ORDER BY key"""  # noqa: S608 - a constant
@@ -88,9 +102,9 @@ def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
 
     catalogue = read_catalogue(PROJECT / CATALOGUE)
     demo = Demo(Runs(emulator, outputs), Sql(emulator, outputs), emulator, proxy)
-    troubled = catalogue.pop(TROUBLED)
+    troubled, account = catalogue.pop(TROUBLED), catalogue.pop(ACCOUNT)
     proven = [demo.with_trouble(troubled), *map(demo.plainly, catalogue.values())]
-    proven += [demo.in_sql(troubled), demo.changed(troubled)]
+    proven += [demo.in_sql(troubled), demo.changed(troubled), demo.inventory(account)]
     _say_what_is_next(emulator, outputs, keep=keep)
     if keep:
         signal.pause()
@@ -152,6 +166,26 @@ class Demo:
         fields = {"new": "[]", "gone": "[]", "changed": "['ETag', 'LastModified', 'Size']"}
         rows = [{"kind": kind, "key": key, "fields": fields[kind]} for key, kind in sorted(expected.items())]
         return self._query(asked, rows)
+
+    def inventory(self, crawl: Crawl) -> bool:
+        """Crawl several operations at once, and ask what the account has."""
+        asked = {"crawl": crawl.name}
+        print(f"\n▶ {json.dumps(asked)}, an inventory: {', '.join(crawl.operations)}")
+        with progress("Crawling") as line:
+
+            def show(found: Progress) -> bool:
+                line.show(f"{found.pages:,} pages · {found.items:,} items")
+                return True
+
+            summary = self._runs.wait(self._runs.start(asked), show) or {}
+        print(field("verdict", summary["message"].partition("; ")[0]))
+        print(field("cost", f"about ${summary['estimated_cost']:.4f} on AWS"))
+        expected = [
+            {"service": service, "type": kind, "items": str(len(items))}
+            for service, kind, operation in BOTH_KNOW
+            if (items := listed_by_boto3(self._emulator, crawl.of(service, operation)).items)
+        ]
+        return self._query(OF_ACCOUNT, expected)
 
     def _query(self, query: str, expected: Sequence[Mapping[str, str]]) -> bool:
         print("\n▶ " + query.replace("\n", "\n  "))

@@ -118,8 +118,12 @@ class OwnListing:
 
 
 def listed_by_boto3(emulator: Emulator, crawl: Crawl) -> OwnListing:
-    """List what a crawl lists, with nothing but boto3."""
-    paginator = emulator.client(crawl.service).get_paginator(crawl.operation)
-    pages = list(paginator.paginate(**crawl.parameters, PaginationConfig=dict(crawl.pagination_config)))
+    """List what a crawl lists, with nothing but boto3. Raises botocore's errors."""
+    client = emulator.client(crawl.service)
+    if client.can_paginate(crawl.operation):
+        paginator = client.get_paginator(crawl.operation)
+        pages = list(paginator.paginate(**crawl.parameters, PaginationConfig=dict(crawl.pagination_config)))
+    else:
+        pages = [getattr(client, crawl.operation)(**crawl.parameters)]
     items = [item for page in pages for item in jmespath.search(crawl.primary_result_key, page) or []]
     return OwnListing(len(pages), [json.loads(item_json(item)) for item in items])

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from moto.s3.models import s3_backends
 
+from pageturner.paging import api
 from pageturner.paging.api import LOADER
 from tests.fake_tables import fake_tables
 
@@ -29,6 +30,9 @@ REGION = "us-east-1"
 # In the far future, so that all items of earlier runs are older, and no deadline is near.
 STARTED_AT = "2126-02-03T04:05:06.789Z"
 LOOP_STARTED_AT = "2026-02-03T04:05:06.789Z"
+
+# Many tests go over all services, each more than once.
+api.MOST_SERVICES = 1_000
 
 # The same examples every time, and no failures because a machine is slow.
 settings.register_profile(

@@ -1,1 +1,1 @@
-"""Pageturner's domain: any paginated AWS operation, one page at a time, with nothing lost."""
+"""Pageturner's domain: any AWS operation that reads, one page at a time, with nothing lost."""

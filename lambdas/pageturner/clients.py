@@ -14,7 +14,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import ClientError
 
 from pageturner import errors
-from pageturner.paging.api import LOADER
+from pageturner.paging import api
 from pageturner.paging.bodies import check_body, check_cbor
 from pageturner.paging.parsers import Parsers
 
@@ -40,11 +40,13 @@ def client(service: str, region: str | None = None, account: str | None = None) 
     Accounts other than the function's own are read through the role READER_ROLE_ARN, which contains ``{account}``, with
     the external id EXTERNAL_ID. If that role cannot be assumed, requests raise the `ClientError` of AssumeRole.
     """
+    api.make_room(service)
     return _client(service, region, None if account == os.environ.get("ACCOUNT") else account)
 
 
 def client_that_asks_once(service: str, region: str, account: str) -> Any:
     """Return a client that makes one short attempt at each request."""
+    api.make_room(service)
     return _client(service, region, None if account == os.environ.get("ACCOUNT") else account, once=True)
 
 
@@ -55,6 +57,10 @@ def _client(service: str, region: str | None, account: str | None, *, once: bool
     made.meta.events.register("before-parse", check_cbor)
     made.meta.events.register("after-call", check_body)
     return made
+
+
+# A client holds the model of its service.
+api.FORGETS.append(_client.cache_clear)
 
 
 @cache
@@ -78,7 +84,7 @@ def _reader_session(account: str) -> boto3.Session:
 
 def _botocore_session() -> botocore.session.Session:
     session = botocore.session.Session()
-    session.register_component("data_loader", LOADER)
+    session.register_component("data_loader", api.LOADER)
     session.register_component("response_parser_factory", Parsers())
     return session
 

@@ -121,8 +121,7 @@ class DryRun:
             "iam": {
                 "actions": self._actions(crawl, chosen),
                 "denied": [
-                    f"{iam_action(crawl.service, crawl.operation)} in {p.target.account} {p.target.region}: {p.error}"
-                    for p in denied
+                    f"{_action(crawl, p.target)} in {p.target.account} {p.target.region}: {p.error}" for p in denied
                 ],
             },
             "estimate": estimate,
@@ -130,7 +129,9 @@ class DryRun:
 
     def _actions(self, crawl: Crawl, chosen: list[Target]) -> list[str]:
         others = any(target.account != self.expansion.account for target in chosen)
-        return read_actions([crawl]) + (["sts:AssumeRole"] if others else [])
+        # Of many operations, those of the targets that are probed: all of their models are too much to look at.
+        asked = [crawl.of(target.service, target.operation) for target in chosen] if crawl.operations else [crawl]
+        return read_actions(asked) + (["sts:AssumeRole"] if others else [])
 
     def _probe(self, crawl: Crawl, chosen: list[Target]) -> list[Probe]:
         began, pages_left = time.monotonic(), _MOST_PAGES
@@ -145,6 +146,7 @@ class DryRun:
         return probes
 
     def _first_pages(self, crawl: Crawl, target: Target, most: int, until: float) -> Probe:
+        crawl = crawl.of(target.service, target.operation)
         model = api.operation_model(crawl.service, crawl.operation)
         token, taken, pages, items, units, inside, seconds = None, 0, 0, 0, 0, 0, 0.0
         while pages < most and (pages == 0 or time.monotonic() < until):
@@ -218,6 +220,10 @@ class DryRun:
         return dict(found.summary) if found and found.summary else None
 
 
+def _action(crawl: Crawl, target: Target) -> str:
+    return iam_action(target.service or crawl.service, target.operation or crawl.operation)
+
+
 def _write_units(item: Any) -> int:
     # Each write is part of a transaction, which costs twice as much.
     return 2 * math.ceil((len(item_json(item)) + _ROW_BYTES) / 1024)
@@ -232,7 +238,9 @@ def _failures(crawl: Crawl, probes: list[Probe]) -> str:
         verdicts = Counter(str(probe.verdict) for probe in fatal)
         by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(verdicts.items()))
         why = fatal[0].said if fatal[0].error else f"the listing has more than max_pages ({crawl.max_pages:,}) pages"
-        of = f"{fatal[0].target.target_id}, {shown(fatal[0].target.parameters)}"
+        target = fatal[0].target
+        own = f" ({target.service} {target.operation})" if target.service else ""
+        of = f"{target.target_id}{own}, {shown(fatal[0].target.parameters)}"
         sentences.append(
             f"the run would fail: {len(fatal):,} of {probed} not complete ({by_verdict}). First: {of}: {why}"
         )

@@ -46,7 +46,8 @@ class Run:
 class Target:
     """One (account, region, parameters) of a run, paged on its own.
 
-    If the listing is split, `part` says which part this target is, and all parts have the same `listing_id`.
+    If the listing is split, `part` says which part this target is, and all parts have the same `listing_id`. If the
+    crawl has several operations, `service` and `operation` are its own.
     """
 
     target_id: str
@@ -54,6 +55,8 @@ class Target:
     region: str
     parameters: Mapping[str, Any]
     part: Part | None = None
+    service: str = ""
+    operation: str = ""
 
     @property
     def listing_id(self) -> str:
@@ -69,8 +72,7 @@ class Target:
 
     def as_dict(self) -> dict[str, Any]:
         """The target as the states pass it on."""
-        whole = asdict(self)
-        return whole if self.part else {name: value for name, value in whole.items() if name != "part"}
+        return {name: value for name, value in asdict(self).items() if name == "parameters" or value not in (None, "")}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Target:
@@ -174,8 +176,8 @@ class Patience:
 
 @dataclass(frozen=True)
 class PageState:
-    """The input of `FetchPage`: `place` (None: the checkpoint's), whether an earlier attempt was `throttled`, and how
-    many attempts at this page there were before.
+    """The input of `FetchPage`: the `crawl` of the target's operation, the `place` (None: the checkpoint's), whether an
+    earlier attempt was `throttled`, and how many attempts at this page there were before.
     """
 
     run: Run
@@ -189,10 +191,11 @@ class PageState:
     def from_event(cls, event: Mapping[str, Any]) -> PageState:
         """Parse the event of a function."""
         place = event["place"]
+        target = Target.from_dict(event["target"])
         return cls(
             run=Run(**event["run"]),
-            crawl=Crawl.from_dict(event["crawl"]),
-            target=Target.from_dict(event["target"]),
+            crawl=Crawl.from_dict(event["crawl"]).of(target.service, target.operation),
+            target=target,
             place=None if "from_checkpoint" in place else Place.from_dict(place),
             throttled=bool(place.get("throttled") or event.get("retry_count")),
             retries=event.get("retry_count", 0),

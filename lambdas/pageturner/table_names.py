@@ -10,6 +10,9 @@ RESERVED = (CHANGES, RUNS, TARGETS)
 # The end of the name of the table that has all publications of a crawl.
 HISTORY = "_history"
 
+# How the tables of crawls from the console begin: their names are those of operations, some of which end like that.
+_ADHOC = "adhoc_"
+
 # How Hive's classes read and write Parquet, as all tables are stored.
 INPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
@@ -38,6 +41,8 @@ CHANGES_COLUMNS = (
     ("fetched_at", "timestamp"),
     ("run_id", "string"),
     ("page_object", "string"),
+    ("service", "string"),
+    ("operation", "string"),
 )
 RUNS_COLUMNS = (
     ("run_id", "string"),
@@ -80,6 +85,8 @@ TARGETS_COLUMNS = (
     ("restarts", "bigint"),
     ("witness", "string"),
     ("published", "boolean"),
+    ("service", "string"),
+    ("operation", "string"),
 )
 
 
@@ -88,6 +95,12 @@ def table_name(crawl_name: str) -> str:
     return crawl_name.lower().replace("-", "_")
 
 
+def operation_table_name(crawl_name: str, table: str) -> str:
+    """Return the name of one of the tables of a crawl of several operations: `resources`, or ``ec2:describe_vpcs``."""
+    return f"{table_name(crawl_name)}_{table.replace(':', '_').replace('-', '_')}"
+
+
 def history_name(crawl_name: str) -> str:
     """Return the name of the table that has all publications of a crawl."""
-    return table_name(crawl_name) + HISTORY
+    table = table_name(crawl_name)
+    return f"{table}_{HISTORY}" if table.startswith(_ADHOC) else f"{table}{HISTORY}"

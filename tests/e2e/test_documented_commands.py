@@ -22,6 +22,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from local.account_operations import ACCOUNT_OPERATIONS
 from local.emulator import PROJECT, environment_without_aws
 from local.read_operations import READ_OPERATIONS
 from tests.e2e.conftest import wait_until_ended
@@ -278,8 +279,8 @@ def _same_reference(clone: Clone, _: str) -> None:
 
 
 def _same_operations(clone: Clone, _: str) -> None:
-    written = READ_OPERATIONS.relative_to(PROJECT)
-    assert (clone.folder / written).read_text() == READ_OPERATIONS.read_text()
+    for written in (READ_OPERATIONS, ACCOUNT_OPERATIONS):
+        assert (clone.folder / written.relative_to(PROJECT)).read_text() == written.read_text()
 
 
 def _forgotten(clone: Clone, said: str) -> None:

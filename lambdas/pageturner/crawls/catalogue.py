@@ -6,6 +6,8 @@ fix.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -26,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
 ADHOC_PREFIX = "adhoc-"
 # The keys that decide what counts as an item, and what identifies it.
 _ITEM_KEYS = {"search", "key", *STATED}
-_KEYS = tuple(f.name for f in fields(Crawl) if f.name != "name")
+_KEYS = tuple(f.name.rstrip("_") for f in fields(Crawl) if f.name != "name")
 # The keys that can change when a run is resumed: how long and how fast, what may be missing at the end, and what to
 # mistrust. A run with other `tolerate` or `ignore_errors` than the catalogue's crawl is no source for `for_each`, as
 # any other such run.
@@ -163,12 +165,12 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     allowed = [key for key in _KEYS if key not in SCHEDULE_KEYS]
     entry: dict[str, Any] = {}
     if name is None:
-        if not {"service", "operation"} & asked.keys():
+        if not {"service", "operation", "operations"} & asked.keys():
             raise InvalidCrawlError(
                 f'the input {shown(document)} names no crawl; use {{"crawl": "a-name"}} with a name from the catalogue '
                 f'(available: {listed(catalogue)}), or {{"service": "…", "operation": "…"}}'
             )
-        name = ADHOC_PREFIX + f"{asked.get('service')}-{asked.get('operation')}"
+        name = ADHOC_PREFIX + _adhoc_name(asked)
     elif not isinstance(name, str) or name not in catalogue:
         raise InvalidCrawlError(f"input.crawl: {shown(name)} is not in the catalogue{nearest(name, catalogue)}")
     else:
@@ -189,6 +191,14 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     if wrong := _check_chain(crawl, {**catalogue, name: crawl}, "input"):
         raise InvalidCrawlError("\n".join(wrong))
     return crawl
+
+
+def _adhoc_name(asked: Mapping[str, Any]) -> str:
+    if "operations" not in asked:
+        return f"{asked.get('service')}-{asked.get('operation')}"
+    # Those of other operations are another crawl.
+    text = json.dumps([asked["operations"], asked.get("except")])
+    return f"operations-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _parse_crawl(name: object, entry: object, place: str) -> Crawl:

@@ -22,6 +22,7 @@ from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.detail import detailed_shape, details_of
 from pageturner.crawls.detail_checks import wrong_details
 from pageturner.crawls.expression_checks import item_shape, wrong_expression, wrong_ignored_field
+from pageturner.crawls.operations import wrong_operations
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
 from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
@@ -38,7 +39,7 @@ _FIRST_BINDINGS = 100
 
 def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
     """Yield the problems of an entry whose keys are all known; `place` is its path, like ``crawls.name``."""
-    for key in ("service", "operation"):
+    for key in () if "operations" in entry else ("service", "operation"):
         if entry.get(key) is None:
             yield f"{place}.{key}: missing required key; {KEYS[key]['errorMessage']}"
     right: dict[str, Any] = {}
@@ -192,12 +193,20 @@ def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if wrong:
         return
     paginator = paginator_of(service, operation, _stated(entry))
+    if paginator.refused:
+        yield f"{place}.operation: {service} {operation} cannot be crawled: {paginator.refused}"
+        return
     if paginator.missing:
         lacking = [name for name in NEEDED if name not in paginator.definition]
         yield (
             f"{place}: botocore has no paginator for {service} {operation}, and none can be inferred: "
             f"{paginator.missing}; set {listed(lacking)} in the crawl"
         )
+        return
+    if paginator.is_one_page:
+        for key in ("pagination_config", "limit_key", "more_results"):
+            if entry.get(key):
+                yield f"{place}.{key}: {service} {operation} has no token, so it is a listing of one page; remove it"
         return
     yield from pagination_config.problems(entry, paginator.definition, place)
 
@@ -256,6 +265,7 @@ def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
 
 
 _CHECKS = (
+    wrong_operations,
     _check_api,
     _check_for_each,
     _check_split,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +20,21 @@ ALL_REGIONS = ("all",)
 # Only the catalogue says when a crawl runs; an execution's input can override everything else.
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
 # The keys that planning turns into targets, and those of the schedule.
-_PLAN_KEYS = ("parameters", "regions", "accounts", "organizational_units", "for_each", "split", *SCHEDULE_KEYS)
+_PLAN_KEYS = (
+    "operations",
+    "except",
+    "parameters",
+    "regions",
+    "accounts",
+    "organizational_units",
+    "for_each",
+    "split",
+    *SCHEDULE_KEYS,
+)
 # What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
 _LISTING_KEYS = (
-    *("service", "operation", "parameters", "pagination_config", "for_each", "search", "key", "detail"),
+    *("service", "operation", "operations", "except", "parameters", "pagination_config", "for_each", "search", "key"),
+    "detail",
     *("regions", "accounts", "organizational_units", "tolerate", "ignore_errors"),
     *STATED,
 )
@@ -36,14 +47,17 @@ _ITEM_KEYS = ("search", "key", *STATED)
 class Crawl:
     """What to page, where and when, and where the items go: the keys of a catalogue entry, and its `name`.
 
-    ``crawls.schema.json`` describes them. Only `service` and `operation` have no default.
+    ``crawls.schema.json`` describes them. A crawl of several `operations` has no `service` and no `operation`; `of` is
+    that of one of them. `except` is a word of Python's, so the field has another name.
     """
 
     name: str
-    service: str
-    operation: str
+    service: str = ""
+    operation: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     pagination_config: Mapping[str, Any] = field(default_factory=dict)
+    operations: tuple[str, ...] | str = ()
+    except_: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     accounts: tuple[str, ...] | str = ()
     organizational_units: tuple[str, ...] = ()
@@ -73,6 +87,13 @@ class Crawl:
     schedule: str | None = None
     timezone: str = "UTC"
     enabled: bool = True
+
+    def of(self, service: str, operation: str, parameters: Mapping[str, Any] | None = None) -> Crawl:
+        """Return the crawl of one of the operations; itself if it has no others, so that `service` is empty."""
+        if not service:
+            return self
+        plain = replace(self, service=service, operation=operation, operations=(), except_=())
+        return plain if parameters is None else replace(plain, parameters=parameters)
 
     @property
     def paginator(self) -> Paginator:
@@ -128,7 +149,7 @@ class Crawl:
     def as_dict(self) -> dict[str, Any]:
         """The crawl as JSON: a catalogue entry with its name, without keys that have their default value."""
         return {
-            f.name: list(value) if isinstance(value, tuple) else value
+            f.name.rstrip("_"): list(value) if isinstance(value, tuple) else value
             for f in fields(self)
             if (value := getattr(self, f.name)) != _default(f)
         }
@@ -140,7 +161,10 @@ class Crawl:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Crawl:
         """The inverse of `as_dict`, for a crawl that was validated before it entered the state."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
+        names = {"except": "except_"}
+        values: dict[str, Any] = {
+            names.get(key, key): tuple(value) if isinstance(value, list) else value for key, value in document.items()
+        }
         return cls(**values)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pageturner.crawls.crawl import ALL_REGIONS, Crawl
+from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.witnessing import witness_of_crawl
 from pageturner.paging import api
 
@@ -189,7 +190,7 @@ def _action(service: str, name: str) -> str:
 
 def read_actions(crawls: Iterable[Crawl]) -> list[str]:
     """Return the IAM actions that crawls, their details and witnesses need, in each account that they read."""
-    wanted = list(crawls)
+    wanted = [plain for crawl in crawls for plain in plain_crawls(crawl)]
     actions = {iam_action(crawl.service, crawl.operation) for crawl in wanted}
     actions |= {iam_action(detail.service, detail.operation) for crawl in wanted for detail in crawl.details}
     actions |= {iam_action(asked.service, asked.operation) for asked in map(witness_of_crawl, wanted) if asked}

@@ -58,8 +58,10 @@ def advice(crawl: Crawl, entry: Entry) -> Advice:
 
 
 def named(entry: Entry) -> str:
-    """A target in a message: its account, region and parameters, which say more to a person than its id."""
+    """A target in a message: its account, region, operation and parameters, which say more to a person than its id."""
     words = [entry["account"], entry["region"]]
+    if "operation" in entry:
+        words += [entry["service"], entry["operation"]]
     if entry["parameters"]:
         words.append(shown(entry["parameters"]))
     if part := entry.get("part"):

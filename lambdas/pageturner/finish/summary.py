@@ -76,6 +76,7 @@ class Tally:
 
     def add(self, entry: Mapping[str, Any]) -> None:
         """Add an entry."""
+        crawl = self.crawl.of(entry.get("service", ""), entry.get("operation", ""))
         self.verdicts[entry["verdict"]] += 1
         self.totals.update({name: entry[name] for name in SUMMED})
         self.witnesses.add(entry, named(entry))
@@ -84,13 +85,13 @@ class Tally:
         witness = entry.get("witness")
         self.turned.witnesses += witness is not None and (witness["who"] != LAST_RUN or "why" in witness)
         self.continues = self.continues or entry.get("error") == CONTINUES
-        if _is_elsewhere(self.crawl, entry, self.region):
+        if _is_elsewhere(crawl, entry, self.region):
             self.absent += 1
-            if not is_as_wanted(self.crawl, entry):
-                self._explain(entry, self.elsewhere)
-        elif not is_as_wanted(self.crawl, entry):
+            if not is_as_wanted(crawl, entry):
+                _explain(crawl, entry, self.elsewhere)
+        elif not is_as_wanted(crawl, entry):
             self.short += 1
-            self._explain(entry, self.reasons)
+            _explain(crawl, entry, self.reasons)
 
     def close(self) -> None:
         """Decide about the absent targets, when all entries are added."""
@@ -98,12 +99,13 @@ class Tally:
             short = sum(reason.targets for reason in self.elsewhere.values())
             self.absent, self.short, self.reasons = 0, short, self.elsewhere
 
-    def _explain(self, entry: Mapping[str, Any], reasons: dict[tuple[str, ...], Reason]) -> None:
-        to_do = advice(self.crawl, entry)
-        alike = entry["verdict"], entry.get("error", ""), code_of(entry), to_do.text
-        if alike not in reasons:
-            reasons[alike] = Reason(why(self.crawl, entry), to_do)
-        reasons[alike].add(entry)
+
+def _explain(crawl: Crawl, entry: Mapping[str, Any], reasons: dict[tuple[str, ...], Reason]) -> None:
+    to_do = advice(crawl, entry)
+    alike = entry["verdict"], entry.get("error", ""), code_of(entry), to_do.text
+    if alike not in reasons:
+        reasons[alike] = Reason(why(crawl, entry), to_do)
+    reasons[alike].add(entry)
 
 
 def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:

@@ -61,8 +61,9 @@ class Witnessed:
             return None  # not all parts have ended
         listed = comparison.listed if comparison is not None else counted["items"]
         if counted["miscount"]:
-            member = PAGE_COUNTS[self.crawl.service, self.crawl.operation]
-            return _witness(f"{self.crawl.service} ({member})", listed + counted["miscount"], listed, agrees=False)
+            crawl = self.crawl.of(target.service, target.operation)
+            member = PAGE_COUNTS[crawl.service, crawl.operation]
+            return _witness(f"{crawl.service} ({member})", listed + counted["miscount"], listed, agrees=False)
         said = self.testimonies.get((target.target_id, counted["pass_number"]))
         if said is not None and said.count is not None:
             agrees = agree(said, listed)

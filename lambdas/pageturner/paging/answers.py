@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from botocore.model import OperationModel
@@ -16,9 +16,7 @@ from botocore.model import OperationModel
 from pageturner.paging import pagination
 
 # Booleans that say, when true, that there is more than was returned.
-_MORE = re.compile(
-    r"(is)?truncated|hasmore\w*|more(results|data|items)?(available)?|additional\w*(available|pending)", re.I
-)
+_MORE = re.compile(r"\w*truncated|hasmore\w*|more\w*|additional\w*(available|pending)", re.I)
 # Booleans that say so when false (resource-explorer-2 search: Count.Complete).
 _ALL = re.compile(r"(is)?complete", re.I)
 # Words in the names of members that hold errors about parts of the result.
@@ -56,6 +54,8 @@ _WHOLE_IF_FAILED = {
 }
 
 Path = tuple[str, ...]
+# What is known of the operation of a page; each holds the model of its service.
+_MOST_MODELS = 16
 
 
 def truncated_by(model: OperationModel, response: Mapping[str, Any]) -> str | None:
@@ -77,9 +77,12 @@ def errors_inside(
     results = pagination.result_keys(paginator)
     found: list[dict[str, Any]] = [
         {"member": ".".join(path), "error": status}
-        for path in ([] if _name(model) in _WHOLE_IF_FAILED else _statuses(model))
+        for path in ([] if _name(model) in _WHOLE_IF_FAILED or _is_one_thing(model, paginator) else _statuses(model))
         if isinstance(status := _at(response, path), str) and _FAILED.fullmatch(status)
     ]
+    # What describes one thing has its errors among its members, unless it is asked about several.
+    if _is_one_thing(model, paginator) and not model.name.startswith("Batch"):
+        return found
     return found + errors_in_members(
         model, response, [path for path in error_members(model) if ".".join(path) not in results]
     )
@@ -112,9 +115,9 @@ def words_in(error: Any) -> set[str]:
     return {error} if isinstance(error, str) else set()
 
 
-def running_status(model: OperationModel, response: Mapping[str, Any]) -> str | None:
+def running_status(model: OperationModel, paginator: Mapping[str, Any], response: Mapping[str, Any]) -> str | None:
     """Return the member that says that the work that makes the listing goes on, like ``status: Running``, or None."""
-    for path in _statuses(model):
+    for path in () if _is_one_thing(model, paginator) else _statuses(model):
         value = _at(response, path)
         if isinstance(value, str) and _RUNNING.fullmatch(value):
             return f"{'.'.join(path)}: {value}"
@@ -134,7 +137,17 @@ def has_nothing_of(model: OperationModel, response: Mapping[str, Any]) -> bool:
 def may_be_empty(model: OperationModel, paginator: Mapping[str, Any]) -> bool:
     """Return whether the model allows an output without the members that lead to its items."""
     required = set(model.output_shape.required_members) if model.output_shape is not None else set()
+    if pagination.WHOLE in pagination.result_keys(paginator):
+        return not required
     return not required & {key.partition(".")[0] for key in pagination.result_keys(paginator)}
+
+
+def _is_one_thing(model: OperationModel, paginator: Mapping[str, Any]) -> bool:
+    """Whether an answer lists nothing, but describes one thing, whose status and errors are its own."""
+    if pagination.input_tokens(paginator) or not (names := pagination.result_keys(paginator)):
+        return False
+    shape = pagination.result_shape(model, names[0])
+    return getattr(shape, "type_name", "structure") not in ("list", "map")
 
 
 def _at(response: Any, path: Path) -> Any:
@@ -150,7 +163,7 @@ def _is_map(model: OperationModel, path: Path) -> bool:
     return bool(shape.type_name == "map")
 
 
-@cache
+@lru_cache(maxsize=_MOST_MODELS)
 def _members(model: OperationModel) -> tuple[tuple[Path, Any], ...]:
     """The members of an output, at the top and one structure down."""
     top = model.output_shape.members if model.output_shape is not None else {}
@@ -164,7 +177,7 @@ def _with_members_below(top: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
             yield from (((name, below), inner) for below, inner in shape.members.items())
 
 
-@cache
+@lru_cache(maxsize=_MOST_MODELS)
 def _completeness(model: OperationModel) -> tuple[tuple[Path, bool], ...]:
     booleans = [path for path, shape in _members(model) if shape.type_name == "boolean"]
     return (
@@ -173,9 +186,9 @@ def _completeness(model: OperationModel) -> tuple[tuple[Path, bool], ...]:
     )
 
 
-@cache
+@lru_cache(maxsize=_MOST_MODELS)
 def error_members(model: OperationModel) -> tuple[Path, ...]:
-    """Return the paths of the members of an output that hold errors about parts of the result."""
+    """The paths of the members of an output that hold errors about parts of the result."""
     return tuple(path for path, shape in _members(model) if _holds_errors(path, shape))
 
 
@@ -189,7 +202,7 @@ def _holds_errors(path: Path, shape: Any) -> bool:
     return bool(words & _ERROR_WORDS) or (bool(words & _WARNINGS) and element.type_name == "structure")
 
 
-@cache
+@lru_cache(maxsize=_MOST_MODELS)
 def _statuses(model: OperationModel) -> tuple[Path, ...]:
     if _name(model) in _OTHER_STATUS:
         return ()

@@ -6,7 +6,7 @@ The data is read through botocore's loader, which `clients.py` shares, so each s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -18,6 +18,12 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 LOADER = Loader()
+# A model is some MB in memory (ec2's 30), and caches keep it. An inventory goes through hundreds of services, so a
+# function forgets all of them when it has loaded so many.
+MOST_SERVICES = 10
+_loaded: set[str] = set()
+# What else holds models, and is to be called then.
+FORGETS: list[Callable[[], None]] = []
 # Services with endpoints of one region only, or one region that answers, in the partition "aws". Each line has the
 # sentence of the service's documentation string in botocore.
 _ONE_REGION: Mapping[str, str] = {
@@ -41,9 +47,27 @@ def service_names() -> tuple[str, ...]:
     return tuple(LOADER.list_available_services("service-2"))
 
 
-@cache
+def make_room(service: str) -> None:
+    """Forget the models of all services, if there are too many, before that of another `service` is loaded."""
+    if service in _loaded:
+        return
+    if len(_loaded) >= MOST_SERVICES:
+        _loaded.clear()
+        for forget in (_service_model.cache_clear, _paginators.cache_clear, *FORGETS):
+            forget()
+        # botocore's loader has no public way to forget.
+        LOADER._cache.clear()  # type: ignore[attr-defined]
+    _loaded.add(service)
+
+
 def service_model(service: str) -> ServiceModel:
     """The model of `service`. Raises `botocore.exceptions.UnknownServiceError`."""
+    make_room(service)
+    return _service_model(service)
+
+
+@cache
+def _service_model(service: str) -> ServiceModel:
     return ServiceModel(LOADER.load_service_model(service, "service-2"), service)
 
 

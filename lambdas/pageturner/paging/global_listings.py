@@ -11,6 +11,7 @@ from collections.abc import Mapping
 _GLOBAL = {
     # "Because dashboards are global, you can call ListDashboards in any other enabled Region".
     ("cloudwatch", "list_dashboards"),
+    ("cloudwatch", "get_dashboard"),
     # "A Direct Connect gateway is global and visible in any Amazon Web Services Region" (CreateDirectConnectGateway).
     ("directconnect", "describe_direct_connect_gateways"),
     # `Filters` can select those with a member in some regions, and an ARN has no region (Aurora User Guide,
@@ -25,6 +26,9 @@ _GLOBAL = {
     # "a list of all buckets owned by the authenticated sender of the request"; `BucketRegion` says where each is.
     ("s3", "list_buckets"),
     # "This action will always be routed to the US West (Oregon) Region".
+    ("s3control", "get_multi_region_access_point"),
+    ("s3control", "get_multi_region_access_point_policy"),
+    ("s3control", "get_multi_region_access_point_policy_status"),
     ("s3control", "list_multi_region_access_points"),
     # "You can run this operation from any Amazon Web Services Region".
     ("securityhub", "list_finding_aggregators"),

@@ -55,6 +55,11 @@ _EXCEPTIONS: Mapping[tuple[str, ...], str | None] = {
     ("config", "configurationItems"): "[resourceType, resourceId, configurationStateId]",
     # What the listing requires is the ID of the interconnect or LAG (DescribeHostedConnections).
     ("directconnect", "describe_hosted_connections", "connections"): "connectionId",
+    # "The ID representing the allocation of the address"; ReleaseAddress takes it, but does not require it.
+    ("ec2", "Addresses"): "AllocationId",
+    # "The name of the attribute" (DescribeAccountAttributes): each has all of its values.
+    ("ec2", "AccountAttributes"): "AttributeName",
+    ("redshift", "AccountAttributes"): "AttributeName",
     # "The ID passed in the DataQuery", also for the metric points that later pages have.
     ("ec2", "DataResponses"): None,
     # "A single entry in an image usage report": the ID is the report's.
@@ -80,6 +85,8 @@ _EXCEPTIONS: Mapping[tuple[str, ...], str | None] = {
     ("ram", "principals"): "[id, resourceShareArn]",
     ("ram", "resources"): "[arn, resourceShareArn]",
     ("ram", "sourceAssociations"): "[sourceId, resourceShareArn]",
+    # "The name of the Amazon RDS quota for this Amazon Web Services account".
+    ("rds", "AccountQuotas"): "AccountQuotaName",
     # The ID is that of the kind of event ("REDSHIFT-EVENT-2000"; Amazon Redshift event notifications).
     ("redshift", "Events"): None,
     # "SetIdentifier … must be unique for each resource record set that has the same domain name and type".
@@ -102,6 +109,8 @@ _EXCEPTIONS: Mapping[tuple[str, ...], str | None] = {
     ("sso-admin", "AccountAssignments"): "[AccountId, PermissionSetArn, PrincipalId, PrincipalType]",
     ("sso-admin", "ApplicationAssignments"): "[ApplicationArn, PrincipalId, PrincipalType]",
 }
+# An answer that is an item as a whole is the only one of its listing: a constant.
+_THE_ONLY_ITEM = Identity("'@'", unique=True)
 # Operations on one item, in this order: what they require identifies it.
 _ON_ONE = (
     *("Delete", "Get", "Describe", "AdminDelete", "Deregister", "Cancel", "Stop", "Terminate", "Release"),
@@ -139,6 +148,8 @@ def keys_of(
 
 @cache
 def _inferred(service: str, operation: str, result_key: str) -> Identity | None:
+    if result_key == pagination.WHOLE:
+        return _THE_ONLY_ITEM
     for known in ((service, operation, result_key), (service, result_key)):
         if known in _EXCEPTIONS:
             exception = _EXCEPTIONS[known]

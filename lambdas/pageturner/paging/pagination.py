@@ -20,6 +20,9 @@ from pageturner.paging.expressions import find
 _TRUNCATE = "boto_truncate_amount"
 # How state and metadata refer to a token that is too long for them. boto3's tokens are base64, and have no colon.
 REFERENCE = "s3:"
+# The result key of an answer that is an item as a whole, as in JMESPath.
+WHOLE = "@"
+_METADATA = "ResponseMetadata"
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,11 @@ def fetch_page(
     the listing's first page, and `pagination_config` can have a `StartingToken`. With `token`, it is a later page, and
     `taken` is how many items of the primary result key the pages before it had. `excluded_by_token` are parameters that
     the service does not take together with a token.
+    If the paginator has no `input_token`, the answer is the whole listing.
     Raises what `method` and botocore's paginator raise.
     """
+    if "input_token" not in paginator:
+        return _only_page(method(**parameters), paginator)
     calls = 0
     tokens_of = input_tokens(paginator)
 
@@ -111,6 +117,17 @@ def fetch_page(
     return Page(response, taken_here, next_token, resume_token, repeated, pages.non_aggregate_part)
 
 
+def _only_page(response: Mapping[str, Any], paginator: Mapping[str, Any]) -> Page:
+    """The page of a listing that has one. What is beside its items is non-aggregate, as botocore calls it."""
+    (primary, *_) = names = result_keys(paginator)
+    taken = [response] if primary == WHOLE else find("result_key", primary, response) or []
+    tops = {WHOLE, _METADATA, *(name.partition(".")[0] for name in names)}
+    beside = {} if WHOLE in tops & set(names) else {name: it for name, it in response.items() if name not in tops}
+    return Page(
+        response, len(taken) if isinstance(taken, list) else 1, None, None, repeated_token=False, non_aggregate=beside
+    )
+
+
 def _inject(arguments: dict[str, Any], tokens: Mapping[str, Any]) -> None:
     for name, value in tokens.items():
         if value is None:
@@ -133,8 +150,8 @@ def tokens_in(token: str | None) -> dict[str, Any]:
 
 
 def input_tokens(paginator: Mapping[str, Any]) -> list[str]:
-    """The paginator's `input_token`, a name or a list of names, as a list."""
-    names = paginator["input_token"]
+    """The paginator's `input_token`, a name or a list of names, as a list; empty if a listing has one page."""
+    names = paginator.get("input_token", [])
     return names if isinstance(names, list) else [names]
 
 
@@ -150,8 +167,8 @@ def items(
     """Yield the items of a page, each with its result key.
 
     Each element of a list is an item. So is each entry of a map, as ``{"key": …, "value": …}``, and each structure or
-    string as a whole. A number is a sum (see `sums`). With `search`, the items are what boto3's
-    ``PageIterator.search`` gives, under the name "search"; if it finds nothing on a page, there is no item.
+    string as a whole, and the answer under the name "@". A number is a sum (see `sums`). With `search`, the items are
+    what boto3's ``PageIterator.search`` gives, under the name "search"; if it finds nothing on a page, there is none.
     """
     if search is not None:
         found = find("search", search, response)
@@ -159,6 +176,9 @@ def items(
             yield from (("search", item) for item in (found if isinstance(found, list) else [found]))
         return
     for name in result_keys(paginator):
+        if name == WHOLE:
+            yield name, {member: value for member, value in response.items() if member != _METADATA}
+            continue
         found = find("result_key", name, response)
         if isinstance(found, list):
             yield from ((name, item) for item in found)
@@ -177,6 +197,8 @@ def sums(response: Mapping[str, Any], paginator: Mapping[str, Any]) -> dict[str,
 def result_shape(model: OperationModel, result_key: str) -> Any:
     """The shape that a result key like ``A.B`` finds in an operation's output, or None if it is an expression."""
     shape: Any = model.output_shape
+    if result_key == WHOLE:
+        return shape
     for name in result_key.split("."):
         shape = getattr(shape, "members", {}).get(name)
         if shape is None:

@@ -1,7 +1,7 @@
 """Which paginator pages an operation: botocore's own, one inferred from the model, or what the crawl states.
 
 A paginator is data, in the terms of botocore's ``paginators-1.json``: `input_token`, `output_token`, `result_key`, and
-optionally `limit_key`, `more_results` and `non_aggregate_keys`.
+optionally `limit_key`, `more_results` and `non_aggregate_keys`. Where there is one page, it is only a `result_key`.
 """
 
 from __future__ import annotations
@@ -47,26 +47,47 @@ NEVER_ENDING = {
 class Paginator:
     """A paginator's `definition`, and where it comes from.
 
-    If the definition is incomplete, `missing` says why: the crawl must state the rest.
+    If the definition is incomplete, `missing` says why: the crawl must state the rest. `refused` says why nothing that
+    it states would help.
     """
 
     definition: Mapping[str, Any]
-    source: Literal["official", "inferred", "stated"]
+    source: Literal["official", "inferred", "one page", "stated"]
     missing: str | None = None
+    refused: str | None = None
+
+    @property
+    def is_one_page(self) -> bool:
+        """Whether the first answer is the whole listing."""
+        return "result_key" in self.definition and "input_token" not in self.definition
 
 
 def paginator_of(service: str, operation: str, stated: Mapping[str, Any]) -> Paginator:
     """Return an operation's paginator: `stated` overrides botocore's own, which takes precedence over inference."""
-    official = api.official_paginator(service, operation)
-    if official is not None:
-        definition, missing = official, None
+    if (official := api.official_paginator(service, operation)) is not None:
+        found = Paginator(official, "official")
     else:
-        definition, missing = infer_paginator(api.operation_model(service, operation))
-    if stated:
-        definition = {**definition, **stated}
-        missing = None if all(name in definition for name in NEEDED) else missing
-        return Paginator(definition, "stated", missing)
-    return Paginator(definition, "official" if official is not None else "inferred", missing)
+        found = _inferred(api.operation_model(service, operation))
+    if not stated:
+        return found
+    if found.source == "one page" and {"input_token", "output_token"} & stated.keys():
+        found = Paginator({}, "inferred", "it looks like a listing of one page")  # which the crawl denies
+    definition = {**found.definition, **stated}
+    needed = ("result_key",) if found.source == "one page" else NEEDED
+    missing = None if all(name in definition for name in needed) else found.missing
+    return Paginator(definition, "stated", missing, found.refused)
+
+
+def _inferred(model: OperationModel) -> Paginator:
+    definition, missing = infer_paginator(model)
+    if definition or missing is None:
+        return Paginator(definition, "inferred", missing)
+    from pageturner.paging.one_page import one_page  # most crawls need no such rules
+
+    found = one_page(model)
+    if found.definition:
+        return Paginator(found.definition, "one page")
+    return Paginator({}, "inferred", found.missing or missing, found.refused)
 
 
 def infer_paginator(model: OperationModel) -> tuple[dict[str, Any], str | None]:
@@ -85,7 +106,7 @@ def infer_paginator(model: OperationModel) -> tuple[dict[str, Any], str | None]:
         paginator["limit_key"] = limit_key
     if more_results := _first(members, _MORE_RESULTS, {"boolean"}):
         paginator["more_results"] = path + more_results
-    held = list(_could_hold_items(outputs))
+    held = list(could_hold_items(outputs))
     if len(held) == 1 and held[0][1] == "list":
         return {**paginator, "result_key": held[0][0]}, None
     if not held:
@@ -98,17 +119,20 @@ def _members(shape: Any) -> Mapping[str, Any]:
     return shape.members if isinstance(shape, StructureShape) else {}
 
 
-def _could_hold_items(
+def could_hold_items(
     members: Mapping[str, Any], path: str = "", inside: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, str]]:
-    """Yield the lists, maps and documents of an output, at any depth, but not in a structure nested in itself."""
+    """Yield the paths and kinds of the lists, maps and documents of an output, at any depth.
+
+    A structure that is nested in itself is looked at once.
+    """
     for name, shape in members.items():
         if shape.type_name in ("list", "map"):
             yield f"{path}{name}", shape.type_name
         elif getattr(shape, "is_document_type", False):
             yield f"{path}{name}", "document"
         elif shape.type_name == "structure" and shape.name not in inside:
-            yield from _could_hold_items(shape.members, f"{path}{name}.", inside | {shape.name})
+            yield from could_hold_items(shape.members, f"{path}{name}.", inside | {shape.name})
 
 
 def _first(members: Mapping[str, Any], names: tuple[str, ...], types: set[str]) -> str | None:

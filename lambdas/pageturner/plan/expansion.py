@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pageturner.clients import Client
 from pageturner.crawls.bindings import Binding, item_bindings, literal_bindings
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.operations import plain_crawls
 from pageturner.errors import SERVICE_ERRORS, UNEXPECTED_VALUES, InvalidCrawlError, ThrottledError, TransientError
 from pageturner.page_state import Run, Target
 from pageturner.paging import api, split
@@ -37,12 +38,18 @@ class Expansion:
         Raises `InvalidCrawlError` if their source is missing or gives parameters that the operation does not take, or
         if a target is too large for Step Functions.
         """
-        places = () if crawl.source else Places(self.client, self.account, self.region).of(crawl)
+        places = Places(self.client, self.account, self.region)
+        if crawl.operations:
+            for plain in plain_crawls(crawl):
+                for target in targets.listings(plain, places.where_it_is(plain), [Binding({})]):
+                    yield replace(target, service=plain.service, operation=plain.operation)
+            return
 
         def keys_after(listing: Target, key: str, most: int) -> tuple[list[str], bool]:
             return self._keys_after(crawl, listing, key, most)
 
-        listings = targets.listings(crawl, places, self._bindings(crawl, source_run))
+        everywhere = () if crawl.source else places.of(crawl)
+        listings = targets.listings(crawl, everywhere, self._bindings(crawl, source_run))
         parts = (part for listing in listings for part in targets.parts(crawl, listing, keys_after))
         yield from targets.small_enough(crawl, parts)
 

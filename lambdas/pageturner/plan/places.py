@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from pageturner.clients import Client
@@ -45,6 +47,24 @@ class Places:
             if is_global_listing(crawl.service, crawl.operation, crawl.parameters):
                 regions = sorted(regions, key=lambda region: region != self.region)[:1]
             yield from ((account, region) for region in regions)
+
+    def where_it_is(self, crawl: Crawl) -> Iterator[tuple[str, str]]:
+        """Yield the pairs of a crawl without the regions where botocore knows that its service is not.
+
+        Several operations share the regions of a crawl, which not all of their services are in.
+        """
+        service, partition = crawl.service, api.partition_of(self.region)
+        known, only = api.regions_of(service, partition), api.one_region_of(service, partition)
+        is_global = not known and api.is_global(service, partition)
+        for account, pairs in groupby(self.of(crawl), key=itemgetter(0)):
+            regions = [region for _, region in pairs]
+            if only or is_global:
+                yield account, only or self.region
+                continue
+            for region in regions:
+                # One that is newer than botocore may have it.
+                if not known or region in known or region not in api.listed_regions():
+                    yield account, region
 
     def _all(self, account: str, service: str, partition: str) -> list[str]:
         if only := api.one_region_of(service, partition):

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pageturner import costs
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.read_only import refusal
 from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError, SinkError
 from pageturner.messages import count_of
@@ -23,6 +25,9 @@ from pageturner.plan.unfinished import unfinished
 from pageturner.stores import Stores
 from pageturner.stores.keys import resumed_targets_key, targets_key
 from pageturner.stores.page_store import array_text
+
+# An assumption: what a page takes.
+_PAGE_SECONDS = 0.33
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,8 @@ class Planner:
                 )
             self.stores.executions.stop(found.execution)
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
-        if reason := refusal(crawl.service, crawl.operation):
+        # FetchPage asks about each of several operations.
+        if not crawl.operations and (reason := refusal(crawl.service, crawl.operation)):
             raise InvalidCrawlError(f"input.resume: {reason}")
         before = run = Run(**found.run)
         # Then it has the time and the patience that are left, and the verdicts stay.
@@ -200,7 +206,7 @@ class Planner:
             "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},
             **({"batches": put_batches(self.stores.pages, key, crawl, count)} if in_batches else {}),
             "max_concurrency": crawl.max_concurrency,
-            "paging": paging_of(crawl),
+            "paging": paging_of(crawl) | (_expected(crawl, count) if crawl.operations else {}),
         }
 
     def _for_pages(self, run: Run, crawl: Crawl) -> dict[str, Any]:
@@ -218,7 +224,13 @@ def _entered_at(plan: str) -> str:
 
 
 def paging_of(crawl: Crawl) -> dict[str, Any]:
-    """How a crawl pages, for people to read: the paginator, the page size, and what identifies an item."""
+    """How a crawl pages, for people to read: the paginator, the page size, and what identifies an item.
+
+    Of several operations, only how many there are.
+    """
+    if crawl.operations:
+        plain = [(each.service, each.operation) for each in plain_crawls(crawl)]
+        return {"operations": len(plain), "services": len({service for service, _ in plain})}
     paginator = crawl.paginator
     keys = keys_of(crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search)
     size = _page_size(crawl, paginator.definition)
@@ -239,6 +251,12 @@ def _details_of(crawl: Crawl, page_size: Any) -> dict[str, str]:
         calls = f", up to {count_of(math.ceil(int(page_size) / most), 'call')} a page" if page_size else ""
         found[each.name] = f"{each.service} {each.operation}, for {count_of(most, 'item')} a call{calls}"
     return found
+
+
+def _expected(crawl: Crawl, targets: int) -> dict[str, Any]:
+    """How many targets there are, and what a page of each costs until it is published."""
+    turned = costs.expected(targets, targets, _PAGE_SECONDS, _PAGE_SECONDS, costs.LOOP_SECONDS, hours=1)
+    return {"targets": targets, "estimated_cost": costs.estimate(costs.of_run(crawl, turned, 0))["estimated_cost"]}
 
 
 def _page_size(crawl: Crawl, paginator: Mapping[str, Any]) -> Any:

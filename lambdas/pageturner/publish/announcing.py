@@ -10,6 +10,7 @@ from typing import Any
 
 from pageturner import table_names
 from pageturner.costs import Volume, estimate
+from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError, SinkError, as_sink_error
 from pageturner.finish.manifest import Manifest
 from pageturner.messages import count_of
@@ -119,7 +120,8 @@ class Announcer:
             manifest = db.folder / "manifest.json"
             if not self.stores.pages.download(manifest_key(run), manifest):
                 raise CannotPublishError(f"the manifest of {run.run_id} is gone")
-            targets = (_target_row(entry, run, crawl, now) for entry in Manifest(manifest, self.stores.pages).entries())
+            about = Crawl.from_dict(found.crawl)
+            targets = (_target_row(entry, run, about, now) for entry in Manifest(manifest, self.stores.pages).entries())
             for table, columns, rows in (
                 (table_names.RUNS, table_names.RUNS_COLUMNS, [row]),
                 (table_names.TARGETS, table_names.TARGETS_COLUMNS, targets),
@@ -180,14 +182,16 @@ def with_publishing(summary: Mapping[str, Any], published: Mapping[str, Any]) ->
     }
 
 
-def _target_row(entry: Mapping[str, Any], run: Run, crawl: str, now: Published) -> dict[str, Any]:
+def _target_row(entry: Mapping[str, Any], run: Run, crawl: Crawl, now: Published) -> dict[str, Any]:
     target = target_of(entry)
     listing = now.listings.get(target.listing_id)
     is_added = listing is not None and run.run_id in (listing.run_id, *listing.added)
     return {
         **{name: entry.get(name) for name in ("account", "region", "verdict", "error", "cause", *_SUMMED)},
         "run_id": run.run_id,
-        "crawl": crawl,
+        "crawl": crawl.name,
+        "service": target.service or crawl.service,
+        "operation": target.operation or crawl.operation,
         "target": target.target_id,
         "listing": target.listing_id,
         "parameters": json.dumps(entry["parameters"]),

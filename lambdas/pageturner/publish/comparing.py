@@ -81,6 +81,10 @@ class Comparer:
                 chunks=0,
                 most_rows=self.most_rows,
                 kept={_NOT_COMPLETE: len((set(found[0]) | set(found[1])) - both)},
+                operations={
+                    of: complete[1][of].operation if crawl.operations else (crawl.service, crawl.operation)
+                    for of in both
+                },
             )
             before = replace(
                 plan,

@@ -15,6 +15,7 @@ from pageturner.publish import rows
 from pageturner.publish.columns import Column
 from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.ignored import IgnoredFields
+from pageturner.publish.operation_tables import write_tables
 from pageturner.publish.page_files import download_files, download_pages
 from pageturner.publish.plan import Plan, read_plan
 from pageturner.stores import Stores
@@ -124,7 +125,7 @@ class Maker:
         files = download_pages(self.stores.pages, keys, db.folder, IgnoredFields(plan.crawl.ignore_fields))
         if files:
             prefix = page_prefix(plan.run, plan.crawl.name)
-            rows.read_pages(db, files, plan.of_targets, plan.crawl.result_keys, prefix)
+            rows.read_pages(db, files, plan.of_targets, plan.result_keys, prefix)
         else:
             rows.read_scattered(db, [])
         for file in files:
@@ -148,11 +149,15 @@ class Maker:
     def _merge(self, db: Database, bucket: int) -> None:
         plan, pages = self.plan, self.stores.pages
         rows.merge(db, plan.listings)
+        rows.load_operations(db, plan.operations)
         rows.compare(db, plan.run.run_id, IgnoredFields(plan.crawl.ignore_fields))
         if self.earlier is None:
             pages.put_file(
                 self.table_key(bucket), rows.write_table(db, [Column(*each) for each in plan.published.columns])
             )
+            for table, path in write_tables(db, plan.published.tables) if plan.crawl.operations else ():
+                pages.put_file(table_file_key(plan.publication, bucket, table), path)
+                path.unlink()
         changes = dict(db.rows("SELECT kind, count(*) FROM changes GROUP BY kind"))
         if changes:
             pages.put_file(self.changes_key(bucket), rows.write_changes(db))
@@ -169,9 +174,9 @@ class Maker:
         return [number for number in range(count) if pages.version(_done_key(self.plan, what, number)) is None]
 
 
-def table_file_key(publication: Publication, bucket: int) -> str:
-    """The key of the file of what is published of a bucket with a publication."""
-    return f"{table_prefix(publication.crawl, publication.name)}{bucket:04d}.parquet"
+def table_file_key(publication: Publication, bucket: int, table: str = "") -> str:
+    """The key of the file of what is published of a bucket with a publication, in the crawl's own or another table."""
+    return f"{table_prefix(publication.crawl, publication.name, table)}{bucket:04d}.parquet"
 
 
 def _scattered_key(plan: Plan, chunk: int, bucket: int) -> str:

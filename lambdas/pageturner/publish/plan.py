@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache, cached_property
 from typing import Any, Literal
 
 from pageturner.crawls.crawl import Crawl
@@ -37,7 +38,8 @@ class Plan:
     `listings` says how each listing is published that is not just carried over, by id, and `of_targets` names the
     listing of each of their targets. The page objects are in `chunks` lists, of up to `most_rows` items. `base` is what
     was published before, and `published` what is published then. `rehashes` says that other fields are ignored than
-    before. `kept` counts the listings that ended, but are not published, or those that are not compared, by the reason.
+    before. `kept` counts the listings that ended, but are not published, or those that are not compared, by the
+    reason. `operations` has the service and operation of each listing.
 
     A plan that only compares two runs, and publishes nothing, has the number 0. The plan of the earlier run is under
     the prefix `compared_with`.
@@ -55,6 +57,15 @@ class Plan:
     rehashes: bool = False
     compared_with: str = ""
     kept: Mapping[str, int] = field(default_factory=dict)
+    operations: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def result_keys(self, listing: str) -> list[str]:
+        """The result keys of the operation of a listing."""
+        return self._result_keys(*self.operations.get(listing, ("", "")))
+
+    @cached_property
+    def _result_keys(self) -> Callable[[str, str], list[str]]:
+        return cache(lambda service, operation: self.crawl.of(service, operation).result_keys)
 
     @property
     def prefix(self) -> str:
@@ -90,6 +101,7 @@ class Plan:
             rehashes=document["rehashes"],
             compared_with=document["compared_with"],
             kept=document["kept"],
+            operations={of: (service, name) for of, (service, name) in document.get("operations", {}).items()},
         )
 
 

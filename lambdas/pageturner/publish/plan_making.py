@@ -10,6 +10,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Run
 from pageturner.publish.columns import Column, columns_of
 from pageturner.publish.gone_listings import GoneListings
+from pageturner.publish.operation_tables import tables_of
 from pageturner.publish.plan import ListingPlan, Plan, was_given_up
 from pageturner.publish.run_listings import RunListing, buckets_for, listings_in, manifest_of, pinned, targets_of
 from pageturner.stores import Stores
@@ -67,7 +68,9 @@ class PlanMaker:
                 of not in before.listings or (of in plans and plans[of].how == "replace" and not plans[of].newer)
                 for of in after
             )
-            columns = columns_of(crawl, [Column(*each) for each in before.columns])
+            has_several = bool(crawl.operations)
+            columns = [] if has_several else columns_of(crawl, [Column(*each) for each in before.columns])
+            operations = {of: (each.service, each.operation) for of, each in {**before.listings, **after}.items()}
             plan = Plan(
                 publication=self._publication(run, state, crawl.name, after, asked_by, at),
                 run=run,
@@ -78,6 +81,7 @@ class PlanMaker:
                     tuple(astuple(each) for each in columns),
                     crawl.ignore_fields if is_hashed_alike else None,
                     max(before.told_by, (run.started_at, run.run_id)) if of_run.tells(own) else before.told_by,
+                    tables_of(crawl, after.values(), before.tables) if has_several else {},
                 ),
                 listings=plans | {of: ListingPlan("remove") for of in gone},
                 of_targets=targets_of(listings, plans),
@@ -85,6 +89,9 @@ class PlanMaker:
                 most_rows=self.most_rows,
                 rehashes=before.ignore_fields != crawl.ignore_fields,
                 kept=dict(kept),
+                operations={
+                    of: operations[of] if has_several else (crawl.service, crawl.operation) for of in operations
+                },
             )
             return pinned(self.stores, plan, manifest)
 
@@ -168,4 +175,6 @@ def _published(
         as_catalogued=as_catalogued,
         is_complete=not listing.is_limited,
         added=added if plan.how == "add" else {of: added[of] for of in plan.newer},
+        service=listing.operation[0],
+        operation=listing.operation[1],
     )

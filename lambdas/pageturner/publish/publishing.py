@@ -16,6 +16,7 @@ from pageturner.publish.announcing import Announcer, said_of, with_publishing
 from pageturner.publish.columns import Column
 from pageturner.publish.making import Maker, table_file_key
 from pageturner.publish.metering import OF_PARTS, Meter
+from pageturner.publish.operation_tables import RESOURCES
 from pageturner.publish.parts import Part, make, parts_of
 from pageturner.publish.plan import Plan, give_up, prefix_of
 from pageturner.publish.plan_making import PlanMaker
@@ -139,6 +140,8 @@ class Publisher:
             self.stores.publications.commit(publication)
             return None
         self.tables.move(publication, [Column(*each) for each in plan.published.columns])
+        if plan.crawl.operations:
+            self.tables.move_others(publication, plan.published.tables)
         if not is_told(plan, state.told):
             teller = Teller.of(self.stores, maker, state)
             teller.begin()
@@ -162,8 +165,10 @@ class Publisher:
             published = self.announcer.announce(found, plan, maker.made(), plan.kept, volume)
             self.stores.runs.record_published(publication.run_id, publication.generation, published)
         if plan.base is not None:
-            for bucket in range(plan.base.buckets):
-                self.stores.pages.mark_superseded(table_file_key(plan.base, bucket))
+            others = [*self.stores.publications.published(plan.base).tables]
+            for table in ("", *others, *([RESOURCES] if others else [])):
+                for bucket in range(plan.base.buckets):
+                    self.stores.pages.mark_superseded(table_file_key(plan.base, bucket, table))
         self.stores.publications.finish(publication)
         if plan.base is not None:
             self.stores.publications.forget(plan.base)

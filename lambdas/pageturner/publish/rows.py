@@ -7,7 +7,7 @@ name, or the name with the hash.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,22 @@ def bucket_of(buckets: int, column: str = "name") -> str:
 
 
 def read_pages(
-    db: Database, files: Sequence[PageFile], of_targets: Mapping[str, str], result_keys: Sequence[str], page_prefix: str
+    db: Database,
+    files: Sequence[PageFile],
+    of_targets: Mapping[str, str],
+    result_keys: Callable[[str], Sequence[str]],
+    page_prefix: str,
 ) -> None:
     """Make the table `lines` of the items in page objects of the targets in `of_targets`, which has their listings.
 
-    The objects are under `page_prefix`; the first of `result_keys` is the primary one. Raises `CannotPublishError`.
+    The objects are under `page_prefix`; the first of the `result_keys` of a listing is the primary one.
+    Raises `CannotPublishError`.
     """
-    db.load("of_targets", _texts("target", "listing"), of_targets.items())
+    db.load(
+        "of_targets",
+        {**_texts("target", "listing"), "result_keys": "VARCHAR[]"},
+        ((target, listing, list(result_keys(listing))) for target, listing in of_targets.items()),
+    )
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in (*_LINE, "item"))
     longest = max(_USUAL_LINE, *(file.longest + 1 for file in files))
     source = (
@@ -53,8 +62,8 @@ def read_pages(
         f"columns = {{{columns}}}, maximum_object_size = {longest})"
     )
     own = "coalesce(line.name, line.key)"
-    looks_otherwise = " OR ".join(f"starts_with({own}, {quoted(f'{name}#')})" for name in result_keys)
-    is_plain = f"line.result_key = {quoted(result_keys[0])} AND NOT ({looks_otherwise})"
+    looks_otherwise = f"len(list_filter(result_keys, lambda name: starts_with({own}, name || '#'))) > 0"
+    is_plain = f"line.result_key = result_keys[1] AND NOT {looks_otherwise}"
     page = "line.target || '-' || line.pass || '-' || lpad(line.page, 8, '0') || '.jsonl.gz'"
     db.execute(
         f"""CREATE OR REPLACE TABLE lines AS SELECT line.account, line.region, line.target, of_targets.listing,
@@ -143,13 +152,22 @@ def merge(db: Database, listings: Mapping[str, ListingPlan]) -> None:
     )
 
 
+def load_operations(db: Database, operations: Mapping[str, tuple[str, str]]) -> None:
+    """Make the table `operations` of the service and operation of each listing. Raises `CannotPublishError`."""
+    known = ((listing, *operation) for listing, operation in operations.items())
+    db.load("operations", _texts("listing", "service", "operation"), known)
+
+
 def take_as_base(db: Database) -> None:
     """Make `after`, which is then to be made anew, the table `base`. Raises `CannotPublishError`."""
     db.execute("CREATE OR REPLACE TABLE base AS SELECT *, hash AS compared FROM after")
 
 
 def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
-    """Make the table `changes` of `base` and `after`, for the run that changed it. Raises `CannotPublishError`."""
+    """Make the table `changes` of `base`, `after` and `operations`, for the run that changed it.
+
+    Raises `CannotPublishError`.
+    """
     db.execute(
         f"""CREATE OR REPLACE TABLE differences AS SELECT
         CASE WHEN plans.is_comparable = 'false' THEN 'replaced' WHEN base.id IS NULL THEN 'new'
@@ -173,7 +191,8 @@ def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
         """CREATE OR REPLACE TABLE changes AS
         SELECT kind, account, region, target, listing, result_key, key, id AS name,
         coalesce(fields.fields, []) AS fields, before, after, hash, first_seen, last_changed, fetched_at, run_id,
-        page_object FROM differences LEFT JOIN fields USING (listing, id)"""
+        page_object, service, operation
+        FROM differences LEFT JOIN fields USING (listing, id) LEFT JOIN operations USING (listing)"""
     )
 
 
@@ -185,22 +204,24 @@ _BOTH = (
 
 def write_table(db: Database, columns: Sequence[Column]) -> Path:
     """Write `after` as a file of a crawl's table. Raises `CannotPublishError`."""
-    path = db.folder / "table.parquet"
-    rows = f"{select_table(columns, 'after')} ORDER BY account, region, listing, name"
-    db.execute(f"COPY ({rows}) TO {quoted(str(path))} {_PARQUET}")
+    return copy_to_parquet(db, f"{select_table(columns, 'after')} ORDER BY account, region, listing, name", "table")
+
+
+def copy_to_parquet(db: Database, query: str, name: str) -> Path:
+    """Write what a query finds to a file. Raises `CannotPublishError`."""
+    path = db.folder / f"{name}.parquet"
+    db.execute(f"COPY ({query}) TO {quoted(str(path))} {_PARQUET}")
     return path
 
 
 def write_changes(db: Database) -> Path:
     """Write `changes` in an order that spreads DynamoDB's writes over its partitions. Raises `CannotPublishError`."""
-    path = db.folder / "changes.parquet"
-    db.execute(f"COPY (SELECT {_typed()} FROM changes ORDER BY {_SPREAD}) TO {quoted(str(path))} {_PARQUET}")
-    return path
+    return copy_to_parquet(db, f"SELECT {_typed()} FROM changes ORDER BY {_SPREAD}", "changes")
 
 
 def stream_changes(db: Database, file: Path, start: int) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a file of changes, from row `start` on, as `Change` has them."""
-    names = (name for name, _ in CHANGES_COLUMNS if name not in ("fields", "before"))
+    names = (name for name, _ in CHANGES_COLUMNS if name not in ("fields", "before", "service", "operation"))
     columns = ", ".join(f"strftime({name}, {quoted(_TIME)})" if name in _TIMES else name for name in names)
     yield from db.stream(
         f"SELECT {columns} FROM read_parquet({quoted(str(file))}, file_row_number = true) "
@@ -228,10 +249,11 @@ def write_reconciled(
     db.execute(
         f"""CREATE OR REPLACE TABLE changes AS
         SELECT 'new' AS kind, account, region, target, listing, result_key, key, id AS name, []::VARCHAR[] AS fields,
-        NULL::VARCHAR AS before, item AS after, wanted.hash, first_seen, last_changed, fetched_at, run_id, page_object
+        NULL::VARCHAR AS before, item AS after, wanted.hash, first_seen, last_changed, fetched_at, run_id, page_object,
+        '' AS service, '' AS operation
         FROM wanted ANTI JOIN (FROM there WHERE is_stale = 'false') AS there USING (listing, sk, hash)
         UNION ALL
-        SELECT 'gone', '', '', '', listing, result_key, key, sk, [], NULL, NULL, '', NULL, NULL, NULL, '', ''
+        SELECT 'gone', '', '', '', listing, result_key, key, sk, [], NULL, NULL, '', NULL, NULL, NULL, '', '', '', ''
         FROM there ANTI JOIN wanted USING (listing, sk) WHERE {own} AND {is_wrong}"""
     )
     return write_changes(db)

@@ -24,7 +24,7 @@ _MOST_FILES = 500
 MOST_BYTES = 64 * 1024 * 1024
 # What publishing takes of the manifest's entry of a target.
 _MEMBERS = (
-    *("target_id", "account", "region", "parameters", "part"),
+    *("target_id", "account", "region", "service", "operation", "parameters", "part"),
     *("verdict", "error", "items", "bytes", "restarts", "ignored_errors"),
 )
 
@@ -35,6 +35,11 @@ class RunListing:
 
     entries: list[Mapping[str, Any]]
     asked: bool
+
+    @property
+    def operation(self) -> tuple[str, str]:
+        """Its service and operation; empty if the crawl has one operation."""
+        return self.entries[0].get("service", ""), self.entries[0].get("operation", "")
 
     @property
     def has_ended(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 from pageturner import table_names
 from pageturner.errors import SinkError, as_sink_error
 from pageturner.publish.columns import Column, all_columns
+from pageturner.publish.operation_tables import RESOURCES, columns_in_glue
 from pageturner.stores import keys
-from pageturner.stores.publications import Publication
+from pageturner.stores.publications import Columns, Publication
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -48,6 +49,15 @@ class Tables:
         # "Update tables with partitions").
         self._add_partition(history, [name], files)
         self._bring_forward(table_names.table_name(crawl), number, files, ())
+
+    def move_others(self, publication: Publication, tables: Mapping[str, Columns]) -> None:
+        """Make the tables of the operations of a crawl, and `resources`, show a publication. Raises `SinkError`."""
+        for table, columns in {**tables, RESOURCES: ()}.items():
+            prefix = keys.table_prefix(publication.crawl, publication.name, table)
+            files = self._files(columns_in_glue(table, columns), prefix)
+            self._bring_forward(
+                table_names.operation_table_name(publication.crawl, table), publication.number, files, ()
+            )
 
     def _bring_forward(
         self, name: str, number: int, files: StorageDescriptorTypeDef, partition_keys: Sequence[str]

@@ -132,9 +132,13 @@ def publishing_prefix(crawl_name: str, publication: str) -> str:
     return f"publishing/{crawl_name}/{publication}/"
 
 
-def table_prefix(crawl_name: str, publication: str | None = None) -> str:
-    """The prefix of the Parquet files of a crawl's publications, or of one, by its name."""
-    return f"tables/{crawl_name}/" + (f"run={publication}/" if publication is not None else "")
+def table_prefix(crawl_name: str, publication: str | None = None, table: str = "") -> str:
+    """The prefix of the Parquet files of a crawl's publications, or of one, by its name.
+
+    `table` is one of those of a crawl of several operations. No name of a crawl has a dot.
+    """
+    folder = f"{crawl_name}.{table.replace(':', '.')}" if table else crawl_name
+    return f"tables/{folder}/" + (f"run={publication}/" if publication is not None else "")
 
 
 def changes_prefix(crawl_name: str, publication: str) -> str:

@@ -72,6 +72,7 @@ class PublishedListing:
     """The last complete listing of a target, as it was published: of the run `run_id`, which began at `started_at`.
 
     `items` and `bytes` (compressed) count what was listed, and `passes` has the last pass of each of its targets.
+    `service` and `operation` are there if the crawl has several operations.
     `definition` is a hash of what decides what its items and their keys are. `as_catalogued` says that a run of
     the catalogue's crawl has listed it. `added` has when the runs began whose items were added since; if there are no
     others, `is_complete` is false.
@@ -89,29 +90,38 @@ class PublishedListing:
     as_catalogued: bool
     is_complete: bool = True
     added: Mapping[str, str] = field(default_factory=dict)
+    service: str = ""
+    operation: str = ""
+
+
+# The member, name and type of each column of a table, in order.
+Columns = tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)
 class Published:
-    """What is published of a crawl: its listings by id, and the `columns` of its table: member, name and type.
+    """What is published of a crawl: its listings by id, the `columns` of its table, and those of the `tables` of its
+    operations, if it has several.
 
     `ignore_fields` are those without which its items are hashed; None if they are not the same for all. `told_by` has
     when the last run began, and its id, that told which listings the catalogue's crawl has: others were gone then.
     """
 
     listings: Mapping[str, PublishedListing] = field(default_factory=dict)
-    columns: tuple[tuple[str, str, str], ...] = ()
+    columns: Columns = ()
     ignore_fields: tuple[str, ...] | None = ()
     told_by: tuple[str, str] = ("", "")
+    tables: Mapping[str, Columns] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Published:
         """The inverse of `asdict`."""
         listings = {of: PublishedListing(**known(PublishedListing, each)) for of, each in document["listings"].items()}
-        columns = tuple((member, name, kind) for member, name, kind in document["columns"])
+        tables = {name: _columns(each) for name, each in document.get("tables", {}).items()}
         ignored = document["ignore_fields"]
         began, run_id = document.get("told_by", ("", ""))
-        return cls(listings, columns, tuple(ignored) if ignored is not None else None, (began, run_id))
+        ignored = tuple(ignored) if ignored is not None else None
+        return cls(listings, _columns(document["columns"]), ignored, (began, run_id), tables)
 
 
 class PublicationStore:
@@ -236,6 +246,10 @@ class PublicationStore:
             },
             **({"ExpressionAttributeNames": names} if names else {}),
         )
+
+
+def _columns(document: Any) -> Columns:
+    return tuple((member, name, kind) for member, name, kind in document)
 
 
 def _row(crawl_name: str) -> dict[str, Any]:

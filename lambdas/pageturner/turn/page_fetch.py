@@ -116,5 +116,5 @@ def _check_answer(crawl: Crawl, model: OperationModel, response: Mapping[str, An
         empty = f"the answer to {crawl.service} {crawl.operation} has nothing of what the operation returns"
         if not believed or not answers.may_be_empty(model, crawl.paginator.definition):
             raise errors.TransientError(f"{empty}, not even an empty list")
-    if status := answers.running_status(model, response):
+    if status := answers.running_status(model, crawl.paginator.definition, response):
         raise errors.StillRunningError(f"{crawl.service} {crawl.operation} is not whole yet: {status}")

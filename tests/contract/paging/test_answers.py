@@ -180,9 +180,29 @@ def test_flags_and_statuses_that_say_that_a_result_is_partial() -> None:
     flows = ("network-firewall", "list_flow_operation_results")
     assert inside(*flows, {"FlowOperationStatus": "COMPLETED_WITH_ERRORS"})[0]["error"] == "COMPLETED_WITH_ERRORS"
     # Only its documentation names the values of this status.
-    report = api.operation_model("network-firewall", "get_analysis_report_results")
-    assert answers.running_status(report, {"Status": "RUNNING"}) == "Status: RUNNING"
-    assert answers.running_status(report, {"Status": "COMPLETED"}) is None
+    report = ("network-firewall", "get_analysis_report_results")
+    assert running(*report, {"Status": "RUNNING"}) == "Status: RUNNING"
+    assert running(*report, {"Status": "COMPLETED"}) is None
+
+
+def running(service: str, operation: str, response: dict[str, Any]) -> str | None:
+    definition = paginator_of(service, operation, {}).definition
+    return answers.running_status(api.operation_model(service, operation), definition, response)
+
+
+def test_the_status_of_one_thing_is_its_own() -> None:
+    def inside(service: str, operation: str, response: dict[str, Any]) -> list[dict[str, Any]]:
+        definition = paginator_of(service, operation, {}).definition
+        return answers.errors_inside(api.operation_model(service, operation), definition, response)
+
+    assert running("stepfunctions", "describe_execution", {"status": "RUNNING"}) is None
+    assert inside("stepfunctions", "describe_execution", {"status": "FAILED"}) == []
+    assert inside("bedrock", "get_guardrail", {"failureRecommendations": ["try again"]}) == []
+    # It lists what a query has found.
+    assert running("logs", "get_query_results", {"status": "Running", "results": []}) == "status: Running"
+    # It answers for several things, of which it has left some out.
+    unprocessed = {"Responses": {}, "UnprocessedKeys": {"a-table": {"Keys": [{"id": {"S": "1"}}]}}}
+    assert [each["member"] for each in inside("dynamodb", "batch_get_item", unprocessed)] == ["UnprocessedKeys"]
 
 
 def test_members_that_are_newer_than_the_model_are_no_error() -> None:

@@ -145,7 +145,9 @@ COUNTS = re.compile(r"count|total|number|matches|hits|returnsize", re.I)
 def members_that_count() -> Iterator[tuple[str, str, str]]:
     for service in api.service_names():
         for operation in api.operation_names(service):
-            if refusal(service, operation) or paginator_of(service, operation, {}).missing:
+            paginator = paginator_of(service, operation, {})
+            # What one answer counts, it also has.
+            if refusal(service, operation) or paginator.missing or paginator.is_one_page:
                 continue
             output = api.operation_model(service, operation).output_shape
             for path, shape in numbers_in(output):

@@ -1,4 +1,4 @@
-"""What every declared error of every operation that pages means, held against a file that people have read.
+"""What every declared error of every operation that can be crawled means, held against a file that people have read.
 
 `python -m tests.contract.paging.test_declared_errors` writes the file anew.
 """
@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.model import OperationModel
 
+from pageturner.crawls.read_only import refusal
 from pageturner.paging import api
 from pageturner.paging.error_meanings import Sent, from_client_error
 from pageturner.paging.paginators import NEVER_ENDING, paginator_of
@@ -30,7 +31,9 @@ HEADER = """\
 def paging() -> Iterator[tuple[str, OperationModel]]:
     for service in api.service_names():
         for operation in api.operation_names(service):
-            if (service, operation) not in NEVER_ENDING and not paginator_of(service, operation, {}).missing:
+            paginator = paginator_of(service, operation, {})
+            is_crawled = not paginator.is_one_page or refusal(service, operation) is None
+            if (service, operation) not in NEVER_ENDING and not paginator.missing and is_crawled:
                 yield service, api.operation_model(service, operation)
 
 

@@ -17,10 +17,9 @@ from botocore import xform_name
 
 from pageturner.paging import api, pagination
 from tests.conftest import Aws
+from tests.moto_listings import POLICY, TRUST, without_metadata
 
 NUMBERS = range(11)
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
-POLICY = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}})
 
 
 @dataclass(frozen=True)
@@ -290,10 +289,6 @@ def ours(
         if page.next_token is None:
             return
         state = json.loads(json.dumps({"token": page.next_token, "taken": state["taken"] + page.taken}))
-
-
-def without_metadata(page: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in page.items() if name != "ResponseMetadata"}
 
 
 def names_of_metrics(pages: list[Any]) -> list[str]:

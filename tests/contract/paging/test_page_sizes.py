@@ -75,7 +75,7 @@ def paged() -> list[Paged]:
     for service in api.service_names():
         for operation in api.operation_names(service):
             paginator = paginator_of(service, operation, {})
-            if paginator.missing is None and (service, operation) not in NEVER_ENDING:
+            if paginator.missing is None and not paginator.is_one_page and (service, operation) not in NEVER_ENDING:
                 model = api.operation_model(service, operation)
                 found.append(Paged(service, operation, paginator.source, paginator.definition, model))
     return found

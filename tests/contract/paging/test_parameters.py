@@ -14,6 +14,7 @@ from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pageturner.crawls.read_only import refusal
 from pageturner.paging import api
 from pageturner.paging.paginators import NEVER_ENDING, paginator_of
 from pageturner.paging.parameters import for_botocore, wrong_parameters
@@ -43,7 +44,10 @@ def with_one(kind: str, shape: Any, value: Any, above: tuple[str, ...] = ()) -> 
 def operations_that_page() -> Iterator[OperationModel]:
     for service in api.service_names():
         for operation in api.operation_names(service):
-            if (service, operation) not in NEVER_ENDING and paginator_of(service, operation, {}).missing is None:
+            paginator = paginator_of(service, operation, {})
+            if paginator.is_one_page and refusal(service, operation) is not None:
+                continue
+            if (service, operation) not in NEVER_ENDING and paginator.missing is None:
                 yield api.operation_model(service, operation)
 
 

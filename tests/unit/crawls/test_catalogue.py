@@ -75,8 +75,23 @@ def test_input_needs_no_catalogue() -> None:
         ({"operation": "ListObjectsV2"}, 's3 has no operation "ListObjectsV2"; did you mean "list_objects_v2"?'),
         (
             {"operation": "get_object", "parameters": {"Bucket": "b", "Key": "k"}},
-            "crawls.c: botocore has no paginator for s3 get_object, and none can be inferred: no parameter looks like "
-            "a token; set input_token, output_token, result_key in the crawl",
+            "crawls.c.operation: s3 get_object cannot be crawled: its answer is a stream, and no listing",
+        ),
+        (
+            {"service": "firehose", "operation": "list_delivery_streams", "parameters": {}},
+            "crawls.c: botocore has no paginator for firehose list_delivery_streams, and none can be inferred: its "
+            "parameter ExclusiveStartDeliveryStreamName looks like a token, and HasMoreDeliveryStreams in its output "
+            "too; set input_token, output_token, result_key in the crawl",
+        ),
+        (
+            {
+                "service": "ec2",
+                "operation": "describe_addresses",
+                "parameters": {},
+                "pagination_config": {"PageSize": 5},
+            },
+            "crawls.c.pagination_config: ec2 describe_addresses has no token, so it is a listing of one page; remove "
+            "it",
         ),
         (
             {"service": "ce", "operation": "get_cost_categories"}
