@@ -333,7 +333,7 @@ def test_a_denied_detail_denies_the_target_unless_the_detail_ignores_it(
         r'detail Policy: iam get_role_policy with {"RoleName": "role-2", .*AccessDenied.*; for null where that is so, '
     )
     with pytest.raises(AccessDeniedError, match=said + 'add "AccessDenied" to the ignore_errors of this detail'):
-        machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
+        turn_all(machines, planned, target_of(aws, planned))
     ignoring = {**POLICY, "ignore_errors": ["NoSuchEntity", "AccessDenied"]}
     machines.catalogue = {"c": {**ROLES, "detail": [ignoring, TAGS]}}
     summary = machines.run(aws, {"crawl": "c", "overlap": "allow"}, "execution-2")
