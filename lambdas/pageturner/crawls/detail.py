@@ -56,6 +56,12 @@ class Detail:
         """Whether the operation pages by itself."""
         return bool(self.paginator)
 
+    @property
+    def may_lack(self) -> str | None:
+        """Why nothing says that an answer is whole, where the operation cannot be paged; None if it is, or can."""
+        found = paginator_of(self.service, self.operation, {})
+        return None if found.definition else found.refused or found.missing
+
     @cached_property
     def found_by(self) -> str | None:
         """JMESPath on an answer: the detail, its list if it pages, the elements of a batch; None: the whole answer."""

@@ -57,8 +57,8 @@ def _wrong_operation(detail: Detail, at: str) -> Iterator[str]:
     never_ends = NEVER_ENDING.get((service, operation))
     if reason := refusal(service, operation) or (never_ends and f"{service} {operation} never ends: {never_ends}"):
         yield f"{at}.operation: {reason}"
-    elif detail.model.has_streaming_output:
-        yield f"{at}.operation: {service} {operation} answers with a stream, which cannot be a member of an item"
+    elif reason := detail.may_lack:
+        yield f"{at}.operation: {service} {operation} cannot be a detail, which must be whole: {reason}"
 
 
 def _wrong_detail(detail: Detail, about: Structure, at: str) -> Iterator[str]:

@@ -88,7 +88,8 @@ def test_details_survive_their_way_through_the_state() -> None:
             "detail.parameters.Marker: rds describe_db_log_files is paged to its end by itself; remove it",
         ),
         (ROLES, {**OF_ROLE, "service": "kinesis", "operation": "get_records"}, "kinesis get_records never ends"),
-        (BUCKETS, {**POLICY, "operation": "get_object"}, "s3 get_object answers with a stream, which cannot be"),
+        (BUCKETS, {**POLICY, "operation": "get_object"}, "s3 get_object cannot be a detail, which must be whole: its"),
+        (BUCKETS, {**POLICY, "operation": "get_object_attributes"}, "its parameter PartNumberMarker looks like"),
     ],
 )  # fmt: skip
 def test_a_wrong_detail_is_refused(entry: Any, detail: Any, said: str) -> None:
