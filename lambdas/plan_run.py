@@ -46,13 +46,17 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         crawl = parse_input(asked, _catalogue())
         account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
         expansion = Expansion(clients.client, stores, _catalogue(), account, region)
-        plan = {"nothing_to_do": _dry_run(crawl, expansion)} if is_dry else planner.begin(crawl, execution, expansion)
+        plan = (
+            {"nothing_to_do": _dry_run(crawl, expansion, execution.entered_at)}
+            if is_dry
+            else planner.begin(crawl, execution, expansion)
+        )
     telemetry.logger.info("run planned", extra={"plan": plan})
     return plan
 
 
-def _dry_run(crawl: Crawl, expansion: Expansion) -> dict[str, Any]:
-    report = DryRun(expansion, float(os.environ["LOOP_SECONDS"])).of(crawl)
+def _dry_run(crawl: Crawl, expansion: Expansion, now: str) -> dict[str, Any]:
+    report = DryRun(expansion, float(os.environ["LOOP_SECONDS"])).of(crawl, now)
     if report["would_fail"]:
         # The error has only the sentence.
         telemetry.logger.warning("a run would fail", extra={"report": report})

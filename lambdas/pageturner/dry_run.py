@@ -93,13 +93,16 @@ class DryRun:
     expansion: Expansion
     loop_seconds: float
 
-    def of(self, crawl: Crawl) -> dict[str, Any]:
+    def of(self, crawl: Crawl, now: str) -> dict[str, Any]:
         """Return the report on `crawl`: `would_fail` says whether a run is known to fail, and `message` why.
+
+        `now` is ISO 8601.
 
         Raises `InvalidCrawlError`; and, if every probe met an error that can pass, the first of these errors.
         """
         source = self.expansion.source_run(crawl)
-        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl, source))
+        window = self.expansion.window(crawl, now)
+        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl, source, window))
         probes = self._probe(crawl, chosen)
         if probes and probes[0].error and not any(probe.pages or probe.verdict for probe in probes):
             raise probes[0].error
@@ -116,6 +119,7 @@ class DryRun:
             "message": f"dry run of {crawl.name}: {_failures(crawl, probes)}{planned}; nothing was written",
             "targets": {"count": count, "sample": [target.as_dict() for target in first]},
             **({"for_each_item_of": source} if source else {}),
+            **({"window": window} if window else {}),
             "paging": paging_of(crawl),
             "probes": [probe.as_dict() for probe in probes],
             "iam": {

@@ -47,7 +47,8 @@ class Target:
     """One (account, region, parameters) of a run, paged on its own.
 
     If the listing is split, `part` says which part this target is, and all parts have the same `listing_id`. If the
-    crawl has several operations, `service` and `operation` are its own.
+    crawl has several operations, `service` and `operation` are its own. `parent` is what its items say about the item
+    of another crawl that it is made for: its `key`, and what the crawl chose.
     """
 
     target_id: str
@@ -57,6 +58,7 @@ class Target:
     part: Part | None = None
     service: str = ""
     operation: str = ""
+    parent: Mapping[str, Any] | None = None
 
     @property
     def listing_id(self) -> str:

@@ -43,6 +43,7 @@ CHANGES_COLUMNS = (
     ("page_object", "string"),
     ("service", "string"),
     ("operation", "string"),
+    ("parent", "string"),
 )
 RUNS_COLUMNS = (
     ("run_id", "string"),

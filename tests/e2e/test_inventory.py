@@ -28,7 +28,11 @@ SERVICES = (
 DIFFER = {("logs", "describe_log_groups"), ("stepfunctions", "list_executions"), ("sqs", "list_queues")}
 ASKED: dict[str, Any] = {
     "operations": "inventory",
-    "except": sorted(f"{service}:*" for service in {service for service, _ in inventory()} - set(SERVICES)),
+    "except": [
+        *sorted(f"{service}:*" for service in {service for service, _ in inventory()} - set(SERVICES)),
+        # MiniStack takes at most 200 for MaxResults, the model up to 1,000.
+        "ec2:describe_verified_access_*",
+    ],
     "tolerate": ["failed"],
     "max_concurrency": 20,
 }
@@ -61,25 +65,25 @@ def everything(deployed: Deployed) -> dict[tuple[str, str], list[tuple[str, str]
 def test_an_inventory_of_the_account(deployed: Deployed, source: list[str]) -> None:
     deployed.emulator.client("sns").create_topic(Name="inventory")
     deployed.emulator.client("ec2").create_vpc(CidrBlock="10.7.0.0/16")
-    before = everything(deployed)
+    listed = everything(deployed)
     summary = deployed.run(ASKED)
-    after = everything(deployed)
 
     manifest = deployed.manifest(summary)
     verdicts = {(each["service"], each["operation"]): each for each in manifest["targets"]}
-    assert verdicts.keys() == before.keys()
+    assert verdicts.keys() == listed.keys()
     items: Mapping[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     of_target = {each["target_id"]: operation for operation, each in verdicts.items()}
     for line in deployed.lines(summary):
         items[of_target[line["target"]]].append((line["result_key"], line["item"]))
 
-    answered = [operation for operation, listed in before.items() if listed is not None]
-    equal = [each for each in answered if before[each] == after[each] == sorted(items[each])]
+    answered = [operation for operation, found in listed.items() if found is not None]
+    equal = [each for each in answered if listed[each] == sorted(items[each])]
     assert set(answered) - set(equal) <= DIFFER
     assert len(equal) >= 150
-    assert {verdicts[each]["verdict"] for each in answered} == {"complete"}
+    failed = {each: verdicts[each]["cause"] for each in answered if verdicts[each]["verdict"] != "complete"}
+    assert not failed
     # What it refuses has its own verdict, and its reason, and hides nothing.
-    refused = before.keys() - set(answered)
+    refused = listed.keys() - set(answered)
     assert refused
     for each in refused:
         assert verdicts[each]["verdict"] == "failed"

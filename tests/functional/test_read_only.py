@@ -117,7 +117,7 @@ def test_a_dry_run_and_a_resumed_run_do_not_call_it_either(account: Account, mac
     crawl = Crawl.from_dict({"name": "c", **account.crawl(action)})
     stores = Stores.of_environment()
     expansion = Expansion(client, stores, {}, ACCOUNT, REGION)
-    (probe,) = DryRun(expansion, LOOP_SECONDS).of(crawl)["probes"]
+    (probe,) = DryRun(expansion, LOOP_SECONDS).of(crawl, STARTED_AT)["probes"]
     assert f"needs {action}" in probe["error"]
     execution = Execution("execution-1", STARTED_AT, STARTED_AT)
     planned = Planner(stores, lambda _: False).begin(crawl, execution, expansion)

@@ -162,6 +162,7 @@ AROUND: dict[str, dict[str, Any]] = {
     "organizational_units": {**OBJECTS, "accounts": "organization"},
     "for_each": {"service": "s3", "operation": "list_objects_v2"},
     "ignore_fields": {"service": "secretsmanager", "operation": "list_secrets"},
+    "since": {"service": "cloudtrail", "operation": "lookup_events"},
     "time_to_live": {**OBJECTS, "stale_items": "mark"},
     **dict.fromkeys(("input_token", "output_token", "result_key", "limit_key", "more_results"), ROLES),
 }

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import shown
 from pageturner.paging.api import is_region
 from pageturner.paging.expressions import find
 
+_ACCOUNT = re.compile("[0-9]{12}")
+
 
 @dataclass(frozen=True)
 class Binding:
-    """The parameters of one target of a `for_each`. If it sets `account`, it sets `region` too."""
+    """The parameters of one target of a `for_each`, and where it is: None is where the crawl says.
+
+    `parent` is what its items say about the item that it is made for.
+    """
 
     parameters: Mapping[str, Any]
     account: str | None = None
     region: str | None = None
+    parent: Mapping[str, Any] | None = None
 
 
 def literal_bindings(for_each: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -34,16 +42,18 @@ def literal_bindings(for_each: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def item_bindings(
-    for_each: Mapping[str, Any], records: Iterable[Mapping[str, Any]], parameters: Mapping[str, Mapping[str, Any]]
+    crawl: Crawl, records: Iterable[Mapping[str, Any]], parameters: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Binding]:
-    """Yield a binding for each item of a run.
+    """Yield a binding for each item of the run of a crawl's source.
 
     `records` are the run's lines; `parameters` has the parameters of its targets, by target id.
-    Raises `InvalidCrawlError` if an expression finds nothing: nobody would notice a missing target.
+    Raises `InvalidCrawlError` if an expression finds nothing: nobody would notice a missing target. What `parent` does
+    not find is None.
     """
-    texts = {f"parameters.{name}": text for name, text in for_each["parameters"].items()}
-    if "region" in for_each:
-        texts["region"] = for_each["region"]
+    for_each = crawl.for_each or {}
+    names = for_each.get("parameters", {})
+    texts = {f"parameters.{name}": text for name, text in names.items()}
+    texts |= {place: for_each[place] for place in ("account", "region") if place in for_each}
     for record in records:
         about = {
             "item": json.loads(record["item"]),
@@ -59,11 +69,25 @@ def item_bindings(
                     f"for_each.{place}: {json.dumps(texts[place])} finds nothing in "
                     f"{json.dumps(about, ensure_ascii=False)[:300]}; for a default, append \"|| 'value'\""
                 )
-        bound = {name: found[f"parameters.{name}"] for name in for_each["parameters"]}
-        region = found.get("region", record["region"])
-        if "region" in found and not (isinstance(region, str) and is_region(region)):
-            raise InvalidCrawlError(
-                f"for_each.region: {json.dumps(texts['region'])} gives {shown(region)}, which is not a region, in "
-                f"{json.dumps(about, ensure_ascii=False)[:300]}"
-            )
-        yield Binding(bound, record["account"], region)
+            if not _is_right(place, value):
+                what = "a region" if place == "region" else "the ID of an account, 12 digits"
+                raise InvalidCrawlError(
+                    f"for_each.{place}: {json.dumps(texts[place])} gives {shown(value)}, which is not {what}, in "
+                    f"{json.dumps(about, ensure_ascii=False)[:300]}"
+                )
+        chosen = for_each.get("parent", {})
+        yield Binding(
+            parameters={name: found[f"parameters.{name}"] for name in names},
+            account=None if crawl.accounts else found.get("account", record["account"]),
+            region=None if crawl.regions else found.get("region", record["region"]),
+            parent={
+                "key": record["key"],
+                **{name: find(f"for_each.parent.{name}", text, about) for name, text in chosen.items()},
+            },
+        )
+
+
+def _is_right(place: str, value: Any) -> bool:
+    if place == "account":
+        return isinstance(value, str) and _ACCOUNT.fullmatch(value) is not None
+    return place != "region" or (isinstance(value, str) and is_region(value))

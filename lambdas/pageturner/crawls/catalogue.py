@@ -155,8 +155,8 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     """Return the crawl that an execution's input asks for.
 
     ``{"crawl": name}`` takes it from the catalogue; ``{"service": …, "operation": …}`` needs no catalogue. The input
-    can set other keys of a crawl too; its `parameters` and `pagination_config` are merged with the catalogue's.
-    Raises `InvalidCrawlError`.
+    can set other keys of a crawl too; its `parameters`, `pagination_config` and `since` are merged with those of the
+    catalogue. Raises `InvalidCrawlError`.
     """
     if not isinstance(document, Mapping):
         raise InvalidCrawlError(f'the input is {shown(document)}; it must be a JSON object like {{"crawl": "a-name"}}')
@@ -180,8 +180,14 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
         raise InvalidCrawlError("\n".join(lines))
     _refuse_unknown_keys(asked, allowed, "input", ["crawl", "dry_run", "resume"])
     for key, value in asked.items():
-        merged = key in ("parameters", "pagination_config") and isinstance(value, Mapping)
+        merged = key in ("parameters", "pagination_config", "since") and isinstance(value, Mapping)
         entry[key] = {**entry.get(key, {}), **value} if merged else value
+    since = catalogue[name].since if name in catalogue else None
+    if since is not None and entry["since"] is None and since["parameter"] not in entry.get("parameters", {}):
+        raise InvalidCrawlError(
+            "input.since: without it, one listing would replace all that was listed so far; "
+            f"set {since['parameter']} in parameters, which makes it a listing of its own"
+        )
     if name in catalogue and asked.keys() & _ITEM_KEYS and "stale_items" not in asked:
         # A run with different items must not make those of the catalogue's crawl stale.
         entry["stale_items"] = "keep"

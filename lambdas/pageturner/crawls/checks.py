@@ -21,11 +21,17 @@ from pageturner.crawls import pagination_config
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.detail import detailed_shape, details_of
 from pageturner.crawls.detail_checks import wrong_details
-from pageturner.crawls.expression_checks import item_shape, wrong_expression, wrong_ignored_field
+from pageturner.crawls.expression_checks import (
+    for_each_expressions,
+    item_shape,
+    wrong_expression,
+    wrong_ignored_field,
+)
 from pageturner.crawls.operations import wrong_operations
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
 from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
+from pageturner.crawls.since_checks import parameters_of_some_run, wrong_since
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, split
 from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
@@ -114,7 +120,8 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     unknown = list(_unknown_parameters(service, operation, parameters))
     yield from (f"{place}.parameters.{line}" for line in unknown)
     if not unknown and "for_each" not in entry:
-        yield from (f"{place}.parameters: {line}" for line in check_parameters(service, operation, parameters))
+        sent = parameters_of_some_run(entry)
+        yield from (f"{place}.parameters: {line}" for line in check_parameters(service, operation, sent))
 
 
 def _unknown_parameters(service: str, operation: str, names: Iterable[str]) -> Iterator[str]:
@@ -130,7 +137,7 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     if for_each is None or not _can_be_crawled(entry):
         return
     place = f"{place}.for_each"
-    service, operation, parameters = entry["service"], entry["operation"], entry.get("parameters", {})
+    service, operation, parameters = entry["service"], entry["operation"], parameters_of_some_run(entry)
     model = api.operation_model(service, operation)
     if "crawl" not in for_each:
         for number, binding in enumerate(islice(literal_bindings(for_each), _FIRST_BINDINGS), start=1):
@@ -141,19 +148,26 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
                 yield from (f"{place}, entry {number}, {shown(binding)}: {line}" for line in lines)
                 return
         return
-    for key in ("accounts", "regions"):
-        if key in entry:
-            yield f"{place}: the items of {for_each['crawl']} determine the {key}; remove either {key} or for_each"
-    unknown = list(_unknown_parameters(service, operation, for_each["parameters"]))
+    bound = for_each.get("parameters", {})
+    if not bound and not {"account", "region"} & set(for_each):
+        yield f"{place}: takes nothing of the items; add parameters, account or region"
+    for key in ("account", "region"):
+        if key in for_each and f"{key}s" in entry:
+            yield f"{place}.{key}: also set in {key}s; remove one of the two"
+    if "key" in for_each.get("parent", {}):
+        yield f'{place}.parent.key: "key" is the key of the item, which is always there; use another name'
+    unknown = list(_unknown_parameters(service, operation, bound))
     yield from (f"{place}.parameters.{line}" for line in unknown)
-    for name, expression in for_each["parameters"].items():
+    for name in bound:
         if name in parameters:
             yield f"{place}.parameters.{name}: also set in parameters; remove one of the two"
-        yield from _check_expression(expression, f"{place}.parameters.{name}")
-    if "region" in for_each:
-        yield from _check_expression(for_each["region"], f"{place}.region")
+    for at, expression in for_each_expressions(for_each):
+        yield from _check_expression(expression, f"{place}.{at}")
+    if not bound:
+        yield from (f"{place}: {line}" for line in check_parameters(service, operation, parameters))
+        return
     required = model.input_shape.required_members if model.input_shape else []
-    given = {*parameters, *for_each["parameters"], *pagination_config.required_page_size(service, operation)}
+    given = {*parameters, *bound, *pagination_config.required_page_size(service, operation)}
     if not unknown:
         for name in required:
             if name not in given:
@@ -175,6 +189,14 @@ def _check_split(entry: Mapping[str, Any], place: str) -> Iterable[str]:
             yield f"{place}: {key} applies to a whole listing, not to a part; remove one of the two"
     if "for_each" not in entry:
         yield from (f"{place}: {line}" for line in split.wrong(way, entry.get("parameters", {})))
+
+
+def _check_since(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    if "since" in entry and _can_be_crawled(entry):
+        for_each = entry.get("for_each", {})
+        bound = [for_each.get("matrix", for_each.get("parameters", {})), *for_each.get("list", ())]
+        given = {name: None for each in [entry.get("parameters", {}), *bound] for name in each}
+        yield from (f"{place}.{line}" for line in wrong_since(entry, given, is_input=place == "input"))
 
 
 def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -269,6 +291,7 @@ _CHECKS = (
     _check_api,
     _check_for_each,
     _check_split,
+    _check_since,
     _check_accounts,
     _check_paging,
     _check_expressions,

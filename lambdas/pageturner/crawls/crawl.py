@@ -29,6 +29,7 @@ _PLAN_KEYS = (
     "organizational_units",
     "for_each",
     "split",
+    "since",
     *SCHEDULE_KEYS,
 )
 # What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
@@ -63,6 +64,7 @@ class Crawl:
     organizational_units: tuple[str, ...] = ()
     for_each: Mapping[str, Any] | None = None
     split: int | None = None
+    since: Mapping[str, Any] | None = None
     search: str | None = None
     key: str | None = None
     detail: tuple[Mapping[str, Any], ...] | Mapping[str, Any] | None = None
@@ -129,7 +131,11 @@ class Crawl:
     def listing_hash(self) -> str:
         """Equal for crawls that list the same: a run of a smaller listing is not a run of the catalogue's crawl."""
         whole = self.as_dict()
-        return _hash({name: whole[name] for name in _LISTING_KEYS if name in whole})
+        listed = {name: whole[name] for name in _LISTING_KEYS if name in whole}
+        if self.since is not None:
+            # Not how far behind now a run ends: all runs together list the same.
+            listed["since"] = {name: self.since[name] for name in ("parameter", "time") if name in self.since}
+        return _hash(listed)
 
     @cached_property
     def definition(self) -> str:

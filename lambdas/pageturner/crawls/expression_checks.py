@@ -78,6 +78,8 @@ def wrong_for_each(crawl: Crawl, source: Crawl) -> Iterator[str]:
     """Yield what is wrong with the expressions of `for_each`, which apply to the items of `source`."""
     if crawl.for_each is None:
         return
+    if source.since is not None:
+        yield f"crawl: a run of {source.name} lists only what is new, so targets for all other items would be missing"
     whole = source.as_dict()
     stated = {name: whole[name] for name in STATED if name in whole}
     item = item_shape(source.service, source.operation, stated, source.search)
@@ -88,10 +90,15 @@ def wrong_for_each(crawl: Crawl, source: Crawl) -> Iterator[str]:
             "parameters": Structure(dict(parameter_shapes(source))),
         }
     )
-    for name, expression in crawl.for_each["parameters"].items():
-        yield from (f"parameters.{name}: {line}" for line in wrong_expression(expression, about))
-    if "region" in crawl.for_each:
-        yield from (f"region: {line}" for line in wrong_expression(crawl.for_each["region"], about))
+    for place, expression in for_each_expressions(crawl.for_each):
+        yield from (f"{place}: {line}" for line in wrong_expression(expression, about))
+
+
+def for_each_expressions(for_each: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the expressions on the items of another crawl, each with its place in `for_each`."""
+    for group in ("parameters", "parent"):
+        yield from ((f"{group}.{name}", text) for name, text in for_each.get(group, {}).items())
+    yield from ((place, for_each[place]) for place in ("account", "region") if place in for_each)
 
 
 def parameter_shapes(crawl: Crawl) -> Iterator[tuple[str, Any]]:

@@ -20,7 +20,11 @@ from pageturner.paging.paginators import paginator_of
 
 
 def without_nulls(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return an entry without the keys of its `pagination_config` that are null: to botocore, they are not set."""
+    """Return an entry without the keys of its `pagination_config` that are null: to botocore, they are not set.
+
+    Nor is `since`, which an execution's input can remove like this.
+    """
+    entry = {key: value for key, value in entry.items() if (key, value) != ("since", None)}
     config = entry.get("pagination_config")
     if not isinstance(config, Mapping):
         return entry

@@ -17,7 +17,12 @@ def lists_all(crawl: Crawl) -> bool:
     `search` makes other items, and so can a paginator that the crawl states.
     """
     limited = {"MaxItems", "StartingToken"} & crawl.pagination_config.keys()
-    return crawl.search is None and not limited and not any(getattr(crawl, name) is not None for name in STATED)
+    return (
+        crawl.search is None
+        and crawl.since is None
+        and not limited
+        and not any(getattr(crawl, name) is not None for name in STATED)
+    )
 
 
 def witness_of_listing(crawl: Crawl, parameters: Mapping[str, Any]) -> Witness | None:
@@ -31,6 +36,6 @@ def witness_of_crawl(crawl: Crawl) -> Witness | None:
     """Return who can be asked about targets of a crawl, or None if nobody can be about any of them."""
     bindings: Iterable[Mapping[str, Any]] = [{}]
     if crawl.for_each is not None:
-        bindings = [crawl.for_each["parameters"]] if crawl.source else literal_bindings(crawl.for_each)
+        bindings = [crawl.for_each.get("parameters", {})] if crawl.source else literal_bindings(crawl.for_each)
     found = (witness_of_listing(crawl, {**crawl.parameters, **bound}) for bound in bindings)
     return next((witness for witness in found if witness is not None), None)

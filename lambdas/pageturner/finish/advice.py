@@ -64,7 +64,7 @@ def named(entry: Entry) -> str:
         words += [entry["service"], entry["operation"]]
     if entry["parameters"]:
         words.append(shown(entry["parameters"]))
-    if part := entry.get("part"):
+    if (part := entry.get("part")) and part["count"] > 1:
         words.append(f"part {part['number']} of {part['count']}")
     return " ".join(words)
 
@@ -123,7 +123,9 @@ def _denied(crawl: Crawl, entry: Entry) -> Advice:
             f"Allow {action}: deploy the catalogue as it is now; in another account, its reader stack; or change the "
             f"resource's policy, its key's policy or the organization's, if one of them denies it"
         )
-    return Advice(f"{text}. Or set tolerate: [denied], in the crawl or when you resume", resume=True)
+    if crawl.since is None:
+        text += ". Or set tolerate: [denied], in the crawl or when you resume"
+    return Advice(text, resume=True)
 
 
 def _not_found(crawl: Crawl, entry: Entry) -> Advice:
@@ -137,7 +139,9 @@ def _not_found(crawl: Crawl, entry: Entry) -> Advice:
     else:
         text = f"Check that {crawl.service} is set up in this account and region, and start a new run"
     accepted = code_of(entry) or "NotFoundError"
-    return Advice(f"{text}. If it may be missing, set ignore_errors: [{accepted}], in the crawl or when you resume")
+    if crawl.since is None:
+        text += f". If it may be missing, set ignore_errors: [{accepted}], in the crawl or when you resume"
+    return Advice(text)
 
 
 def _invalid_request(_: Crawl, entry: Entry) -> Advice:
@@ -181,11 +185,10 @@ def _page_errors(crawl: Crawl, entry: Entry) -> Advice:
         {code for error in entry.get("errors_in_pages", []) for code in words_in(error["error"]) if code.isidentifier()}
     )
     accepted = f": {shown(codes[:5])}" if codes else ""
-    return Advice(
-        f"Mend what the errors name (errors_in_pages in the manifest), and resume, which lists this target anew. If "
-        f"the listing is whole enough without that, add the codes to ignore_errors{accepted}",
-        resume=True,
-    )
+    text = "Mend what the errors name (errors_in_pages in the manifest), and resume, which lists this target anew"
+    if crawl.since is None:
+        text += f". If the listing is whole enough without that, add the codes to ignore_errors{accepted}"
+    return Advice(text, resume=True)
 
 
 def _mistrusted(_: Crawl, __: Entry) -> Advice:
@@ -209,7 +212,7 @@ def _too_many_restarts(crawl: Crawl, _: Entry) -> Advice:
     faster = ["a larger PageSize"]
     if crawl.max_pages_per_second:
         faster.append("a higher max_pages_per_second")
-    if crawl.split is None and split.way_of(crawl.service, crawl.operation):
+    if crawl.split is None and crawl.since is None and split.way_of(crawl.service, crawl.operation):
         faster.append("split")
     return Advice(
         f"Resuming lists this target anew. If its tokens do not last until the listing ends, start a new run with "

@@ -103,6 +103,8 @@ class Finisher:
                 ended_as = summary(run, tally, ended)
                 volume = costs.of_run(crawl, tally.turned, self.long_targets, run.generation)
                 ended_as |= costs.estimate(volume)
+                if found.window is not None:
+                    ended_as["window"] = found.window
                 if self.stores.pages.put_text(
                     manifest_key(run),
                     text_of(run, crawl, ended_as, progress, workshop),

@@ -56,6 +56,8 @@ class Trust:
 
     def _last(self, target: Target) -> LastListing | None:
         """Return the published listing, if it says something about what there was before."""
+        if self.crawl.since is not None:
+            return None  # what is new says nothing about what was new before
         before = self.published.listings.get(target.listing_id)
         if before is None or not before.is_complete or before.definition != self.crawl.definition:
             return None

@@ -151,6 +151,7 @@ def is_global(service: str, partition: str) -> bool:
 
 
 def _has_one_endpoint(service: str, partition: str) -> bool:
+    make_room(service)
     rules = EndpointProvider(LOADER.load_service_model(service, "endpoint-rule-set-1"), LOADER.load_data("partitions"))
     regions = [region for region, its in listed_regions().items() if its == partition]
     try:

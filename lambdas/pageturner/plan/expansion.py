@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from pageturner.clients import Client
 from pageturner.crawls.bindings import Binding, item_bindings, literal_bindings
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.operations import plain_crawls
+from pageturner.crawls.since import Window, window_of
 from pageturner.errors import SERVICE_ERRORS, UNEXPECTED_VALUES, InvalidCrawlError, ThrottledError, TransientError
 from pageturner.page_state import Run, Target
 from pageturner.paging import api, split
@@ -32,8 +34,8 @@ class Expansion:
     account: str
     region: str
 
-    def targets(self, crawl: Crawl, source_run: str | None) -> Iterator[Target]:
-        """Yield the targets of `crawl` as they are found; `source_run` is that of `source_run`.
+    def targets(self, crawl: Crawl, source_run: str | None, window: Window | None = None) -> Iterator[Target]:
+        """Yield the targets of `crawl` as they are found; `source_run` and `window` are what the methods return.
 
         Raises `InvalidCrawlError` if their source is missing or gives parameters that the operation does not take, or
         if a target is too large for Step Functions.
@@ -41,16 +43,26 @@ class Expansion:
         places = Places(self.client, self.account, self.region)
         if crawl.operations:
             for plain in plain_crawls(crawl):
-                for target in targets.listings(plain, places.where_it_is(plain), [Binding({})]):
+                everywhere = list(places.where_it_is(plain))
+                for target in targets.listings(plain, lambda _: everywhere, [Binding({})]):  # noqa: B023 - used up here
                     yield replace(target, service=plain.service, operation=plain.operation)
             return
+
+        @cache
+        def pairs(account: str | None, region: str | None) -> list[tuple[str, str]]:
+            own = crawl if account is None else replace(crawl, accounts=(account,))
+            return list(places.of(own if region is None else replace(own, regions=(region,))))
+
+        def places_of(binding: Binding) -> Iterable[tuple[str, str]]:
+            if binding.account is not None and binding.region is not None:
+                return [(binding.account, binding.region)]
+            return pairs(binding.account, binding.region)
 
         def keys_after(listing: Target, key: str, most: int) -> tuple[list[str], bool]:
             return self._keys_after(crawl, listing, key, most)
 
-        everywhere = () if crawl.source else places.of(crawl)
-        listings = targets.listings(crawl, everywhere, self._bindings(crawl, source_run))
-        parts = (part for listing in listings for part in targets.parts(crawl, listing, keys_after))
+        listings = targets.listings(crawl, places_of, self._bindings(crawl, source_run))
+        parts = (part for listing in listings for part in targets.parts(crawl, listing, keys_after, window))
         yield from targets.small_enough(crawl, parts)
 
     def source_run(self, crawl: Crawl) -> str | None:
@@ -64,6 +76,17 @@ class Expansion:
                 f'start one first: {{"crawl": "{crawl.source}"}}'
             )
         return run_id
+
+    def window(self, crawl: Crawl, now: str) -> Window | None:
+        """Return the window of time that a run lists which is planned `now` (ISO 8601); None without `since`.
+
+        Raises `InvalidCrawlError` if there is nothing in it yet.
+        """
+        if crawl.since is None:
+            return None
+        run_id = self.stores.runs.latest(crawl)
+        found = self.stores.runs.find(run_id) if run_id is not None else None
+        return window_of(crawl.since, found.window["to"] if found is not None and found.window else None, now)
 
     def as_catalogued(self, crawl: Crawl) -> bool:
         """Return whether `crawl` lists what the catalogue's crawl of its name lists."""
@@ -84,7 +107,7 @@ class Expansion:
             run = Run(**found.run)
             listed = self.stores.pages.json_array(targets_key(run))
             parameters = {each["target_id"]: each["parameters"] for each in listed}
-            yield from item_bindings(crawl.for_each, self._records(run, self.catalogue[crawl.source]), parameters)
+            yield from item_bindings(crawl, self._records(run, self.catalogue[crawl.source]), parameters)
 
     def _records(self, run: Run, source: Crawl) -> Iterator[Mapping[str, Any]]:
         """Yield the lines of a run's pages that have items of its primary result key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,7 @@ from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.read_only import refusal
+from pageturner.crawls.since import Window
 from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError, SinkError
 from pageturner.messages import count_of
 from pageturner.page_state import Patience, Run, Target
@@ -49,10 +51,11 @@ class Execution:
 
 @dataclass(frozen=True)
 class Planned:
-    """The targets that were put: how many they are, and the run whose items they come from."""
+    """The targets that were put: how many they are, the run whose items they come from, and their window of time."""
 
     count: int
     source: str | None
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,9 @@ class Planner:
         self._lock(crawl, run)
         try:
             source = expansion.source_run(crawl)
-            planned_targets = ((target, Patience()) for target in expansion.targets(crawl, source))
-            planned = self._put_targets(targets_key(run), planned_targets, source)
+            window = expansion.window(crawl, execution.entered_at)
+            planned_targets = ((target, Patience()) for target in expansion.targets(crawl, source, window))
+            planned = self._put_targets(targets_key(run), planned_targets, source, window)
         except InvalidCrawlError:
             if self.stores.runs.find(run.run_id) is None:  # else another attempt at this plan has begun the run
                 self.stores.runs.unlock(crawl.name, run)
@@ -85,6 +89,7 @@ class Planner:
             execution.plan,
             as_catalogued=as_catalogued,
             source=planned.source,
+            window=planned.window,
         ):
             found = self.stores.runs.find(run.run_id)
             if found is None or found.begun_by != execution.plan:  # this execution was redriven
@@ -94,7 +99,8 @@ class Planner:
                 raise RunStoppedError(f"{run.run_id} was planned before, and has ended or was resumed since")
         self.stores.executions.begin(run, crawl.name)
         state = self._state(run, crawl, targets_key(run), planned.count, in_batches=planned.count > 1)
-        return {**state, **({"for_each_item_of": planned.source} if planned.source else {})}
+        about = {"for_each_item_of": planned.source, "window": planned.window}
+        return {**state, **{name: value for name, value in about.items() if value is not None}}
 
     def resume(self, resume: Resume, execution: Execution) -> dict[str, Any]:
         """Resume, in the same run, its targets that are neither complete nor limited.
@@ -154,7 +160,9 @@ class Planner:
         # What continues by itself is long.
         return self._state(run, crawl, key, planned.count, in_batches=planned.count > 1 and not by_itself)
 
-    def _put_targets(self, key: str, planned: Iterable[tuple[Target, Patience]], source: str | None) -> Planned:
+    def _put_targets(
+        self, key: str, planned: Iterable[tuple[Target, Patience]], source: str | None, window: Window | None = None
+    ) -> Planned:
         """Put the targets, each with the patience that is left with it, unless this plan has put them before.
 
         Returns those that are there then.
@@ -167,10 +175,11 @@ class Planner:
                 count += 1
                 yield {**target.as_dict(), "patience": asdict(patience)}
 
-        if self.stores.pages.put_text(
-            key, array_text(documents()), lambda: {"count": str(count), "source": source or ""}
-        ):
-            return Planned(count, source)
+        def about() -> Mapping[str, str]:
+            return {"count": str(count), "source": source or "", **({"window": json.dumps(window)} if window else {})}
+
+        if self.stores.pages.put_text(key, array_text(documents()), about):
+            return Planned(count, source, window)
         return self._targets_there(key, source)
 
     def _targets_there(self, key: str, source: str | None) -> Planned:
@@ -180,7 +189,8 @@ class Planner:
             raise SinkError(f"s3://{self.stores.pages.bucket}/{key} was there, and is not any more")
         if "count" not in found.metadata:
             return Planned(sum(1 for _ in self.stores.pages.json_array(key)), source)
-        return Planned(int(found.metadata["count"]), found.metadata.get("source") or None)
+        window = json.loads(found.metadata.get("window", "null"))
+        return Planned(int(found.metadata["count"]), found.metadata.get("source") or None, window)
 
     def _lock(self, crawl: Crawl, run: Run) -> None:
         if crawl.overlap == "allow":
@@ -193,9 +203,10 @@ class Planner:
             self.stores.executions.stop(owner.execution)
             if self.stores.runs.lock(crawl.name, run, instead_of=owner) is None:
                 return
+        instead = "or stop it" if crawl.since else 'stop it, or set "overlap: allow" in the crawl'
         raise OverlapError(
             f"{owner.run_id} of the crawl {crawl.name} is still running, in {owner.execution}; "
-            f'wait for it to end, stop it, or set "overlap: allow" in the crawl'
+            f"wait for it to end, {instead}"
         )
 
     def _state(self, run: Run, crawl: Crawl, key: str, count: int, *, in_batches: bool) -> dict[str, Any]:
@@ -263,7 +274,7 @@ def _page_size(crawl: Crawl, paginator: Mapping[str, Any]) -> Any:
     """The page size that a crawl's requests send, or None. All targets of a `for_each` bind the same parameters."""
     for_each = crawl.for_each or {"list": [{}]}
     # For the items of another crawl, the expressions stand for what they will find.
-    bound = for_each["parameters"] if crawl.source else next(literal_bindings(for_each))
+    bound = for_each.get("parameters", {}) if crawl.source else next(literal_bindings(for_each))
     parameters = {**crawl.parameters, **bound}
     asked = crawl.pagination_config.get("PageSize", parameters.get(paginator.get("limit_key", "")))
     return asked or default_page_size(crawl.service, crawl.operation, paginator, parameters, crawl.pagination_config)

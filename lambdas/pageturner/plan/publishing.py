@@ -23,6 +23,11 @@ def to_compare(stores: Stores, earlier: str, later: str) -> dict[str, Any]:
             f"input.changes: {earlier} is a run of {first.crawl['name']}, and {later} of {second.crawl['name']}; "
             "name two runs of the same crawl"
         )
+    if any(each.window is not None for each in (first, second)):
+        raise InvalidCrawlError(
+            "input.changes: these runs have listed only what was new, so there is nothing to compare; "
+            "the table changes has what each has added"
+        )
     return {"run_id": later, "generation": second.generation, "compare": [earlier, later]}
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pageturner.crawls.bindings import Binding
 from pageturner.crawls.checks import check_parameters
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.since import Window, any_window, in_window
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import shown
 from pageturner.page_state import Run, Target, part_id, utc_text
@@ -50,33 +51,43 @@ def deadline(crawl: Crawl, entered_at: str) -> str:
     return utc_text(datetime.fromisoformat(entered_at).astimezone(UTC) + timedelta(hours=crawl.deadline_hours))
 
 
-def listings(crawl: Crawl, places: Iterable[tuple[str, str]], bindings: Iterable[Binding]) -> Iterator[Target]:
-    """Yield the listings of `crawl`, each once: all `places` (account, region) for each binding that names none.
+def listings(
+    crawl: Crawl, places_of: Callable[[Binding], Iterable[tuple[str, str]]], bindings: Iterable[Binding]
+) -> Iterator[Target]:
+    """Yield the listings of `crawl`, each once: for each binding, those in its places (account, region).
 
     Raises `InvalidCrawlError` if the operation does not take a binding's parameters.
     """
-    everywhere = list(places)
     seen: set[str] = set()
     for binding in bindings:
         parameters = {**crawl.parameters, **binding.parameters}
         if binding.parameters:
-            _check(crawl, parameters)
-        where = everywhere if binding.account is None else [(binding.account, str(binding.region))]
+            _check(crawl, {**(any_window(crawl.service, crawl.since) if crawl.since else {}), **parameters})
         # A listing has the same id in every run, so its items keep their identity.
         identity = json.dumps([crawl.service, crawl.operation, parameters], sort_keys=True)
         # 64 bits: with 40, two targets would collide in one of 200 runs of 100,000 targets.
         digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
-        for account, region in where:
+        for account, region in places_of(binding):
             target_id = f"{account}-{region}-{digest}"
             if target_id not in seen:
                 seen.add(target_id)
-                yield Target(target_id, account, region, parameters)
+                yield Target(target_id, account, region, parameters, parent=binding.parent)
 
 
 def parts(
-    crawl: Crawl, listing: Target, keys_after: Callable[[Target, str, int], tuple[Sequence[str], bool]]
+    crawl: Crawl,
+    listing: Target,
+    keys_after: Callable[[Target, str, int], tuple[Sequence[str], bool]],
+    window: Window | None = None,
 ) -> Iterator[Target]:
-    """Yield the targets that a listing is split into, or the listing itself if the crawl does not split."""
+    """Yield the targets that a listing is split into, or the listing itself if the crawl does not split.
+
+    What a listing has in a `window` of time is a part of it: its name is the same in every run.
+    """
+    if window is not None:
+        parameters, part = in_window(crawl, listing.parameters, window)
+        yield replace(listing, target_id=part_id(listing.target_id, part.number), parameters=parameters, part=part)
+        return
     way = split.way_of(crawl.service, crawl.operation)
     if crawl.split is None or way is None:
         yield listing

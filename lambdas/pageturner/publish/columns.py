@@ -34,6 +34,7 @@ ENVELOPE = (
     ("last_changed", "timestamp"),
     ("fetched_at", "timestamp"),
     ("page_object", "string"),
+    ("parent", "string"),
 )
 # The last column: the JSON text of the whole item.
 ITEM = ("item", "string")
@@ -77,7 +78,8 @@ def columns_of(crawl: Crawl, before: Sequence[Column] = ()) -> list[Column]:
     Where no model describes the items, there are none. Members of which a column takes only the old type, and not that
     of today, get one more.
     """
-    columns = list(before)
+    # A column of an earlier version can have a name that is the envelope's now.
+    columns = [each for each in before if each.name not in _TAKEN]
     for member, kind in _members(crawl).items():
         if not any(each.member == member and _takes(each.type, kind) for each in columns):
             columns.append(Column(member, _free_name(member, {each.name for each in columns}), kind))

@@ -39,7 +39,7 @@ class GoneListings:
             # What a run listed beyond the catalogue's crawl is nobody's to remove.
             if of not in own and each.as_catalogued and _last(each) < began
         }
-        if not missing or not self.record.as_catalogued:
+        if not missing or not self.record.as_catalogued or self._only_adds:
             return set(), {}
         if reason := self._reason_to_keep(own):
             return set(), {reason: len(missing)}
@@ -51,7 +51,12 @@ class GoneListings:
 
     def tells(self, own: set[str]) -> bool:
         """Return whether the catalogue's crawl has no other listings than the run's `own`. Raises `SinkError`."""
-        return self.record.as_catalogued and not self._reason_to_keep(own)
+        return self.record.as_catalogued and not self._only_adds and not self._reason_to_keep(own)
+
+    @property
+    def _only_adds(self) -> bool:
+        """Whether the run lists only what is new: what it does not list was listed before."""
+        return Crawl.from_dict(self.record.crawl).since is not None
 
     def _reason_to_keep(self, own: set[str]) -> str:
         if set(self.summary["targets"]) - {"complete", "absent"}:

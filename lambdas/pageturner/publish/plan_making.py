@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.since import without_window
 from pageturner.page_state import Run
 from pageturner.publish.columns import Column, columns_of
 from pageturner.publish.gone_listings import GoneListings
@@ -22,6 +23,9 @@ _GONE = "a later run lists it no longer"
 _EMPTY = "it is empty, and what is published is not; to publish it, set allow_empty: true"
 _OTHER_ITEMS = "its input changes what its items are; to publish it, set stale_items"
 _NOT_COMPARABLE = "it is limited, and what its items or keys are has changed"
+
+# So many of the last runs that have added what is new to a listing are known.
+_RUNS_KNOWN = 100
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,9 @@ def _how(
         newer = tuple(sorted(of for of, began in before.added.items() if (began, of) > own))
     if not is_comparable and crawl.stale_items == "keep" and not found.as_catalogued:
         return _OTHER_ITEMS
+    if crawl.since is not None:
+        # What was new for earlier runs is not listed again.
+        return "" if before is not None and not listing.total("items") else ListingPlan("add", newer=newer)
     if listing.is_limited or listing.total("ignored_errors"):
         # What a limited listing does not have, or what was beside an ignored error, may still exist.
         return ListingPlan("add", newer=newer) if is_comparable else _NOT_COMPARABLE
@@ -152,6 +159,8 @@ def _how(
 def _published(
     listing: RunListing, plan: ListingPlan, before: PublishedListing | None, run: Run, crawl: Crawl, found: RunRecord
 ) -> PublishedListing:
+    if crawl.since is not None:
+        return _published_with_new(listing, before, run, crawl, found)
     entry = listing.entries[0]
     added = dict(before.added) if before is not None else {}
     # What was there before stays beside what is added.
@@ -177,4 +186,29 @@ def _published(
         added=added if plan.how == "add" else {of: added[of] for of in plan.newer},
         service=listing.operation[0],
         operation=listing.operation[1],
+    )
+
+
+def _published_with_new(
+    listing: RunListing, before: PublishedListing | None, run: Run, crawl: Crawl, found: RunRecord
+) -> PublishedListing:
+    """Return what is published of a listing when a run has added what is new in it."""
+    entry = listing.entries[0]
+    added = before.added if before is not None else {}
+    # An item is listed by several runs only if all but the last of these were not complete: that is soon over.
+    known = sorted({**added, run.run_id: run.started_at}.items(), key=lambda each: each[::-1])[-_RUNS_KNOWN:]
+    return PublishedListing(
+        account=entry["account"],
+        region=entry["region"],
+        parameters=without_window(crawl, entry["parameters"]),
+        run_id=run.run_id,
+        started_at=run.started_at,
+        # At most, if the run adds again what it has added before.
+        items=listing.total("items") + (before.items if before is not None else 0),
+        bytes=listing.total("bytes") + (before.bytes if before is not None else 0),
+        passes=listing.passes,
+        definition=crawl.definition,
+        as_catalogued=found.as_catalogued or (before is not None and before.as_catalogued),
+        is_complete=False,
+        added=dict(known),
     )

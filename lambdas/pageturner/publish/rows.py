@@ -20,7 +20,10 @@ from pageturner.stores.keys import item_hash
 from pageturner.table_names import CHANGES_COLUMNS
 
 # What a line of a page has that is needed here. `name` and `hash` are there where `page_files` has put them.
-_LINE = ("run_id", "account", "region", "target", "pass", "page", "result_key", "key", "name", "hash", "fetched_at")
+_LINE = (
+    *("run_id", "account", "region", "target", "pass", "page"),
+    *("result_key", "key", "name", "hash", "fetched_at", "parent"),
+)
 # DuckDB takes buffers of several times what it is told to be the longest line.
 _USUAL_LINE = 1024 * 1024
 # As pages have times.
@@ -69,7 +72,7 @@ def read_pages(
         f"""CREATE OR REPLACE TABLE lines AS SELECT line.account, line.region, line.target, of_targets.listing,
         line.result_key, line.key, CASE WHEN {is_plain} THEN {own} ELSE line.result_key || '#' || {own} END AS name,
         coalesce(line.hash, left(sha256(line.item), 16)) AS hash, line.run_id, line.fetched_at,
-        {quoted(page_prefix)} || {page} AS page_object, line.item
+        {quoted(page_prefix)} || {page} AS page_object, line.parent, line.item
         FROM {source} AS line JOIN of_targets ON of_targets.target = line.target"""
     )
 
@@ -87,7 +90,7 @@ def write_scattered(db: Database, buckets: int) -> dict[int, Path]:
 def read_scattered(db: Database, files: Sequence[Path]) -> None:
     """Make `lines` of the files of a bucket that `write_scattered` wrote. Raises `CannotPublishError`."""
     names = [name for name, _ in ENVELOPE if name not in ("shares_key", "first_seen", "last_changed")]
-    source = f"FROM read_parquet({names_of(files)})" if files else _no_rows(names)
+    source = _with_parent(files) if files else _no_rows(names)
     db.execute(f"CREATE OR REPLACE TABLE lines AS {source}")
 
 
@@ -191,14 +194,14 @@ def compare(db: Database, run_id: str, ignored: IgnoredFields) -> None:
         """CREATE OR REPLACE TABLE changes AS
         SELECT kind, account, region, target, listing, result_key, key, id AS name,
         coalesce(fields.fields, []) AS fields, before, after, hash, first_seen, last_changed, fetched_at, run_id,
-        page_object, service, operation
+        page_object, service, operation, parent
         FROM differences LEFT JOIN fields USING (listing, id) LEFT JOIN operations USING (listing)"""
     )
 
 
 _BOTH = (
     *("account", "region", "target", "result_key", "key"),
-    *("first_seen", "last_changed", "fetched_at", "page_object"),
+    *("first_seen", "last_changed", "fetched_at", "page_object", "parent"),
 )
 
 
@@ -224,7 +227,7 @@ def stream_changes(db: Database, file: Path, start: int) -> Iterator[tuple[Any, 
     names = (name for name, _ in CHANGES_COLUMNS if name not in ("fields", "before", "service", "operation"))
     columns = ", ".join(f"strftime({name}, {quoted(_TIME)})" if name in _TIMES else name for name in names)
     yield from db.stream(
-        f"SELECT {columns} FROM read_parquet({quoted(str(file))}, file_row_number = true) "
+        f"SELECT {columns} FROM ({_with_parent([file], 'file_row_number = true')}) "
         f"WHERE file_row_number >= {start} ORDER BY file_row_number"
     )
 
@@ -250,10 +253,11 @@ def write_reconciled(
         f"""CREATE OR REPLACE TABLE changes AS
         SELECT 'new' AS kind, account, region, target, listing, result_key, key, id AS name, []::VARCHAR[] AS fields,
         NULL::VARCHAR AS before, item AS after, wanted.hash, first_seen, last_changed, fetched_at, run_id, page_object,
-        '' AS service, '' AS operation
+        '' AS service, '' AS operation, parent
         FROM wanted ANTI JOIN (FROM there WHERE is_stale = 'false') AS there USING (listing, sk, hash)
         UNION ALL
-        SELECT 'gone', '', '', '', listing, result_key, key, sk, [], NULL, NULL, '', NULL, NULL, NULL, '', '', '', ''
+        SELECT 'gone', '', '', '', listing, result_key, key, sk, [], NULL, NULL, '', NULL, NULL, NULL, '', '', '', '',
+        NULL
         FROM there ANTI JOIN wanted USING (listing, sk) WHERE {own} AND {is_wrong}"""
     )
     return write_changes(db)
@@ -263,7 +267,14 @@ def _read_table(files: Sequence[Path]) -> str:
     """The query that reads published rows, with the envelope as text."""
     texts = {"timestamp": f"strftime({{}}, {quoted(_TIME)})", "boolean": "{}::VARCHAR"}
     envelope = ", ".join(f'{texts.get(kind, "{}").format(name)} AS "{name}"' for name, kind in ENVELOPE)
-    return f"SELECT {envelope}, item FROM read_parquet({names_of(files)}, union_by_name = true)"
+    return f"SELECT {envelope}, item FROM ({_with_parent(files)})"
+
+
+def _with_parent(files: Sequence[Path], option: str = "union_by_name = true") -> str:
+    """The query that reads Parquet files of any version: earlier ones have no column `parent`."""
+    return (
+        f"FROM read_parquet({names_of(files)}, {option}) UNION ALL BY NAME SELECT NULL::VARCHAR AS parent WHERE false"
+    )
 
 
 def _no_rows(names: Iterable[str]) -> str:

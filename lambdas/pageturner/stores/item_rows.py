@@ -13,6 +13,8 @@ from pageturner.stores import keys
 _LARGEST_ROW = 400 * 1024
 # Room for the other attributes of an item: keys of up to 1 KiB, what marks it, and names.
 _ROOM = 16 * 1024
+# Of that room. Its text is ASCII.
+_LARGEST_PARENT = 8 * 1024
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Change:
     """What a publication changed: an item is `after` now (its JSON text), or its listing has it no longer (None).
 
     `name` is its identity in the `listing`, and `hash` that of `after`. `kind` says how it changed, `run_id` which run
-    changed it, and `page_object` where it is in S3.
+    changed it, and `page_object` where it is in S3. `parent` (JSON text) is what it says about the item of another
+    crawl for which it was listed.
     """
 
     kind: str
@@ -38,6 +41,7 @@ class Change:
     fetched_at: str
     run_id: str
     page_object: str
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ def item_row(crawl_name: str, number: int, change: Change) -> dict[str, Any]:
         row[name] = {"S": getattr(change, name)}
     for name in ("first_seen", "last_changed", "fetched_at"):
         row[name] = {"S": getattr(change, name)}
+    if change.parent is not None and len(change.parent) <= _LARGEST_PARENT:
+        row["parent"] = {"S": change.parent}
     if change.after is not None and not is_large(change.after):
         row["item"] = {"S": change.after}
     return row

@@ -24,7 +24,8 @@ class RunRecord:
 
     `begun_by` and `planned_by` name its first and its last plan. `as_catalogued` says that it lists what the crawl of
     its name in the catalogue listed when it began; `source` is the run whose items its targets come from;
-    `published` says what became of its publication.
+    `published` says what became of its publication; `window` has the times `from` which and `to` which it lists what
+    is new, if its crawl has `since`.
     """
 
     run: Mapping[str, Any]
@@ -36,6 +37,7 @@ class RunRecord:
     as_catalogued: bool = False
     source: str | None = None
     published: Mapping[str, Any] | None = None
+    window: Mapping[str, Any] | None = None
 
     @property
     def generation(self) -> int:
@@ -77,6 +79,7 @@ class RunStore:
         *,
         as_catalogued: bool,
         source: str | None,
+        window: Mapping[str, Any] | None = None,
     ) -> bool:
         """Record that a run has begun. Returns False if it had begun before."""
         about = {"run": asdict(run), "crawl": crawl, "execution": run.execution, "targets": targets}
@@ -85,6 +88,7 @@ class RunStore:
             "planned_by": planned_by,
             "as_catalogued": int(as_catalogued),
             "source": source,
+            "window": window,
         }
         return self._table.put_first(
             run, keys.THE_RUN, started_at=run.started_at, generation=run.generation, **about, **origin
@@ -105,6 +109,7 @@ class RunStore:
             as_catalogued=item.get("as_catalogued") == {"N": "1"},
             source=item["source"]["S"] if "source" in item else None,
             published=json.loads(item["published"]["S"]) if "published" in item else None,
+            window=json.loads(item["window"]["S"]) if "window" in item else None,
         )
 
     def resume(self, run: Run, crawl: Mapping[str, Any], planned_by: str) -> bool:

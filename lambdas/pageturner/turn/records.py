@@ -144,7 +144,7 @@ def records(
     `items` are pairs of result key and item; `keys` has the identity of the items of each result key. `fetched_at` is
     ISO 8601 in UTC.
     """
-    same = {
+    same: dict[str, Any] = {
         "crawl": state.crawl.name,
         "run_id": state.run.run_id,
         "account": state.target.account,
@@ -153,6 +153,8 @@ def records(
         "pass": place.pass_number,
         "page": place.page,
     }
+    if state.target.parent is not None:
+        same["parent"] = item_json(state.target.parent)
     made: list[dict[str, Any]] = []
     for result_key, item in items:
         text = item_json(item)

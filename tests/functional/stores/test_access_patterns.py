@@ -34,7 +34,8 @@ LARGE = "x" * 400_000
 def item(listing: str, key: str, **members: Any) -> Change:
     text = json.dumps({"Key": key, **members}, sort_keys=True, separators=(",", ":"))
     at = LISTINGS[listing]
-    return listed(key, text, listing=listing, account=at.account, region=at.region, hash=item_hash(text))
+    parent = json.dumps({"key": at.parameters["Bucket"]})
+    return listed(key, text, listing=listing, account=at.account, region=at.region, hash=item_hash(text), parent=parent)
 
 
 @pytest.fixture

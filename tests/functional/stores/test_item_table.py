@@ -126,12 +126,18 @@ def test_an_item_that_is_too_large_is_left_in_s3(aws: Aws, size: int, is_there: 
     table = table_of(aws.dynamodb)
     longest = "k" * 1024
     text = f'"{"x" * (size - 2)}"'
-    large = listed(longest, text, listing="l" * 32, page_object="p" * 1024)
+    large = listed(longest, text, listing="l" * 32, page_object="p" * 1024, parent="r" * 8 * 1024)
     assert table.tell(EXPIRING, 1, [large], 0, SINCE)
     row = rows(aws)[longest]
+    assert row["parent"] == "r" * 8 * 1024
     assert row.get("item") == (text if is_there else None)
     assert (row["page_object"], row["hash"]) == ("p" * 1024, "0123456789abcdef")
     assert table.tell(EXPIRING, 1, [gone(longest, listing="l" * 32)], 0, SINCE), "there is room for the marks"
+
+
+def test_a_parent_that_is_too_large_is_left_in_s3(aws: Aws) -> None:
+    assert table_of(aws.dynamodb).tell(CRAWL, 1, [listed("a", parent="r" * (8 * 1024 + 1))], 0, SINCE)
+    assert "parent" not in rows(aws)["a"]
 
 
 def test_the_largest_items_do_not_fit_into_a_transaction(fake: FakeDynamoDB) -> None:

@@ -334,7 +334,7 @@ def test_input_needs_no_catalogue() -> None:
             "for_each: invalid value []; must be one of "
             '{"crawl": "a-name", "parameters": {"Parameter": "item.Member"}}',
         ),
-        ({"for_each": {"crawl": "buckets"}}, 'for_each: invalid value {"crawl": "buckets"}; must be one of'),
+        ({"for_each": {"parameters": {}}}, 'for_each: invalid value {"parameters": {}}; must be one of'),
         ({"for_each": {"list": []}}, 'for_each: invalid value {"list": []}; must be one of'),
         (
             {"for_each": {"list": [{"Prefix": "a"}, {"prefix": "b"}]}},
@@ -361,8 +361,35 @@ def test_input_needs_no_catalogue() -> None:
             'for_each.region: "!" is not valid JMESPath',
         ),
         (
-            {"for_each": {"crawl": "buckets", "parameters": {"Prefix": "key"}}, "regions": ["us-east-1"]},
-            "for_each: the items of buckets determine the regions; remove either regions or for_each",
+            {
+                "for_each": {"crawl": "buckets", "parameters": {"Prefix": "key"}, "region": "region"},
+                "regions": ["us-east-1"],
+            },
+            "for_each.region: also set in regions; remove one of the two",
+        ),
+        (
+            {"for_each": {"crawl": "buckets", "account": "item.Owner"}, "accounts": ["111111111111"]},
+            "for_each.account: also set in accounts; remove one of the two",
+        ),
+        (
+            {"for_each": {"crawl": "buckets"}},
+            "for_each: takes nothing of the items; add parameters, account or region",
+        ),
+        (
+            {"for_each": {"crawl": "buckets", "parameters": {"Prefix": "key"}, "parent": {"key": "key"}}},
+            'for_each.parent.key: "key" is the key of the item, which is always there; use another name',
+        ),
+        (
+            {"for_each": {"crawl": "buckets", "parameters": {"Delimiter": "key"}, "parent": {"made": "item.Creation"}}},
+            'for_each.parent.made: "item.Creation" finds nothing: there is no member Creation',
+        ),
+        (
+            {"for_each": {"crawl": "buckets", "account": "itm"}},
+            'for_each.account: "itm" finds nothing: there is no member itm',
+        ),
+        (
+            {"parameters": None, "for_each": {"crawl": "buckets", "account": "item.Name"}},
+            'for_each: Missing required parameter in input: "Bucket"',
         ),
         (
             {"parameters": None, "for_each": {"crawl": "buckets", "parameters": {"Prefix": "key"}}},

@@ -171,6 +171,13 @@ def test_the_advice_fits_the_crawl() -> None:
     assert "with a larger PageSize or a higher max_pages_per_second" in advice(slow, restarted).text
 
 
+def test_a_crawl_of_what_is_new_is_not_told_what_it_cannot_do() -> None:
+    crawl = replace(CRAWL, since={"parameter": "StartTime"})
+    for verdict, error, cause, more, *_ in CASES:
+        text = advice(crawl, {**entry(verdict, error, cause, **more), "throttles": 0}).text
+        assert not re.search(r"tolerate|ignore_errors|split", text)
+
+
 def test_targets_are_named_by_what_they_list_and_grouped_by_why_they_are_short() -> None:
     def gone(number: int) -> dict[str, Any]:
         cause = by_service("NoSuchBucket", f"Bucket {number} does not exist.")
