@@ -29,6 +29,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.paging import split
 from pageturner.stores import Stores
+from pageturner.turn.pace import Pace
 from pageturner.turn.page_step import PageStep
 
 PAGE_SIZE = 1000
@@ -63,9 +64,9 @@ def page(number: int, pages: int) -> dict[str, float]:
 
     s3.meta.events.register("before-send.s3.ListObjectsV2", answer)
     # What is written is not kept, as in a function.
-    stand_ins = {"s3": _Writes(), "dynamodb": _Writes()}
+    stand_ins = {"s3": _Stores(), "dynamodb": _Stores()}
     stores = Stores(stand_ins.__getitem__, "b", "items", "runs")
-    step = PageStep(lambda *_: s3, stores, lambda *_: s3)
+    step = PageStep(lambda *_: s3, stores, lambda *_: s3, Pace(stores))
     place = Place(page=number, items=(number - 1) * PAGE_SIZE, last_key=key_of(0)).as_dict()
     began = 0.0
     for turned in range(_WARM_UP + pages):
@@ -88,11 +89,14 @@ class _Raw:
         return [self._body]
 
 
-class _Writes:
+class _Stores:
     def put_object(self, **_: Any) -> dict[str, Any]:
         return {}
 
     def put_item(self, **_: Any) -> dict[str, Any]:
+        return {}
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
         return {}
 
     def transact_write_items(self, **_: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from aws_cdk import aws_iam as iam
 
 from infra.settings import SettingError
-from pageturner.crawls.crawl import ORGANIZATION, Crawl
+from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import read_actions
 
 # PlanRun lists accounts with AWS Organizations.
@@ -55,6 +55,9 @@ def _actions(crawls: Mapping[str, Crawl], read_policies: Iterable[str]) -> list[
 
 
 def grant_organization(role: iam.IRole, crawls: Mapping[str, Crawl]) -> None:
-    """Allow a role to list the accounts of the organization, if a crawl asks for them."""
-    if any(crawl.accounts == ORGANIZATION for crawl in crawls.values()):
-        role.add_to_principal_policy(iam.PolicyStatement(actions=list(_ORGANIZATION), resources=["*"]))
+    """Allow a role to list the accounts of the organization, and to read their tags, if a crawl asks for them."""
+    actions = list(_ORGANIZATION) if any(crawl.asks_for_accounts for crawl in crawls.values()) else []
+    if any(crawl.account_tags for crawl in crawls.values()):
+        actions.append("organizations:ListTagsForResource")
+    if actions:
+        role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=["*"]))

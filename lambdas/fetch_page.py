@@ -15,6 +15,7 @@ from pageturner import clients, telemetry
 from pageturner.errors import ThrottledError
 from pageturner.page_state import PageState, utc_text
 from pageturner.stores import Stores
+from pageturner.turn.pace import LONGEST_WAIT_SECONDS, SHORT_WAIT_SECONDS, Pace, is_due
 from pageturner.turn.page_step import PageStep, Turned
 from pageturner.turn.stop_check import StopCheck
 
@@ -30,7 +31,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     began = datetime.now(UTC)
     if _is_late(event, began):
-        return {**event["place"], "throttled": event["retry_count"] > 0, "next": "hand_over"}
+        throttled = event["retry_count"] > 0 or bool(event["place"].get("throttled"))
+        return {**event["place"], "throttled": throttled, "next": "hand_over"}
     state = PageState.from_event(event)
     step = _page_step()
     with telemetry.about_run(state.run.run_id, state.crawl.name):
@@ -39,13 +41,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
             with _uncollected():
                 turned = step.turn(state)
         except ThrottledError as error:
-            step.stores.targets.count_throttle(state.run, state.target, str(error))
-            telemetry.count("Throttles", 1)
-            facts = {"target": state.target.target_id, "retry": event["retry_count"], "error": str(error)}
-            telemetry.logger.warning("throttled", extra=facts)
+            _report_throttle(state, step, error)
             raise
         _report(state, turned)
-    return _handed_back(turned, event, began)
+        return _handed_back(turned, state, event, began)
 
 
 @contextmanager
@@ -60,12 +59,21 @@ def _uncollected() -> Iterator[None]:
 
 @cache
 def _page_step() -> PageStep:
-    return PageStep(clients.client, Stores.of_environment(), clients.client_that_asks_once)
+    stores = Stores.of_environment()
+    return PageStep(clients.client, stores, clients.client_that_asks_once, Pace(stores))
 
 
 @cache
 def _stop_check() -> StopCheck:
     return StopCheck(Stores.of_environment(), lambda execution: clients.is_running(execution))
+
+
+def _report_throttle(state: PageState, step: PageStep, error: ThrottledError) -> None:
+    step.stores.targets.count_throttle(state.run, state.target, str(error))
+    step.pace.tell(state, datetime.now(UTC))
+    telemetry.count("Throttles", 1)
+    facts = {"target": state.target.target_id, "retry": state.retries, "error": str(error)}
+    telemetry.logger.warning("throttled", extra=facts)
 
 
 def _report(state: PageState, turned: Turned) -> None:
@@ -98,29 +106,53 @@ def _report(state: PageState, turned: Turned) -> None:
 def _is_late(event: Mapping[str, Any], now: datetime) -> bool:
     """Whether the time of the loop is over before the page is turned, so that its execution could time out.
 
-    A loop that has turned no page of its only target goes on: it has an error to report.
+    A loop that has turned no page of its only target goes on: it has an error to report, unless it has waited.
     """
-    is_spent = _spent(event["loop_started_at"], now) >= float(os.environ["LOOP_SECONDS"])
-    return is_spent and ("share" in event or event["place"].get("turned_in") == event["loop_started_at"])
+    place = event["place"]
+    if "share" in event or place.get("turned_in") == event["loop_started_at"]:
+        return _loop_end(event, 1) <= now
+    waited = now - datetime.fromisoformat(event["loop_started_at"])
+    return place.get("next") == "pause" and waited.total_seconds() > SHORT_WAIT_SECONDS
 
 
-def _handed_back(turned: Turned, event: Mapping[str, Any], began: datetime) -> dict[str, Any]:
+def _handed_back(turned: Turned, state: PageState, event: Mapping[str, Any], began: datetime) -> dict[str, Any]:
     """Return the place, with what comes next in this loop, because Express can measure neither time nor pace.
 
     `turned_in` says that this loop has turned a page; `not_before` is when the next page may be fetched.
     """
-    place = {**turned.place.as_dict(), "turned_in": event["loop_started_at"]}
+    place = turned.place.as_dict()
+    if place["next"] == "pause":
+        # No page was turned. A target that shares the loop has one page at least, unless the whole time is over.
+        until = min(datetime.fromisoformat(place["slot_at"]), _wait_end(event))
+        if place["turned_in"] is None:
+            del place["turned_in"]  # the state machine compares texts only
+        return {**place, "throttled": state.throttled, "not_before": utc_text(until)}
+    place["turned_in"] = event["loop_started_at"]
     if place["next"] != "page":
         return place
-    now = datetime.now(UTC)
-    if _spent(event["loop_started_at"], now) >= float(os.environ["LOOP_SECONDS"]) * event.get("share", 1):
+    now, end = datetime.now(UTC), _loop_end(event, event.get("share", 1))
+    if end <= now:
         return {**place, "next": "hand_over"}
     not_before = began + timedelta(seconds=turned.place.interval)
+    if slot_at := _page_step().pace.reserve(state, now):
+        place["slot_at"] = slot_at
+        if not is_due(slot_at, end):
+            return {**place, "next": "hand_over"}
+        if not is_due(slot_at, now):
+            not_before = max(not_before, datetime.fromisoformat(slot_at))
     if not_before > now:
         # Step Functions truncates the timestamp of a Wait to seconds.
         return {**place, "next": "pause", "not_before": utc_text(not_before)}
     return place
 
 
-def _spent(loop_started_at: str, now: datetime) -> float:
-    return (now - datetime.fromisoformat(loop_started_at)).total_seconds()
+def _wait_end(event: Mapping[str, Any]) -> datetime:
+    """Return until when the first page of a loop may wait, or that of a target that shares it."""
+    if "share" in event:
+        return _loop_end(event, 1)
+    return datetime.fromisoformat(event["loop_started_at"]) + timedelta(seconds=LONGEST_WAIT_SECONDS)
+
+
+def _loop_end(event: Mapping[str, Any], share: float) -> datetime:
+    seconds = float(os.environ["LOOP_SECONDS"]) * share
+    return datetime.fromisoformat(event["loop_started_at"]) + timedelta(seconds=seconds)

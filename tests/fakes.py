@@ -141,10 +141,19 @@ class FakeDynamoDB:
         self._write("PutItem", {"Put": {"TableName": TableName, "Item": Item, **condition}})
         return {}
 
-    def update_item(self, *, TableName: str, Key: Row, UpdateExpression: str, **more: Any) -> dict[str, Any]:
+    def update_item(
+        self, *, TableName: str, Key: Row, UpdateExpression: str, ReturnValues: str = "NONE", **more: Any
+    ) -> dict[str, Any]:
+        assert ReturnValues in ("NONE", "UPDATED_NEW")
         request = {"TableName": TableName, "Key": Key, "UpdateExpression": UpdateExpression, **more}
-        self._write("UpdateItem", {"Update": request})
-        return {}
+        with self._lock:
+            self._write("UpdateItem", {"Update": request})
+            if ReturnValues == "NONE":
+                return {}
+            row = self._table(TableName)[_key_of({"Update": request})[1]]
+        # Only what a SET names: nothing asks for more.
+        names = re.findall(r"(\w+) =", UpdateExpression)
+        return {"Attributes": {name: row[name] for name in names}}
 
     def delete_item(self, *, TableName: str, Key: Row, **condition: Any) -> dict[str, Any]:
         self._write("DeleteItem", {"Delete": {"TableName": TableName, "Key": Key, **condition}})

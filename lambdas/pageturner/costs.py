@@ -114,8 +114,8 @@ _OF_PAGE = Volume(puts=1, read_units=0.4, log_gb=560e-9)
 # A complete listing has a record of how it compares, and two if somebody else was asked who counts it.
 _OF_TARGET = Volume(write_units=1, read_units=1.5)
 _OF_WITNESS = Volume(write_units=2, read_units=0.2)
-# FetchPage looks every 5 s whether it still should, for half a unit.
-_LOOKS_OF_SECOND = 0.1
+# FetchPage looks every 5 s whether it still should, and, if a target lasts, every 6 s whether others were throttled.
+_LOOKS_OF_SECOND, _SECONDS_OF_LISTENING = 0.1, 6
 _METRICS, _METRICS_OF_THROTTLED = 2, 3
 # PublishRun: what `make bench-publish` measures, and its steps, requests and events.
 _PUBLISHING_SECONDS, _PUBLISHING_SECONDS_OF_ITEM = 2, 0.0002
@@ -217,7 +217,9 @@ def of_run(crawl: Crawl, turned: Turned, long_targets: int, generations: int = 1
     transitions = (_OF_PLANNING + _OF_FINISHING + (_OF_LONG_TARGETS if long_targets else 0)) * generations
     transitions += (_OF_BATCHES if batches else 0) + _OF_CHILD * (batches + long_targets) + _OF_LOOP * loops
     express_seconds = turned.express_seconds + _ROUNDED_UP_SECONDS * (batches + loops)
+    looks = max(0, express_seconds / _SECONDS_OF_LISTENING - turned.targets)
     metrics = _METRICS_OF_THROTTLED if turned.throttles else _METRICS
+    paced = bool(crawl.max_pages_per_second)  # a moment is reserved for each page; the first of a loop may wait
     return sum(
         [
             _times(generations, _OF_GENERATION),
@@ -227,13 +229,13 @@ def of_run(crawl: Crawl, turned: Turned, long_targets: int, generations: int = 1
             _times(turned.witnesses, _OF_WITNESS),
         ],
         Volume(
-            requests=turned.pages + turned.throttles + steps,
+            requests=turned.pages + turned.throttles + steps + paced * (turned.targets + turned.hand_overs),
             gb_seconds=(fetch_page_seconds * FETCH_PAGE_MEMORY_MB + planning_seconds * PLANNING_MEMORY_MB) / 1024,
             executions=batches + loops,
             express_gb_seconds=express_seconds * _EXPRESS_GB,
             transitions=transitions,
-            write_units=turned.write_units + turned.throttles,
-            read_units=express_seconds * _LOOKS_OF_SECOND,
+            write_units=turned.write_units + 2 * turned.throttles + paced * turned.pages,
+            read_units=express_seconds * _LOOKS_OF_SECOND + looks / 2,
             metric_hours=metrics * len(turned.hours),
         ),
     )
@@ -286,7 +288,8 @@ def _express_seconds(entry: Mapping[str, Any], crawl: Crawl) -> float:
     if pages <= 1:
         return busy
     began, ended = _span(entry)
-    pace = 1 / crawl.max_pages_per_second if crawl.max_pages_per_second else 0
+    # Shared by all that run at once, at most.
+    pace = crawl.max_concurrency / crawl.max_pages_per_second if crawl.max_pages_per_second else 0
     idle: float = max(_IDLE_SECONDS, pace, LONGEST_PAUSE_SECONDS if entry["throttles"] else 0)
     return float(min(ended - began + busy / pages, busy + pages * idle))
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pageturner import costs
-from pageturner.crawls.crawl import ALL_REGIONS, Crawl
+from pageturner.crawls.alternatives import Expected, alternatives
+from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import (
     AccessDeniedError,
@@ -56,7 +57,7 @@ class Probe:
     """The first pages of a target. `more`: there are further pages; `error`: why a page could not be fetched.
 
     `verdict` is the one that the target would get in a run, or None if the probe does not show it. `write_units` is
-    what DynamoDB charges to write the items, in transactions.
+    what DynamoDB charges to write the items, in transactions, and `bytes` how long they are as JSON.
     """
 
     target: Target
@@ -67,6 +68,7 @@ class Probe:
     verdict: str | None = None
     error: PageturnerError | None = None
     write_units: int = 0
+    bytes: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The probe as it appears in the report."""
@@ -81,8 +83,9 @@ class Probe:
     def is_as_wanted(self, crawl: Crawl) -> bool:
         """Whether the crawl asks for this verdict or tolerates it. It does not judge one that is not known."""
         ended = {"verdict": self.verdict, "error": type(self.error).__name__, "cause": str(self.error)}
-        # FinishRun decides whether a region of `regions: [all]` may lack the service.
-        is_open = self.verdict is None or (self.verdict == "absent" and crawl.regions == ALL_REGIONS)
+        # FinishRun decides whether a region that was looked up may lack the service.
+        is_looked_up = crawl.looks_up_region(self.target.region)
+        is_open = self.verdict is None or (self.verdict == "absent" and is_looked_up)
         return is_open or is_as_wanted(crawl, ended)
 
 
@@ -102,12 +105,14 @@ class DryRun:
         """
         source = self.expansion.source_run(crawl)
         window = self.expansion.window(crawl, now)
-        count, first, chosen = _evenly_chosen(self.expansion.targets(crawl, source, window))
+        count, first, chosen, places = _evenly_chosen(self.expansion.targets(crawl, source, window))
         probes = self._probe(crawl, chosen)
         if probes and probes[0].error and not any(probe.pages or probe.verdict for probe in probes):
             raise probes[0].error
         denied = [probe for probe in probes if isinstance(probe.error, AccessDeniedError)]
-        estimate = self._estimate(crawl, count, probes)
+        estimate = self._estimate(crawl, count, places, probes)
+        instead = list(alternatives(crawl, _expected(count, places, probes, estimate)))
+        cheaper = "".join(f". {each.sentence}" for each in instead if each.is_cheaper)
         planned = count_of(count, "target")
         if any(probe.pages for probe in probes):
             pages = f"{'at least' if estimate['at_least'] else 'about'} {count_of(estimate['pages'], 'page')}"
@@ -116,7 +121,7 @@ class DryRun:
             "dry_run": True,
             "crawl": crawl.name,
             "would_fail": not all(probe.is_as_wanted(crawl) for probe in probes),
-            "message": f"dry run of {crawl.name}: {_failures(crawl, probes)}{planned}; nothing was written",
+            "message": f"dry run of {crawl.name}: {_failures(crawl, probes)}{planned}; nothing was written{cheaper}",
             "targets": {"count": count, "sample": [target.as_dict() for target in first]},
             **({"for_each_item_of": source} if source else {}),
             **({"window": window} if window else {}),
@@ -129,6 +134,7 @@ class DryRun:
                 ],
             },
             "estimate": estimate,
+            "instead": [each.sentence for each in instead],
         }
 
     def _actions(self, crawl: Crawl, chosen: list[Target]) -> list[str]:
@@ -152,7 +158,7 @@ class DryRun:
     def _first_pages(self, crawl: Crawl, target: Target, most: int, until: float) -> Probe:
         crawl = crawl.of(target.service, target.operation)
         model = api.operation_model(crawl.service, crawl.operation)
-        token, taken, pages, items, units, inside, seconds = None, 0, 0, 0, 0, 0, 0.0
+        token, taken, pages, items, units, size, inside, seconds = None, 0, 0, 0, 0, 0, 0, 0.0
         while pages < most and (pages == 0 or time.monotonic() < until):
             began = time.monotonic()
             try:
@@ -161,20 +167,22 @@ class DryRun:
                 verdict = _VERDICTS.get(type(error))
                 if isinstance(error, TokenInvalidError) and pages == 0:
                     verdict = "failed"  # it is the StartingToken
-                return Probe(target, pages, items, round(seconds * 1000), True, verdict, error, units)
+                return Probe(target, pages, items, round(seconds * 1000), True, verdict, error, units, size)
             seconds += time.monotonic() - began
             pages, taken, token = pages + 1, taken + page.taken, page.next_token
             for _, item in pagination.items(page.response, model, crawl.paginator.definition, crawl.search):
                 items += 1
-                units += _write_units(item) if "dynamodb" in crawl.sinks else 0
+                length = len(item_json(item))
+                size += length
+                units += _write_units(length) if "dynamodb" in crawl.sinks else 0
             inside += len(page_end.errors_inside(crawl, page)[0])
             if (end := page_end.end_of(page, crawl, target, pages)) is not None:
                 failure = page_end.failure(end, pages, inside)
                 verdict = end if failure is None else "failed"
-                return Probe(target, pages, items, round(seconds * 1000), False, verdict, failure, units)
-        return Probe(target, pages, items, round(seconds * 1000), more=True, write_units=units)
+                return Probe(target, pages, items, round(seconds * 1000), False, verdict, failure, units, size)
+        return Probe(target, pages, items, round(seconds * 1000), more=True, write_units=units, bytes=size)
 
-    def _estimate(self, crawl: Crawl, count: int, probes: list[Probe]) -> dict[str, Any]:
+    def _estimate(self, crawl: Crawl, count: int, places: int, probes: list[Probe]) -> dict[str, Any]:
         """Pages, items, duration and dollars, with the arithmetic.
 
         If every probe reached the end of its listing, the other targets are assumed to be similar. Otherwise the latest
@@ -196,7 +204,9 @@ class DryRun:
             pages, items = math.ceil(pages * count / n), math.ceil(items * count / n)
         at_least = is_open and latest is None
         side_by_side = max(1, min(count, crawl.max_concurrency))
-        pace = max(page_seconds, 1 / crawl.max_pages_per_second if crawl.max_pages_per_second else 0)
+        # The targets of an account and a region share the pace.
+        per_second = places * (crawl.max_pages_per_second or math.inf)
+        pace = max(page_seconds, side_by_side / per_second)
         seconds = round(pages * pace / side_by_side, 1)
         turned = costs.expected(count, pages, page_seconds, pace, self.loop_seconds, hours=1 + int(seconds // 3600))
         long_targets = costs.expected_long_targets(crawl, turned, self.loop_seconds)
@@ -228,9 +238,15 @@ def _action(crawl: Crawl, target: Target) -> str:
     return iam_action(target.service or crawl.service, target.operation or crawl.operation)
 
 
-def _write_units(item: Any) -> int:
+def _write_units(item_bytes: int) -> int:
     # Each write is part of a transaction, which costs twice as much.
-    return 2 * math.ceil((len(item_json(item)) + _ROW_BYTES) / 1024)
+    return 2 * math.ceil((item_bytes + _ROW_BYTES) / 1024)
+
+
+def _expected(count: int, places: int, probes: list[Probe], estimate: Mapping[str, Any]) -> Expected:
+    of_item = sum(p.bytes for p in probes) / max(1, sum(p.items for p in probes))
+    pages, items, dollars = estimate["pages"], estimate["items"], estimate["estimated_cost"]
+    return Expected(count, places, pages, items, items * of_item, dollars, estimate["at_least"])
 
 
 def _failures(crawl: Crawl, probes: list[Probe]) -> str:
@@ -257,12 +273,17 @@ def _failures(crawl: Crawl, probes: list[Probe]) -> str:
     return "".join(f"{sentence}. " for sentence in sentences)
 
 
-def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target]]:
-    """Return the number of targets, the first few, and an even sample, without keeping them all."""
+def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target], int]:
+    """Return the number of targets, the first few, an even sample, and the number of accounts and regions.
+
+    It does not keep all targets.
+    """
     count, step = 0, 1
     first: list[Target] = []
     chosen: list[Target] = []
+    places: set[tuple[str, str]] = set()
     for target in targets:
+        places.add((target.account, target.region))
         if count < _TARGETS_SHOWN:
             first.append(target)
         if count % step == 0:
@@ -270,4 +291,4 @@ def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[T
             if len(chosen) > _MOST_PROBED:
                 chosen, step = chosen[::2], step * 2
         count += 1
-    return count, first, chosen
+    return count, first, chosen, max(1, len(places))

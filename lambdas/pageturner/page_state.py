@@ -110,7 +110,9 @@ class Place:
     `miscount` is how many more items the answers said that they had, and `missing_details` how many details are null.
     `last_key` is the last key of a listing whose order is known.
     `mark` stands for the last page whose number is a power of two, to notice tokens that go round in a circle.
-    `interval` is the number of seconds between pages, which grows when the service throttles.
+    `interval` is the number of seconds between pages, which grows when the service throttles, and `heard_at` is until
+    when the target has heard of throttling. `slot_at` is the moment that is reserved for the page, if the crawl has a
+    pace.
     `next` tells the state machine what to do. A "pause" lasts until `not_before`. "begin_pass" says that the service
     rejected the token, and that this place is the beginning of the next pass, which begins when Crawl comes back with
     it.
@@ -134,6 +136,8 @@ class Place:
     last_key: str | None = None
     mark: str = ""
     interval: float = 0
+    heard_at: str = ""
+    slot_at: str | None = None
     next: Next = "page"
     verdict: str | None = None
     error: str | None = None
@@ -150,6 +154,10 @@ class Place:
     def as_dict(self) -> dict[str, Any]:
         """The place as the states pass it on."""
         return asdict(self)
+
+    def as_record(self) -> dict[str, Any]:
+        """The place as a checkpoint has it: whoever goes on from there reserves a moment and listens anew."""
+        return {name: value for name, value in self.as_dict().items() if name not in ("heard_at", "slot_at")}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Place:

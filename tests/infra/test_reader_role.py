@@ -66,5 +66,28 @@ def test_the_functions_may_assume_that_role_and_list_the_organization(synth: Syn
         assert assume["Resource"]["Fn::Join"][1][-1] == ":iam::*:role/Reader"
         assert {"ec2:DescribeVpcs", "iam:ListRoles", "iam:GetAccountSummary"} <= actions(resources, role)
     assert "organizations:ListAccounts" in actions(resources, "FunctionsPlanRun")
+    assert "organizations:ListTagsForResource" not in actions(resources, "FunctionsPlanRun")
     assert "organizations:ListAccounts" not in actions(resources, "FunctionsFetchPage")
     assert not {"sts:AssumeRole", "iam:ListRoles", "iam:GetAccountSummary"} & actions(resources, "FunctionsFinishRun")
+
+
+@pytest.mark.parametrize(
+    ("accounts", "asked"),
+    [
+        ("accounts: organization", {"ListAccounts"}),
+        ('accounts: ["prod-*"]', {"ListAccounts"}),
+        ('accounts: ["!111111111111"]', {"ListAccounts"}),
+        ('accounts: ["111111111111", "!sandbox-*"]', {"ListAccounts"}),
+        ('accounts: ["111111111111", "222222222222", "!222222222222"]', set()),
+        ('accounts: organization, account_tags: {Team: "*"}', {"ListAccounts", "ListTagsForResource"}),
+    ],
+)
+def test_the_organization_is_read_only_if_a_crawl_asks_for_it(
+    accounts: str, asked: set[str], synth: Synth, tmp_path: Path
+) -> None:
+    path = tmp_path / "crawls.yaml"
+    path.write_text(f"crawls: {{vpcs: {{service: ec2, operation: describe_vpcs, {accounts}}}}}")
+    granted = actions(synth(catalogue=str(path)).to_json()["Resources"], "FunctionsPlanRun")
+    of_organizations = {action for action in granted if action.startswith("organizations:")}
+    below = {"ListAccountsForParent", "ListOrganizationalUnitsForParent"} if asked else set()
+    assert of_organizations == {f"organizations:{name}" for name in asked | below}

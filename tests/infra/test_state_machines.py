@@ -9,6 +9,7 @@ import pytest
 from infra.retries import CONDITION_FAILED, EXECUTION_EXISTS, LAMBDA_ERRORS, TIMEOUTS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner import errors
+from pageturner.turn.pace import LONGEST_WAIT_SECONDS, SHORT_WAIT_SECONDS
 from pageturner.turn.page_step import LONGEST_INTERVAL
 from tests.infra.conftest import PROJECT, Synth
 from tests.infra.conftest import machine as definition_of
@@ -103,7 +104,11 @@ def test_a_loop_ends_before_express_ends_it(page_loop: dict[str, Any], short_tar
     retriers = page_loop["States"]["FetchPage"]["Retry"]
     assert len(retriers) == 2
     waits, attempts = sum(map(worst_wait, retriers)), sum(each["MaxAttempts"] for each in retriers)
-    assert waits + attempts * SECONDS_OF_A_FAILURE + page_loop["States"]["FetchPage"]["TimeoutSeconds"] < 300
+    first_page = waits + attempts * SECONDS_OF_A_FAILURE + page_loop["States"]["FetchPage"]["TimeoutSeconds"]
+    assert first_page < 300
+    # Also if it has waited for its moment.
+    assert SHORT_WAIT_SECONDS + first_page < 300
+    assert LONGEST_WAIT_SECONDS <= LONGEST_LOOP_SECONDS
     # A pause that begins at the last moment ends before Express does, and then nothing is fetched.
     assert LONGEST_LOOP_SECONDS + LONGEST_INTERVAL + SECONDS_OF_A_FAILURE < 300
 

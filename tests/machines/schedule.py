@@ -80,6 +80,8 @@ class Schedule:
             crawl["overlap"] = "allow"
         if rng.random() < 0.4:
             crawl["stale_items"] = rng.choice(("mark", "keep"))
+        if self.seed % 5 == 0:
+            crawl |= {"max_pages_per_second": 1, "pace": ("run", "deployment")[self.seed // 5 % 2]}
         return crawl
 
     def _fill_buckets(self) -> None:

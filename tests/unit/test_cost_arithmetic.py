@@ -96,6 +96,17 @@ def test_express_is_paid_for_its_pauses() -> None:
     assert found.hand_overs == 4
 
 
+def test_a_pace_is_paid_for_and_shared() -> None:
+    paced = replace(CRAWL, max_pages_per_second=0.1)
+    found = turned(paced, entry(101, 10, "00:00:00", "00:16:40"))
+    with_pace, without = costs.of_run(paced, found, 1), costs.of_run(CRAWL, found, 1)
+    # A write unit a page; the first page of each loop may have to wait.
+    assert with_pace.write_units - without.write_units == 101
+    assert with_pace.requests - without.requests == 1 + 4
+    # Ten targets side by side wait for each other.
+    assert turned(paced, entry(11, 1, "00:00:00", "00:16:40")).express_seconds == pytest.approx(1000, rel=0.01)
+
+
 @pytest.mark.parametrize("throttles", [0, 3])
 def test_express_is_not_paid_between_two_executions_of_a_run(throttles: int) -> None:
     found = turned(CRAWL, entry(10, 5, "00:00:00", "12:00:00", throttles))

@@ -32,7 +32,8 @@ _KEYS = tuple(f.name.rstrip("_") for f in fields(Crawl) if f.name != "name")
 # The keys that can change when a run is resumed: how long and how fast, what may be missing at the end, and what to
 # mistrust. A run with other `tolerate` or `ignore_errors` than the catalogue's crawl is no source for `for_each`, as
 # any other such run.
-RESUME_KEYS = ("deadline_hours", "max_pages_per_second", "max_concurrency", "tolerate", "ignore_errors", "mistrust")
+_RESUME_PACE_KEYS = ("max_pages_per_second", "pace", "max_concurrency")
+RESUME_KEYS = ("deadline_hours", *_RESUME_PACE_KEYS, "tolerate", "ignore_errors", "mistrust")
 # Why the others cannot.
 _FIXED_LISTING = "it decides what is listed, and a part of that is listed already; start a new run"
 _FIXED = {

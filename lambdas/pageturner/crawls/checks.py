@@ -18,6 +18,7 @@ from botocore import xform_name
 from botocore.model import OperationModel
 
 from pageturner.crawls import pagination_config
+from pageturner.crawls.account_checks import check_accounts
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.detail import detailed_shape, details_of
 from pageturner.crawls.detail_checks import wrong_details
@@ -199,10 +200,8 @@ def _check_since(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield from (f"{place}.{line}" for line in wrong_since(entry, given, is_input=place == "input"))
 
 
-def _check_accounts(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    if "organizational_units" in entry and entry.get("accounts") != "organization":
-        yield f'{place}.organizational_units: requires "accounts: organization"'
-    yield from (f"{place}.regions: {line}" for line in wrong_regions(entry.get("regions", [])))
+def _check_regions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
+    return (f"{place}.regions: {line}" for line in wrong_regions(entry.get("regions", [])))
 
 
 def _check_paging(entry: Mapping[str, Any], place: str) -> Iterable[str]:
@@ -292,7 +291,8 @@ _CHECKS = (
     _check_for_each,
     _check_split,
     _check_since,
-    _check_accounts,
+    check_accounts,
+    _check_regions,
     _check_paging,
     _check_expressions,
     _check_stale_items,

@@ -13,30 +13,21 @@ from pageturner.paging.pagination import result_keys
 from pageturner.paging.paginators import STATED, Paginator, as_lists, paginator_of
 
 if TYPE_CHECKING:
+    from pageturner.crawls.choice import Choice
     from pageturner.crawls.detail import Detail
 
-ORGANIZATION = "organization"
-ALL_REGIONS = ("all",)
 # Only the catalogue says when a crawl runs; an execution's input can override everything else.
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
 # The keys that planning turns into targets, and those of the schedule.
+_PLACE_KEYS = ("regions", "accounts", "organizational_units", "account_tags")
 _PLAN_KEYS = (
-    "operations",
-    "except",
-    "parameters",
-    "regions",
-    "accounts",
-    "organizational_units",
-    "for_each",
-    "split",
-    "since",
-    *SCHEDULE_KEYS,
+    *("operations", "except", "parameters", "for_each", "split", "since"),
+    *(*_PLACE_KEYS, *SCHEDULE_KEYS),
 )
 # What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
 _LISTING_KEYS = (
     *("service", "operation", "operations", "except", "parameters", "pagination_config", "for_each", "search", "key"),
-    "detail",
-    *("regions", "accounts", "organizational_units", "tolerate", "ignore_errors"),
+    *("detail", *_PLACE_KEYS, "tolerate", "ignore_errors"),
     *STATED,
 )
 # Of these, what decides which items a listing has and what their keys are, besides the parameters and the place. With
@@ -62,6 +53,7 @@ class Crawl:
     regions: tuple[str, ...] = ()
     accounts: tuple[str, ...] | str = ()
     organizational_units: tuple[str, ...] = ()
+    account_tags: Mapping[str, str] = field(default_factory=dict)
     for_each: Mapping[str, Any] | None = None
     split: int | None = None
     since: Mapping[str, Any] | None = None
@@ -75,6 +67,7 @@ class Crawl:
     more_results: str | None = None
     max_pages: int = 10_000_000
     max_pages_per_second: float | None = None
+    pace: str = "run"
     max_concurrency: int = 10
     deadline_hours: float = 24
     overlap: str = "refuse"
@@ -126,6 +119,34 @@ class Crawl:
     def source(self) -> str | None:
         """The name of the crawl whose items become the targets of this one, or None."""
         return None if self.for_each is None else self.for_each.get("crawl")
+
+    @property
+    def region_choice(self) -> Choice:
+        """Which regions `regions` names, looks up, and leaves out."""
+        from pageturner.crawls.choice import of_regions  # FetchPage has its region
+
+        return of_regions(self.regions)
+
+    @property
+    def account_choice(self) -> Choice:
+        """Which accounts `accounts` names, looks up, and leaves out."""
+        from pageturner.crawls.choice import of_accounts
+
+        return of_accounts(self.accounts)
+
+    @property
+    def asks_for_accounts(self) -> bool:
+        """Whether the organization is read, because `accounts` chooses or excepts by name."""
+        return bool(self.account_choice.patterns or self.account_choice.not_matching)
+
+    @property
+    def asks_for_regions(self) -> bool:
+        """Whether the regions of each account are looked up, because `regions` does not name them all."""
+        return bool(self.region_choice.patterns)
+
+    def looks_up_region(self, region: str) -> bool:
+        """Whether a region was chosen without its name, so that the service need not be there."""
+        return self.asks_for_regions and region not in self.regions
 
     @cached_property
     def listing_hash(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pageturner.crawls.crawl import ALL_REGIONS, Crawl
+from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.witnessing import witness_of_crawl
 from pageturner.paging import api
@@ -194,6 +194,6 @@ def read_actions(crawls: Iterable[Crawl]) -> list[str]:
     actions = {iam_action(crawl.service, crawl.operation) for crawl in wanted}
     actions |= {iam_action(detail.service, detail.operation) for crawl in wanted for detail in crawl.details}
     actions |= {iam_action(asked.service, asked.operation) for asked in map(witness_of_crawl, wanted) if asked}
-    if any(crawl.regions == ALL_REGIONS for crawl in wanted):
+    if any(crawl.asks_for_regions for crawl in wanted):
         actions.add("ec2:DescribeRegions")
     return sorted(actions)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pageturner.costs import LOOP_SECONDS, Turned
-from pageturner.crawls.crawl import ALL_REGIONS, Crawl
+from pageturner.crawls.crawl import Crawl
 from pageturner.finish.advice import Advice, advice, code_of, named, why
 from pageturner.finish.witness import LAST_RUN, WitnessTally
 from pageturner.messages import count_of
@@ -141,13 +141,13 @@ def _verdicts(tally: Tally) -> set[str]:
 
 
 def _is_elsewhere(crawl: Crawl, target: Mapping[str, Any], own_region: str) -> bool:
-    """Whether `regions: [all]` made this target in a region where botocore does not know the service either.
+    """Whether a region that was looked up has this target, and botocore does not know the service there either.
 
     An absent endpoint where the service is known can be an outage of its name, so it is never as wanted by itself. Nor
     is one in the deployment's own region, unless botocore knows no region at all for the service.
     """
     region = target["region"]
-    if target["verdict"] != "absent" or crawl.regions != ALL_REGIONS:
+    if target["verdict"] != "absent" or not crawl.looks_up_region(region):
         return False
     known = api.regions_of(crawl.service, api.partition_of(region))
     return region not in known and (region != own_region or not known)

@@ -13,6 +13,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.since import Window, window_of
 from pageturner.errors import SERVICE_ERRORS, UNEXPECTED_VALUES, InvalidCrawlError, ThrottledError, TransientError
+from pageturner.messages import shown
 from pageturner.page_state import Run, Target
 from pageturner.paging import api, split
 from pageturner.paging.error_meanings import from_service_error
@@ -42,15 +43,20 @@ class Expansion:
         """
         places = Places(self.client, self.account, self.region)
         if crawl.operations:
+            count = 0
             for plain in plain_crawls(crawl):
                 everywhere = list(places.where_it_is(plain))
+                count += len(everywhere)
                 for target in targets.listings(plain, lambda _: everywhere, [Binding({})]):  # noqa: B023 - used up here
                     yield replace(target, service=plain.service, operation=plain.operation)
+            if not count:
+                raise InvalidCrawlError(f"regions: {shown(crawl.regions)} chooses no region that has a service of it")
             return
 
         @cache
         def pairs(account: str | None, region: str | None) -> list[tuple[str, str]]:
-            own = crawl if account is None else replace(crawl, accounts=(account,))
+            of_account = {"accounts": (account,), "organizational_units": (), "account_tags": {}}
+            own = crawl if account is None else replace(crawl, **of_account)  # type: ignore[arg-type]
             return list(places.of(own if region is None else replace(own, regions=(region,))))
 
         def places_of(binding: Binding) -> Iterable[tuple[str, str]]:

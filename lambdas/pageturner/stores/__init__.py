@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pageturner.stores.checkpoints import CheckpointStore
     from pageturner.stores.executions import ExecutionStore
     from pageturner.stores.item_table import ItemTable
+    from pageturner.stores.paces import PaceStore
     from pageturner.stores.page_store import PageStore
     from pageturner.stores.publications import PublicationStore
     from pageturner.stores.publishing_fences import PublishingFences
@@ -95,6 +96,13 @@ class Stores:
         from pageturner.stores.target_records import TargetRecords
 
         return TargetRecords(self._run_table)
+
+    @cached_property
+    def paces(self) -> PaceStore:
+        """What those share that ask the same service in the same account and region."""
+        from pageturner.stores.paces import PaceStore
+
+        return PaceStore(self._run_table)
 
     @cached_property
     def witnesses(self) -> WitnessRecords:

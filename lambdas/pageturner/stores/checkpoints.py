@@ -88,7 +88,7 @@ class CheckpointStore:
             key=record.key,
             fetched_at=record.fetched_at,
             milliseconds=record.milliseconds,
-            place=record.place.as_dict(),
+            place=record.place.as_record(),
             # A DynamoDB item is at most 400 KB. A longer text is not a summary anyway, and is left out.
             non_aggregate=record.non_aggregate if len(record.non_aggregate or "") <= _LONGEST_TEXT else None,
             errors=record.errors if len(record.errors or "") <= _LONGEST_ERRORS else _TOO_LONG,
@@ -107,7 +107,7 @@ class CheckpointStore:
 
     def _begin(self, run: Run, target: Target, place: Place, condition: str) -> bool:
         record = keys.PAGE.format(target.target_id, place.pass_number, 0)
-        return self._table.put_while(run, condition, record, place=place.as_dict())
+        return self._table.put_while(run, condition, record, place=place.as_record())
 
     def checkpoint(self, run: Run, target_id: str) -> Place | None:
         """Return the place after the last written page of a target, or None if there is none yet."""

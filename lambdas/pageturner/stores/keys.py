@@ -11,7 +11,8 @@ from typing import Any
 from pageturner.page_state import Place, Run, Target
 
 # Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock, the
-# latest complete runs, the fence, and what is published, of a crawl, by name.
+# latest complete runs, the fence, and what is published, of a crawl, by name; the pace of a service in an account and a
+# region, by run (or "deployment"), service, account and region.
 RUN = "run#{}"
 EXECUTION = "execution#{}"
 LOCK = "lock#{}"
@@ -19,6 +20,7 @@ LATEST = "latest#{}"
 FENCE = "fence#{}"
 LANE = "lane#{}"
 PUBLISHED = "published#{}"
+PACE = "pace#{}"
 # The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (comparisons). Passes and
 # pages are padded to sort as numbers; page 0 is the beginning of a pass. A verdict has the generation of the run, and a
 # comparison the last pass of the listing, so that those who are late write under a name that nobody reads any more.

@@ -94,6 +94,27 @@ class RunTable:
         with as_sink_error(f"could not write {what} to the runs table"):
             self._dynamodb.put_item(TableName=self.name, Item={**row, **values})
 
+    def update_row(
+        self, row: Mapping[str, Any], what: str, expression: str, values: Mapping[str, Any], condition: str = ""
+    ) -> Mapping[str, Any] | None:
+        """Update a row that is no record of a run, and return what was set, or None if the condition does not hold."""
+        answer: dict[str, Any] = {}
+
+        def update(**request: Any) -> None:
+            answer.update(self._dynamodb.update_item(**request))
+
+        held = conditional_write(
+            f"could not write {what} to the runs table",
+            update,
+            TableName=self.name,
+            Key=row,
+            UpdateExpression=expression,
+            ExpressionAttributeValues=values,
+            ReturnValues="UPDATED_NEW",
+            **({"ConditionExpression": condition} if condition else {}),
+        )
+        return answer["Attributes"] if held else None
+
     def delete_at(self, row: Mapping[str, Any], what: str, generation: int) -> bool:
         """Delete a row that a run of this generation has put; return whether it was there."""
         return self.write_if(

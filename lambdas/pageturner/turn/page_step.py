@@ -26,6 +26,7 @@ from pageturner.stores import Stores
 from pageturner.stores.checkpoints import PageRecord
 from pageturner.stores.page_store import CommittedPage, Facts
 from pageturner.turn import page_end, page_fetch
+from pageturner.turn.pace import Pace
 from pageturner.turn.records import DetailCounts, ReadPage, item_json, records
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ SHORTEST_INTERVAL = 0.05
 class Turned:
     """A turned page: the place after it, what was written, and the milliseconds that fetching and writing took.
 
-    `page` is None if there was no page left to turn, if the service rejected the token, or if the `details` of the page
-    are continued in the next invocation.
+    `page` is None if there was no page left to turn, if the page has to wait, if the service rejected the token, or if
+    the `details` of the page are continued in the next invocation.
     """
 
     place: Place
@@ -67,6 +68,7 @@ class PageStep:
     client: Client
     stores: Stores
     client_that_asks_once: Client
+    pace: Pace
 
     def turn(self, state: PageState) -> Turned:
         """Turn the page at the state's place. Raises the errors of `pageturner.errors`."""
@@ -80,6 +82,8 @@ class PageStep:
             place = replace(place, next="page")
             if not self.stores.checkpoints.begin_pass(state.run, state.target, place):
                 raise errors.RunStoppedError(f"{state.run.run_id} has ended or was resumed: this invocation is late")
+        if (waiting := self.pace.waits(state, place, datetime.now(UTC))) is not None:
+            return Turned(waiting)
         began = time.monotonic()
         details = self._details(state, place, began)
         read = details.kept() if details else None
@@ -96,12 +100,14 @@ class PageStep:
             read = _read(state, place, page)
         if details:
             if (whole := details.added_to(read)) is None:
-                slower = replace(place, interval=_interval(place.interval, state))
-                return Turned(slower, details=details.counts())
+                interval = _interval(place.interval, slows_down=state.throttled)
+                same = replace(place, interval=interval, slot_at=None, next="page")
+                return Turned(same, details=details.counts())
             read = whole
         fetched = time.monotonic()
         committed = self.stores.pages.commit(state.run, crawl.name, state.target, place, read.lines, read.facts)
-        after = _place_after(place, committed, state)
+        slows_down, heard_at = self.pace.hear(state, place, datetime.now(UTC))
+        after = replace(_place_after(place, committed, state, slows_down=slows_down), heard_at=heard_at)
         written = time.monotonic()
         if after.verdict == "complete":
             from pageturner.turn.witness import Witnesses  # only the last page needs them
@@ -198,20 +204,19 @@ def _behind_last_key(place: Place, state: PageState) -> Place | None:
     return replace(place, token=token) if token is not None else None
 
 
-def _interval(interval: float, state: PageState) -> float:
+def _interval(interval: float, *, slows_down: bool) -> float:
     """Return the seconds between pages: doubled after a throttle, then slowly reduced."""
-    least = 1 / state.crawl.max_pages_per_second if state.crawl.max_pages_per_second else 0.0
-    if state.throttled:
-        return round(min(max(2 * interval, least, FIRST_INTERVAL), LONGEST_INTERVAL), 3)
+    if slows_down:
+        return round(min(max(2 * interval, FIRST_INTERVAL), LONGEST_INTERVAL), 3)
     slower = interval * SPEED_UP
-    return round(max(slower if slower >= SHORTEST_INTERVAL else 0.0, least), 3)
+    return round(slower if slower >= SHORTEST_INTERVAL else 0.0, 3)
 
 
 def _now() -> str:
     return utc_text(datetime.now(UTC))
 
 
-def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
+def _place_after(place: Place, page: CommittedPage, state: PageState, *, slows_down: bool) -> Place:
     facts = page.facts
     names = {**place.sums, **facts.sums}
     after = replace(
@@ -229,7 +234,8 @@ def _place_after(place: Place, page: CommittedPage, state: PageState) -> Place:
         last_key=_last_key(place, page, state),
         # Brent's algorithm: a circle of any length is met again between two powers of two.
         mark=facts.mark if place.page & (place.page - 1) == 0 else place.mark,
-        interval=_interval(place.interval, state),
+        interval=_interval(place.interval, slows_down=slows_down),
+        slot_at=None,
         next="page" if facts.end is None else "end",
         verdict=facts.end,
     )

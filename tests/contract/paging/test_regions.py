@@ -81,5 +81,21 @@ def test_accounts_and_organizational_units_are_those_that_aws_takes() -> None:
         "123456789012",
         "12345",
     ):
-        assert bool(re.search(units, text)) == bool(re.fullmatch(unit.metadata["pattern"], text)), text
-        assert bool(re.search(accounts, text)) == bool(re.fullmatch(account.metadata["pattern"], text)), text
+        for given in (text, f"!{text}"):
+            assert bool(re.search(units, given)) == bool(re.fullmatch(unit.metadata["pattern"], text)), given
+            # What is no number is a name.
+            is_account = not text.isdecimal() or re.fullmatch(account.metadata["pattern"], text)
+            assert bool(re.search(accounts, given)) == bool(is_account), given
+
+
+def test_names_of_accounts_are_those_that_aws_gives() -> None:
+    """Printable ASCII, at most 50 characters: Organizations' model has that of CreateAccount, and lists older ones."""
+    name = api.service_model("organizations").shape_for("CreateAccountName")
+    assert name.metadata["max"] == 50
+    accounts = KEYS["accounts"]["items"]["pattern"]
+    for text in ("Prod", "a", "My account (old) [2024]", "x" * 50, "prod-*", "*", "?", "1234?"):
+        assert re.fullmatch(name.metadata["pattern"], text)
+        assert re.search(accounts, text), text
+        assert re.search(accounts, f"!{text}"), text
+    for text in ("", "!", " prod", "prod ", "1234", "x" * 51, "!!x"):
+        assert not re.search(accounts, text), text

@@ -11,8 +11,10 @@ import pytest
 from pageturner.crawls.catalogue import parse_input
 from pageturner.finish.summary import SUMMED, Tally, summary
 from pageturner.page_state import Run
+from pageturner.paging import api
 from tests.conftest import Aws, Machines
 
+KNOWN = api.known_regions()
 CAUSE = "sqs has no endpoint in the region: there is no name"
 
 
@@ -42,7 +44,7 @@ def two_regions(monkeypatch: pytest.MonkeyPatch) -> None:
     """The regions of `[all]`: one that botocore does not know for the service, and the deployment's own."""
     from pageturner.plan.places import Places
 
-    monkeypatch.setattr(Places, "_all", lambda *_: ["eu-north-9", "us-east-1"])
+    monkeypatch.setattr(Places, "_enabled", lambda *_: ["eu-north-9", "us-east-1"])
 
 
 ALL: dict[str, Any] = {"service": "sqs", "operation": "list_queues", "regions": ["all"]}
@@ -102,8 +104,20 @@ def test_a_region_where_the_service_is_known_fails_the_run(
     """Its name can be down for hours, as DynamoDB's was in us-east-1 in October 2025."""
     from pageturner.plan.places import Places
 
-    monkeypatch.setattr(Places, "_all", lambda *_: ["eu-west-1", "us-east-1"])
+    monkeypatch.setattr(Places, "_enabled", lambda *_: ["eu-west-1", "us-east-1"])
     assert ends(aws, machines, ALL, "eu-west-1")["outcome"] == "failed"
+
+
+@pytest.mark.usefixtures("two_regions")
+@pytest.mark.parametrize(
+    ("regions", "outcome"),
+    [(["eu-*", "us-east-1"], "succeeded"), (["!us-west-*"], "succeeded"), (["all", "eu-north-9"], "failed")],
+)
+def test_a_region_that_a_pattern_chose_may_lack_the_service(
+    regions: list[str], outcome: str, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pageturner.crawls.regions.api.known_regions", lambda: {**KNOWN, "eu-north-9": "aws"})
+    assert ends(aws, machines, {**ALL, "regions": regions}, "eu-north-9")["outcome"] == outcome
 
 
 def test_a_region_that_was_listed_fails_the_run_unless_tolerated(aws: Aws, machines: Machines) -> None:

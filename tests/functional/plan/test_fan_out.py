@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -142,6 +142,67 @@ def test_a_region_of_another_partition_is_refused(aws: Aws, machines: Machines) 
         InvalidCrawlError, match="regions: cn-north-1 is in the partition aws-cn, but credentials of aws"
     ):
         machines.plan({**VPCS, "regions": ["cn-north-1"]})
+
+
+@pytest.mark.parametrize(
+    ("regions", "chosen"),
+    [
+        (["eu-*"], lambda region: region.startswith("eu-")),
+        (["eu-west-?", "us-east-1"], lambda region: region[:-1] == "eu-west-" or region == "us-east-1"),
+        (["eu-*", "us-east-1", "!eu-south-*"], lambda region: region.startswith("eu-") and "south" not in region),
+        (["!eu-*", "!us-east-1"], lambda region: not region.startswith("eu-") and region != "us-east-1"),
+        (["all", "!us-*"], lambda region: not region.startswith("us-")),
+        (["us-east-1", "eu-west-1", "!eu-*"], lambda region: region == "us-east-1"),
+    ],
+)
+def test_regions_by_pattern_and_exception_are_among_those_that_the_account_has_enabled(
+    regions: list[str], chosen: Callable[[str], bool], aws: Aws, machines: Machines
+) -> None:
+    found = [region for _, region in places(aws, machines.plan({**VPCS, "regions": regions}))]
+    every = enabled_regions() & set(boto3.Session().get_available_regions("ec2"))
+    expected = {region for region in every if chosen(region)} | {"us-east-1"} & set(regions)
+    assert sorted(found) == sorted(expected)
+    assert expected
+
+
+def test_a_name_beside_a_pattern_stays_as_it_is(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    enabled = [{"RegionName": name, "OptInStatus": "opted-in"} for name in ("eu-west-1", "us-west-2", "eu-west-9")]
+    not_enabled = {"RegionName": "eu-south-2", "OptInStatus": "not-opted-in"}
+    found = [*enabled, not_enabled, *({"RegionName": r} for r in ("eu-central-1", "eu-west-2"))]
+    monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
+    planned = machines.plan({**VPCS, "regions": ["eu-south-2", "eu-west-?", "!eu-west-2"]})
+    # It is not enabled, and a run will say so. The newest region is newer than botocore.
+    assert [region for _, region in places(aws, planned)] == ["eu-south-2", "eu-west-1", "eu-west-3", "eu-west-9"]
+
+
+@pytest.mark.parametrize(("regions", "partition"), [(["us-east-1", "cn-*"], "aws-cn"), (["us-gov-*"], "aws-us-gov")])
+def test_a_pattern_of_another_partition_is_refused(regions: list[str], partition: str, machines: Machines) -> None:
+    with pytest.raises(
+        InvalidCrawlError, match=rf"regions: .*\* is in the partition {partition}, but credentials of aws"
+    ):
+        machines.plan({**VPCS, "regions": regions})
+
+
+def test_patterns_that_choose_no_region_are_refused(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [{"RegionName": "me-south-1", "OptInStatus": "not-opted-in"}, {"RegionName": "us-east-1"}]
+    monkeypatch.setattr(clients.client("ec2", "us-east-1"), "describe_regions", lambda **_: {"Regions": found})
+    said = (
+        r'regions: \["me-south-\*"\] chooses no region that is enabled and has ec2; name the regions, or choose others'
+    )
+    with pytest.raises(InvalidCrawlError, match=said):
+        machines.plan({**VPCS, "regions": ["me-south-*"]})
+
+
+@pytest.mark.parametrize("regions", [["all"], ["eu-*"], ["!us-*"]])
+def test_a_service_with_one_listing_has_it_whatever_the_patterns(
+    regions: list[str], aws: Aws, machines: Machines
+) -> None:
+    planned = machines.plan({"service": "iam", "operation": "list_roles", "regions": regions})
+    assert places(aws, planned) == [(ACCOUNT, "us-east-1")]
+    named = machines.plan(
+        {"service": "iam", "operation": "list_roles", "regions": ["eu-west-1", *regions]}, "execution-2"
+    )
+    assert [region for _, region in places(aws, named)] == ["eu-west-1"]
 
 
 def test_a_global_service_has_one_listing(aws: Aws, machines: Machines) -> None:
@@ -295,6 +356,111 @@ def test_the_accounts_of_an_organization(aws: Aws, machines: Machines) -> None:
     assert sorted(account for account, _ in places(aws, lower)) == sorted(below[1])
 
 
+def test_accounts_by_name_and_exception(aws: Aws, machines: Machines) -> None:
+    (above, (a0, a1)), (below, (b0, b1)) = make_organization().items()
+    outside = "999999999999"
+    for number, (accounts, chosen) in enumerate(
+        [
+            (["above-*"], [a0, a1]),
+            (["above-0", "below-?"], [a0, b0, b1]),
+            ([outside, "below-*", a1], [outside, a1, b0, b1]),
+            (["organization", "!above-*", f"!{b1}"], [ACCOUNT, b0]),
+            (["!above-*", f"!{b1}"], [ACCOUNT, b0]),
+            ([outside, a0, b0, "!below-*"], [outside, a0]),
+            ([outside, a0, f"!{a0}"], [outside]),
+        ]
+    ):
+        planned = machines.plan({**VPCS, "accounts": accounts}, f"execution-{number}")
+        found = [account for account, _ in places(aws, planned)]
+        assert sorted(found) == sorted(chosen), accounts
+    asked = {**VPCS, "accounts": ["*-1", a0], "organizational_units": [above, f"!{below}"]}
+    assert sorted(account for account, _ in places(aws, machines.plan(asked, "execution-8"))) == sorted([a0, a1])
+    everyone_else = {**VPCS, "accounts": "organization", "organizational_units": [f"!{below}"]}
+    planned = machines.plan(everyone_else, "execution-9")
+    assert sorted(account for account, _ in places(aws, planned)) == sorted([ACCOUNT, a0, a1])
+
+
+def tag(account: str, **tags: str) -> None:
+    made: list[Any] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    boto3.client("organizations").tag_resource(ResourceId=account, Tags=made)
+
+
+def test_accounts_by_tag(aws: Aws, machines: Machines) -> None:
+    (_, (a0, a1)), (_, (b0, b1)) = make_organization().items()
+    tag(a0, Environment="production", Team="x")
+    tag(a1, Environment="production")
+    tag(b0, Environment="prod", Team="")
+    tag(b1, Environment="test", Team="y")
+    tags = {"Environment": "prod*", "Team": "*"}
+    asked = {**VPCS, "accounts": "organization", "account_tags": tags}
+    assert sorted(account for account, _ in places(aws, machines.plan(asked))) == sorted([a0, b0])
+    # Who is listed by id is read whatever the tags.
+    listed = machines.plan({**asked, "accounts": [b1, "above-*"]}, "execution-2")
+    assert sorted(account for account, _ in places(aws, listed)) == sorted([a0, b1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            {"accounts": ["above-*", "Below-*"]},
+            r'accounts: no active account of the organization has a name like "Below-',
+        ),
+        (
+            {"accounts": ["organisation"]},
+            'no active account of the organization has a name like "organisation"; AWS Org',
+        ),
+        (
+            {"accounts": ["above-*", "!above-?"]},
+            r'accounts: \["above-\*", "!above-\?"\] leaves no account; remove excep',
+        ),
+        (
+            {"accounts": ["above-*"], "organizational_units": "below"},
+            "no active account of the organization, in organizational_units, has a name like",
+        ),
+        (
+            {"accounts": ["111111111111", "above-*"], "account_tags": {"Team": "a"}},
+            r'account_tags: none of 3 accounts has the tags \{"Team": "a"\}; upper case differs',
+        ),
+    ],
+)
+def test_accounts_that_nothing_chooses_are_an_error(
+    asked: dict[str, Any], said: str, aws: Aws, machines: Machines
+) -> None:
+    _, (below, _) = make_organization().items()
+    if "organizational_units" in asked:
+        asked = {**asked, "organizational_units": [below]}
+    with pytest.raises(InvalidCrawlError, match=said):
+        machines.plan({**VPCS, **asked})
+
+
+def test_whoever_asks_for_many_tags_is_throttled_and_goes_on(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (_, (a0, a1)), _ = make_organization().items()
+    tag(a0, Team="x")
+    tag(a1, Team="x")
+    client = clients.client("organizations", "us-east-1", ACCOUNT)
+    real, asked = client._make_api_call, []
+
+    def call(name: str, arguments: Any) -> Any:
+        if name == "ListTagsForResource":
+            asked.append(arguments["ResourceId"])
+            if len(asked) % 3:
+                raise ClientError({"Error": {"Code": "TooManyRequestsException", "Message": "slow"}}, name)
+        return real(name, arguments)
+
+    monkeypatch.setattr(client, "_make_api_call", call)
+    monkeypatch.setattr("pageturner.plan.organization._WAIT_SECONDS", 0)
+    planned = machines.plan({**VPCS, "accounts": "organization", "account_tags": {"Team": "x"}})
+    assert sorted(account for account, _ in places(aws, planned)) == sorted([a0, a1])
+    # Each account is asked three times, and no account anew.
+    assert [asked.count(account) for account in set(asked)] == [3] * 5
+    monkeypatch.setattr("pageturner.plan.organization._MOST_WAITS", 1)
+    with pytest.raises(ThrottledError):
+        machines.plan({**VPCS, "accounts": "organization", "account_tags": {"Team": "x"}}, "execution-2")
+
+
 def test_only_active_accounts_are_read(aws: Aws, machines: Machines) -> None:
     ((_, (first, *_)), *_) = make_organization().items()
     boto3.client("organizations").close_account(AccountId=first)
@@ -308,6 +474,7 @@ def test_only_active_accounts_are_read(aws: Aws, machines: Machines) -> None:
     [
         (None, "ListAccounts", {}),
         (None, "ListAccounts", {"Accounts": [{"State": "ACTIVE"}]}),
+        (None, "ListAccounts", {"Accounts": [{"State": "ACTIVE", "Id": "1"}]}),
         (["ou-abcd-11112222"], "ListAccountsForParent", {}),
         (["ou-abcd-11112222"], "ListOrganizationalUnitsForParent", {}),
         (["ou-abcd-11112222"], "ListOrganizationalUnitsForParent", {"OrganizationalUnits": [{}]}),
@@ -654,6 +821,44 @@ def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(
     assert (probe["pages"], probe["items"], probe["more"]) == (9, len(source), False)
     assert report["paging"]["paginator"] == "official"
     assert report["estimate"]["estimated_cost"] == pytest.approx(machines.publish(summary)["estimated_cost"], rel=0.25)
+
+
+def test_a_dry_run_says_what_is_better(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pageturner.dry_run._MOST_PROBED", 2)
+    report = machines.plan({**VPCS, "regions": ["all"], "dry_run": True})["nothing_to_do"]
+    (sentence,) = report["instead"]
+    assert report["targets"]["count"] >= 20
+    assert f"This run of {report['targets']['count']} accounts and regions costs $" in sentence
+    assert report["message"].endswith(f"; nothing was written. {sentence}")
+    few = machines.plan({**VPCS, "regions": ["eu-*"], "dry_run": True})["nothing_to_do"]
+    assert few["instead"] == []
+    assert few["message"].endswith("; nothing was written")
+
+
+def test_a_dry_run_weighs_the_items_of_a_table(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    attribute = {"AttributeName": "id", "AttributeType": "S"}
+    schema = [{"AttributeName": "id", "KeyType": "HASH"}]
+    of_table: Any = {"TableName": "heavy", "BillingMode": "PAY_PER_REQUEST", "KeySchema": schema}
+    aws.dynamodb.create_table(**of_table, AttributeDefinitions=[attribute])
+    for number in range(5):
+        aws.dynamodb.put_item(TableName="heavy", Item={"id": {"S": str(number)}, "text": {"S": "x" * 100_000}})
+    monkeypatch.setattr("pageturner.crawls.alternatives._LARGE_TABLE", 500_000)
+    asked = {"service": "dynamodb", "operation": "scan", "parameters": {"TableName": "heavy"}, "dry_run": True}
+    report = machines.plan({**asked, "sinks": []})["nothing_to_do"]
+    (sentence,) = report["instead"]
+    assert sentence.startswith(
+        "DynamoDB's Export to S3 writes about 0.0 GB for $0.0001, as the table was at one moment"
+    )
+    assert machines.plan({**asked, "search": "Items[:1]"})["nothing_to_do"]["instead"] == []
+
+
+def test_a_dry_run_knows_that_targets_share_a_pace(machines: Machines) -> None:
+    asked = {**VPCS, "max_pages_per_second": 0.5, "max_concurrency": 4, "dry_run": True}
+    filters = [{"Filters": [{"Name": "cidr", "Values": [f"10.{number}.0.0/16"]}]} for number in range(4)]
+    for regions in (["us-east-1"], ["us-east-1", "eu-west-1"]):
+        report = machines.plan({**asked, "regions": regions, "for_each": {"list": filters}})["nothing_to_do"]
+        assert report["estimate"]["pages"] == 4 * len(regions)
+        assert report["estimate"]["seconds"] == 8
 
 
 def test_a_dry_run_of_more_than_it_probes_goes_by_the_latest_run(

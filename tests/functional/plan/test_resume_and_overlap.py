@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from pageturner.errors import (
     OverlapError,
     SinkError,
 )
-from pageturner.page_state import CONTINUES, FROM_CHECKPOINT
+from pageturner.page_state import CONTINUES, FROM_CHECKPOINT, utc_text
 from tests.conftest import Aws, Machines
 from tests.published import publish_as_it_is
 from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, keys_by_manifest, target_of, verdict_of
@@ -201,11 +202,13 @@ def test_a_verdict_from_before_is_forgotten_when_a_target_is_paged_again(aws: Aw
 @pytest.mark.usefixtures("source")
 def test_a_resumed_run_takes_another_deadline_and_pace_and_keeps_them(aws: Aws, machines: Machines) -> None:
     run_id = machines.plan({"crawl": "c"})["run"]["run_id"]
-    changes = {"deadline_hours": 6, "max_pages_per_second": 1, "max_concurrency": 5}
+    changes = {"deadline_hours": 6, "max_pages_per_second": 1, "pace": "deployment", "max_concurrency": 5}
     resumed = machines.plan({"resume": run_id, **changes}, "execution-2")
     assert resumed["run"]["deadline"] == "2126-02-03T10:05:06.789Z"
     assert (resumed["crawl"]["max_pages_per_second"], resumed["max_concurrency"]) == (1, 5)
-    assert machines.fetch(resumed, target_of(aws, resumed), FROM_CHECKPOINT)["interval"] == 1
+    now = utc_text(datetime.now(UTC))
+    place = machines.fetch(resumed, target_of(aws, resumed), FROM_CHECKPOINT, loop_started_at=now)
+    assert place["slot_at"] > now
     # A redriven execution, and one in which the run continues, resume it without saying so again.
     again = machines.plan({"resume": run_id}, "execution-3")
     assert {name: again[name] for name in ("crawl", "max_concurrency")} == {
@@ -232,7 +235,8 @@ def test_a_resumed_run_can_tolerate_what_stays_missing_but_is_then_no_source(aws
 
 
 def test_each_key_of_a_crawl_can_change_in_a_resumed_run_or_is_refused_with_the_reason() -> None:
-    allowed = {"deadline_hours", "max_pages_per_second", "max_concurrency", "tolerate", "ignore_errors", "mistrust"}
+    of_pace = {"max_pages_per_second", "pace", "max_concurrency"}
+    allowed = {"deadline_hours", *of_pace, "tolerate", "ignore_errors", "mistrust"}
     for key, schema in KEYS_OF_A_CRAWL.items():
         document = {"resume": "x", key: schema["examples"][0]}
         if key in allowed:

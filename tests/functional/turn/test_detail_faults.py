@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
@@ -244,6 +245,10 @@ def test_a_page_that_does_not_fit_into_an_invocation_is_continued_in_the_next(
     began = machines.fetch(planned, target, FROM_CHECKPOINT)
     assert (began["page"], began["next"], requests.of_details) == (1, "hand_over", 3)
     assert items(aws) == []
+    # Also after a pause, the loop goes on as it has time.
+    paused, now = {**began, "next": "pause", "not_before": began["turned_in"]}, datetime.now(UTC).isoformat()
+    again = machines.fetch(planned, target, paused, loop_started_at=now)
+    assert (again["page"], again["next"], requests.of_details) == (1, "page", 6)
     turn_all(machines, planned, target)
     check_items(aws)
     assert requests.of_details == 2 * len(NAMES)

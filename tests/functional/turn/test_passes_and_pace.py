@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +13,10 @@ from pageturner.errors import (
     AccessDeniedError,
     DeadlinePassedError,
     InvalidRequestError,
+    ThrottledError,
     TooManyRestartsError,
 )
-from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT
+from pageturner.page_state import AFTER_THROTTLING, FROM_CHECKPOINT, utc_text
 from tests.conftest import Aws, Machines
 from tests.runs_of_a_bucket import (
     CRAWL,
@@ -123,13 +124,103 @@ def test_after_the_deadline_no_page_is_fetched(aws: Aws, machines: Machines) -> 
 
 @pytest.mark.usefixtures("source")
 def test_a_target_keeps_its_pace(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOOP_SECONDS", "1e12")
+    monkeypatch.setenv("LOOP_SECONDS", "1e10")
     machines.catalogue = {"c": {**CRAWL, "max_pages_per_second": 0.25}}
     planned = machines.plan({"crawl": "c"})
     place = machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
-    assert (place["next"], place["interval"]) == ("pause", 4)
+    assert (place["next"], place["interval"]) == ("pause", 0)
     ahead = datetime.fromisoformat(place["not_before"]) - datetime.now(UTC)
     assert 1 < ahead.total_seconds() <= 4
+    assert place["not_before"] == place["slot_at"]
+
+
+TWO = {
+    **CRAWL,
+    "parameters": {},
+    "for_each": {"list": [{"Bucket": "source"}, {"Bucket": "source", "Prefix": "key-00"}]},
+}
+
+
+@pytest.mark.usefixtures("source")
+def test_the_first_page_of_a_target_waits_for_its_moment(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOP_SECONDS", "30")
+    machines.catalogue = {"c": {**TWO, "max_pages_per_second": 0.1}}
+    planned = machines.plan({"crawl": "c"})
+    first, second = aws.json(planned["targets"]["key"])
+    began = datetime.now(UTC)
+    now = utc_text(began)
+    machines.fetch(planned, first, FROM_CHECKPOINT, loop_started_at=now)
+    waits = machines.fetch(planned, second, AFTER_THROTTLING, loop_started_at=now, share=0.5)
+    assert (waits["next"], waits["page"], "turned_in" in waits, waits["throttled"]) == ("pause", 1, False, True)
+    # The first target has turned a page, and has the moment after it; then comes this one.
+    assert 19 < (datetime.fromisoformat(waits["not_before"]) - began).total_seconds() < 22
+    assert waits["not_before"] == waits["slot_at"]
+    pages = aws.object_keys("items/")
+    # The machine has waited: that is enough, also on an emulator that shortens it.
+    turned = machines.fetch(planned, second, waits, loop_started_at=now, share=0.5)
+    assert (turned["page"], turned["interval"], len(aws.object_keys("items/")) - len(pages)) == (2, 0.5, 1)
+
+
+@pytest.mark.usefixtures("source")
+def test_who_waits_longer_than_the_loop_lasts_goes_on_waiting_in_the_next(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fetch_page.LONGEST_WAIT_SECONDS", 30)
+    machines.catalogue = {"c": {**TWO, "max_pages_per_second": 0.05}}
+    planned = machines.plan({"crawl": "c"})
+    first, second = aws.json(planned["targets"]["key"])
+    began = datetime.now(UTC)
+    now = utc_text(began)
+    machines.fetch(planned, first, FROM_CHECKPOINT, loop_started_at=now)
+    waits = machines.fetch(planned, second, FROM_CHECKPOINT, loop_started_at=now)
+    assert waits["next"] == "pause"
+    assert waits["not_before"] == utc_text(datetime.fromisoformat(now) + timedelta(seconds=30)) < waits["slot_at"]
+    # After so long a wait, the loop has no time for all attempts at a page.
+    long_ago = utc_text(began - timedelta(seconds=51))
+    over = machines.fetch(planned, second, waits, loop_started_at=long_ago)
+    assert over == {**waits, "next": "hand_over"}
+    later = utc_text(began + timedelta(seconds=25))
+    again = machines.fetch(planned, second, over, loop_started_at=later)
+    assert (again["next"], again["not_before"], again["slot_at"]) == ("pause", waits["slot_at"], waits["slot_at"])
+    # A retry does not wait once more: it would never come to its last attempt.
+    assert machines.fetch(planned, second, over, retries=1, loop_started_at=later)["page"] == 2
+
+
+@pytest.mark.usefixtures("source")
+def test_others_slow_down_when_one_is_throttled_and_once(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machines.catalogue = {"c": {**TWO, "pagination_config": {"PageSize": 1}}}
+    planned = machines.plan({"crawl": "c"})
+    one, other = aws.json(planned["targets"]["key"])
+    place = machines.fetch(planned, other, FROM_CHECKPOINT)
+    s3 = clients.client("s3", "us-east-1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(s3, "list_objects_v2", denied_as("SlowDown"))
+        with pytest.raises(ThrottledError):
+            machines.fetch(planned, one, FROM_CHECKPOINT)
+
+    def look_again(place: dict[str, Any]) -> dict[str, Any]:
+        heard_at = datetime.fromisoformat(place["heard_at"]) - timedelta(seconds=10)
+        return {**place, "heard_at": max(heard_at.isoformat().replace("+00:00", "Z"), "")}
+
+    assert machines.fetch(planned, other, place)["interval"] == 0, "it has just looked"
+    slower = machines.fetch(planned, other, look_again(place))
+    assert slower["interval"] == 0.5
+    faster = machines.fetch(planned, other, slower)
+    assert faster["interval"] == 0.475
+    throttled_at = slower["heard_at"]
+    monkeypatch.setattr("pageturner.turn.pace.LOOK_SECONDS", -10)
+    assert machines.fetch(planned, other, {**faster, "heard_at": throttled_at})["interval"] == 0.451, "it has heard"
+
+
+def denied_as(code: str) -> Any:
+    def list_objects_v2(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, "ListObjectsV2")
+
+    return list_objects_v2
 
 
 @pytest.mark.usefixtures("source")

@@ -20,6 +20,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
 from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.stores.checkpoints import last_passes
+from pageturner.turn.pace import Pace
 from pageturner.turn.page_step import PageStep, Turned
 from pageturner.verdicts import Ends, counted, entries
 from tests.fakes import FakeDynamoDB, FakeS3, client_error, stores_in
@@ -134,7 +135,7 @@ class Schedules(RuleBasedStateMachine):
     def step(self, gate: Any) -> PageStep:
         service, s3, dynamodb = gate(self.service), gate(self.s3), gate(self.dynamodb)
         stores = stores_in(s3, dynamodb)
-        return PageStep(lambda *_: service, stores, lambda *_: service)
+        return PageStep(lambda *_: service, stores, lambda *_: service, Pace(stores))
 
     @property
     def has_ended(self) -> bool:

@@ -121,6 +121,7 @@ def test_input_needs_no_catalogue() -> None:
             'crawls.c.more_results: "Truncated" finds nothing: there is no member Truncated; did',
         ),
         ({"output_token": ["A", "B"], "input_token": "Prefix"}, "must have one entry for each input_token"),
+        ({"pace": "account"}, 'crawls.c.pace: invalid value "account"; must be one of: run, deployment'),
         ({"max_pages_per_second": 0}, "max_pages_per_second: invalid value 0; must be a number from 0.05 to 1000"),
         ({"max_concurrency": 0}, "max_concurrency: invalid value 0; must be an integer from 1 to 10000"),
         ({"deadline_hours": "1"}, 'deadline_hours: invalid value "1"; must be a number from 0.001 to 8760'),
@@ -277,12 +278,41 @@ def test_input_needs_no_catalogue() -> None:
         ),
         ({"accounts": "all"}, 'accounts: invalid value "all"; must be a list of 12-digit account IDs, in quotes'),
         ({"accounts": []}, "crawls.c.accounts: invalid value []; must be a list of 12-digit account IDs"),
+        ({"accounts": ["!!sandbox"]}, 'accounts: invalid value ["!!sandbox"]; must be a list of 12-digit account IDs'),
+        ({"accounts": ["!1234"]}, 'accounts: invalid value ["!1234"]; must be a list of 12-digit account IDs'),
+        ({"accounts": ["prod-*", "!*"]}, 'accounts: invalid value ["prod-*", "!*"]; the exceptions leave no account'),
+        ({"accounts": ["!organization"]}, 'accounts: invalid value ["!organization"]; the exceptions leave no account'),
+        ({"accounts": ["111111111111", "!111111111111"]}, "the exceptions leave no account; remove some of them"),
+        ({"account_tags": {"Team": "*"}}, 'account_tags: requires "accounts: organization", or names in accounts'),
+        (
+            {"accounts": ["111111111111", "!sandbox-*"], "account_tags": {"Team": "*"}},
+            "accounts that are listed by id are read whatever their tags",
+        ),
+        (
+            {"accounts": "organization", "account_tags": {"Billed": True}},
+            'account_tags: invalid value {"Billed": true}; must be an object of tags, with values that are text',
+        ),
+        ({"accounts": "organization", "account_tags": {}}, "account_tags: invalid value {}; must be an object of tags"),
         ({"organizational_units": ["ou-abcd-11112222"]}, 'organizational_units: requires "accounts: organization"'),
+        (
+            {"accounts": "organization", "organizational_units": ["!prod"]},
+            'organizational_units: invalid value ["!prod"]; must be a list of organizational unit IDs',
+        ),
         (
             {"organizational_units": ["prod"]},
             'organizational_units: invalid value ["prod"]; must be a list of organizational unit IDs',
         ),
-        ({"regions": ["all", "eu-west-1"]}, 'regions: invalid value ["all", "eu-west-1"]; must be ["all"] alone'),
+        ({"regions": ["!!eu-west-1"]}, 'regions: invalid value ["!!eu-west-1"]; must be a list of regions, like'),
+        ({"regions": ["eu_*"]}, 'regions: invalid value ["eu_*"]; must be a list of regions, like'),
+        (
+            {"regions": ["us-east-1", "we-*"]},
+            'regions: no region that botocore knows matches "we-*"; a pattern is like',
+        ),
+        ({"regions": ["all", "!eu-suoth-*"]}, 'regions: no region that botocore knows matches "eu-suoth-*"'),
+        ({"regions": ["all", "!eu-wst-1"]}, 'botocore knows no region "eu-wst-1" (a newer'),
+        ({"regions": ["eu-west-?", "!eu-*"]}, 'regions: invalid value ["eu-west-?", "!eu-*"]; the exceptions leave'),
+        ({"regions": ["us-east-1", "!us-east-1"]}, "the exceptions leave no region; remove some of them"),
+        ({"regions": ["!all"]}, "the exceptions leave no region; remove some of them"),
         (
             {"service": "dynamodb", "operation": "scan"}
             | {
