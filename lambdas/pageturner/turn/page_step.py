@@ -96,8 +96,8 @@ class PageStep:
             read = _read(state, place, page)
         if details:
             if (whole := details.added_to(read)) is None:
-                slower = replace(place, interval=_interval(place.interval, state))
-                return Turned(slower, details=details.counts())
+                same = replace(place, interval=_interval(place.interval, state), next="page")
+                return Turned(same, details=details.counts())
             read = whole
         fetched = time.monotonic()
         committed = self.stores.pages.commit(state.run, crawl.name, state.target, place, read.lines, read.facts)
