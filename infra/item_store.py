@@ -18,6 +18,7 @@ _MAP_RESULTS_DAYS = 30
 _ATHENA_RESULTS_DAYS = 7
 _PUBLISHING_DAYS = 30
 _FINISHING_DAYS = 30
+_DETAILING_DAYS = 30
 # As long as the records of the run, which refer to them.
 _TOKEN_DAYS = 400
 # What whoever keeps the records of a run does with its table.
@@ -81,6 +82,9 @@ class ItemStore(Construct):
         self.bucket.grant_put(grantee, "tokens/*")
         self.bucket.grant_read(grantee, "items/*")
         self.bucket.grant_read(grantee, "tokens/*")
+        # Pages whose items lack details.
+        self.bucket.grant_put(grantee, "detailing/*")
+        self.bucket.grant_read(grantee, "detailing/*")
         # Where an earlier version put them.
         self.bucket.grant_read(grantee, "runs/*/tokens/*")
         self.runs.grant(grantee, *_RECORDS, "dynamodb:ConditionCheckItem")
@@ -148,6 +152,7 @@ def _lifecycle_rules(settings: Settings) -> list[s3.LifecycleRule]:
             for prefix, days in (
                 (MAP_RESULTS_PREFIX, _MAP_RESULTS_DAYS),
                 (ATHENA_RESULTS_PREFIX, _ATHENA_RESULTS_DAYS),
+                ("detailing", _DETAILING_DAYS),
                 ("finishing", _FINISHING_DAYS),
                 ("publishing", _PUBLISHING_DAYS),
                 ("comparisons", _PUBLISHING_DAYS),

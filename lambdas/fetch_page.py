@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -76,8 +77,12 @@ def _report_throttle(state: PageState, step: PageStep, error: ThrottledError) ->
 
 
 def _report(state: PageState, turned: Turned) -> None:
+    details = {} if turned.details is None else asdict(turned.details)
     if turned.page is None:
-        if turned.place.next == "begin_pass":
+        if details:
+            facts = {"target": state.target.target_id, "page": turned.place.page, **details}
+            telemetry.logger.info("the details of the page are continued", extra=facts)
+        elif turned.place.next == "begin_pass":
             facts = {"target": state.target.target_id, "pass": turned.place.pass_number}
             telemetry.logger.warning("the service rejected the token: the target begins a new pass", extra=facts)
         elif turned.place.next == "page":
@@ -94,6 +99,7 @@ def _report(state: PageState, turned: Turned) -> None:
         fetch_ms=round(turned.fetch_ms),
         write_ms=round(turned.write_ms),
         verdict=turned.place.verdict,
+        **details,
     )
 
 

@@ -107,7 +107,7 @@ class Place:
     `taken` counts what `MaxItems` counts. `items` and `bytes` (compressed) count what was written. `sums` adds up the
     numbers among the result keys.
     `page_errors` counts the errors beside the items, and `ignored_errors` those that the crawl ignores.
-    `miscount` is how many more items the answers said that they had.
+    `miscount` is how many more items the answers said that they had, and `missing_details` how many details are null.
     `last_key` is the last key of a listing whose order is known.
     `mark` stands for the last page whose number is a power of two, to notice tokens that go round in a circle.
     `interval` is the number of seconds between pages, which grows when the service throttles, and `heard_at` is until
@@ -132,6 +132,7 @@ class Place:
     page_errors: int = 0
     ignored_errors: int = 0
     miscount: int = 0
+    missing_details: int = 0
     last_key: str | None = None
     mark: str = ""
     interval: float = 0

@@ -86,6 +86,7 @@ class PageCounts:
             "restarts": max(self.pass_number - 1, 0),
             "page_errors": end.page_errors,
             "ignored_errors": end.ignored_errors,
+            "missing_details": end.missing_details,
             "miscount": end.miscount,
             "errors_in_pages": list(self.errors),
             "sums": end.sums,

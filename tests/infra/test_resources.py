@@ -8,9 +8,11 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from infra.function_code import runtime
+from infra.functions import FETCH_PAGE_TIMEOUT
 from infra.settings import SettingError
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.errors import InvalidCrawlError
+from pageturner.turn import details
 from tests.infra.conftest import PROJECT, Synth
 
 
@@ -144,6 +146,10 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
         *("dynamodb:GetItem", "dynamodb:DeleteItem"),
         *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
     }
+
+
+def test_a_page_can_be_committed_when_nobody_waits_for_its_details_any_more() -> None:
+    assert details.LAST_CALL < details.LEAVES_AFTER <= FETCH_PAGE_TIMEOUT.to_seconds() - 10
 
 
 def test_functions(template: Template) -> None:

@@ -8,7 +8,14 @@ from aws_cdk.assertions import Template
 
 from tests.infra.conftest import Synth
 
-ALWAYS = {"map-results/": 30, "athena-results/": 7, "finishing/": 30, "publishing/": 30, "comparisons/": 30}
+ALWAYS = {
+    "map-results/": 30,
+    "athena-results/": 7,
+    "finishing/": 30,
+    "detailing/": 30,
+    "publishing/": 30,
+    "comparisons/": 30,
+}
 ALWAYS |= {"tokens/": 400}
 
 

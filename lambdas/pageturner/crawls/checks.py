@@ -20,6 +20,8 @@ from botocore.model import OperationModel
 from pageturner.crawls import pagination_config
 from pageturner.crawls.account_checks import check_accounts
 from pageturner.crawls.bindings import literal_bindings
+from pageturner.crawls.detail import detailed_shape, details_of
+from pageturner.crawls.detail_checks import wrong_details
 from pageturner.crawls.expression_checks import (
     for_each_expressions,
     item_shape,
@@ -68,7 +70,8 @@ def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]
 
 @cache
 def _validator(key: str) -> Callable[[Any], Any]:
-    return cast("Callable[[Any], Any]", fastjsonschema.compile({**KEYS[key], "$schema": SCHEMA["$schema"]}))
+    whole = {**KEYS[key], "$schema": SCHEMA["$schema"], "definitions": SCHEMA["definitions"]}
+    return cast("Callable[[Any], Any]", fastjsonschema.compile(whole))
 
 
 def against_schema(key: str, value: Any) -> str | None:
@@ -82,7 +85,7 @@ def against_schema(key: str, value: Any) -> str | None:
         if error.rule == "additionalProperties" and "properties" in error.definition and key != "for_each":
             known = error.definition["properties"]
             (unknown, *_) = [name for name in error.value if name not in known]
-            return f".{unknown}: unknown key{nearest(unknown, known)}"
+            return f"{''.join(f'.{step}' for step in path)}.{unknown}: unknown key{nearest(unknown, known)}"
         if path and "errorMessage" in error.definition:
             return (
                 f".{'.'.join(map(str, path))}: invalid value {shown(error.value)}; {error.definition['errorMessage']}"
@@ -250,7 +253,7 @@ def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) 
 
 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    """Check `search`, which applies to a page, and `key` and `ignore_fields`, which apply to an item."""
+    """Check `search`, on a page; `key` and `detail`, on an item; and `ignore_fields`, on an item with its details."""
     known = _can_be_crawled(entry)
     output = api.operation_model(entry["service"], entry["operation"]).output_shape if known else None
     if "search" in entry:
@@ -258,8 +261,12 @@ def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     item = item_shape(entry["service"], entry["operation"], _stated(entry), entry.get("search")) if known else None
     if "key" in entry:
         yield from _check_expression(entry["key"], f"{place}.key", item)
+    wrong = list(wrong_details(entry, place)) if known and "detail" in entry else []
+    yield from wrong
+    details = details_of(entry.get("detail"), entry["service"]) if known and not wrong else ()
     for each in entry.get("ignore_fields", ()):
-        yield from (f"{place}.ignore_fields: {line}" for line in wrong_ignored_field(each, item))
+        lines = wrong_ignored_field(each, detailed_shape(item, details) if not wrong else None)
+        yield from (f"{place}.ignore_fields: {line}" for line in lines)
 
 
 def _check_expression(expression: str, place: str, shape: Any = None) -> Iterable[str]:

@@ -14,6 +14,7 @@ from pageturner.paging.paginators import STATED, Paginator, as_lists, paginator_
 
 if TYPE_CHECKING:
     from pageturner.crawls.choice import Choice
+    from pageturner.crawls.detail import Detail
 
 # Only the catalogue says when a crawl runs; an execution's input can override everything else.
 SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
@@ -26,10 +27,11 @@ _PLAN_KEYS = (
 # What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
 _LISTING_KEYS = (
     *("service", "operation", "operations", "except", "parameters", "pagination_config", "for_each", "search", "key"),
-    *(*_PLACE_KEYS, "tolerate", "ignore_errors"),
+    *("detail", *_PLACE_KEYS, "tolerate", "ignore_errors"),
     *STATED,
 )
-# Of these, what decides which items a listing has and what their keys are, besides the parameters and the place.
+# Of these, what decides which items a listing has and what their keys are, besides the parameters and the place. With
+# another `detail`, the same items are changed.
 _ITEM_KEYS = ("search", "key", *STATED)
 
 
@@ -57,6 +59,7 @@ class Crawl:
     since: Mapping[str, Any] | None = None
     search: str | None = None
     key: str | None = None
+    detail: tuple[Mapping[str, Any], ...] | Mapping[str, Any] | None = None
     input_token: str | tuple[str, ...] | None = None
     output_token: str | tuple[str, ...] | None = None
     result_key: str | tuple[str, ...] | None = None
@@ -102,6 +105,15 @@ class Crawl:
     def primary_result_key(self) -> str:
         """The result key of the listing's main items; those of the other result keys come with them."""
         return self.result_keys[0]
+
+    @cached_property
+    def details(self) -> tuple[Detail, ...]:
+        """What is asked about each item of the primary result key."""
+        if self.detail is None:
+            return ()
+        from pageturner.crawls.detail import details_of  # only crawls with details need it
+
+        return details_of(self.detail, self.service)
 
     @property
     def source(self) -> str | None:

@@ -9,13 +9,14 @@ from botocore.model import Shape
 from jmespath.exceptions import JMESPathError
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.detail import with_details
 from pageturner.messages import shown
 from pageturner.paging import api, pagination, split
 from pageturner.paging.expression_shapes import FindsNothingError, Structure, shape_found
 from pageturner.paging.expressions import named_field
 from pageturner.paging.paginators import STATED, paginator_of
 
-_TEXT = Shape("Text", {"type": "string"})
+TEXT = Shape("Text", {"type": "string"})
 
 
 def wrong_expression(expression: str, shape: Any = None) -> Iterator[str]:
@@ -57,7 +58,7 @@ def item_shapes(service: str, operation: str, stated: Mapping[str, Any], search:
     for each in pagination.result_keys(definition) if "result_key" in definition else ():
         found = _found(each, output)
         if _is(found, "map"):
-            yield Structure({"key": _TEXT, "value": found.value})
+            yield Structure({"key": TEXT, "value": found.value})
         elif found is None or _is(found, "list", "structure", "string", "blob"):  # numbers are sums
             yield found.member if _is(found, "list") else found
 
@@ -81,11 +82,12 @@ def wrong_for_each(crawl: Crawl, source: Crawl) -> Iterator[str]:
         yield f"crawl: a run of {source.name} lists only what is new, so targets for all other items would be missing"
     whole = source.as_dict()
     stated = {name: whole[name] for name in STATED if name in whole}
+    item = item_shape(source.service, source.operation, stated, source.search)
     about = Structure(
         {
-            "item": item_shape(source.service, source.operation, stated, source.search),
-            **dict.fromkeys(("key", "account", "region"), _TEXT),
-            "parameters": Structure(dict(_parameters(source))),
+            "item": next(with_details([item], source.details)),
+            **dict.fromkeys(("key", "account", "region"), TEXT),
+            "parameters": Structure(dict(parameter_shapes(source))),
         }
     )
     for place, expression in for_each_expressions(crawl.for_each):
@@ -99,7 +101,7 @@ def for_each_expressions(for_each: Mapping[str, Any]) -> Iterator[tuple[str, str
     yield from ((place, for_each[place]) for place in ("account", "region") if place in for_each)
 
 
-def _parameters(crawl: Crawl) -> Iterator[tuple[str, Any]]:
+def parameter_shapes(crawl: Crawl) -> Iterator[tuple[str, Any]]:
     """Yield the parameters of a crawl's targets with their shapes: its own, those of for_each, those of its parts."""
     names = set(crawl.parameters)
     for_each = crawl.for_each or {}

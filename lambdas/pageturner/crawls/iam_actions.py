@@ -189,9 +189,10 @@ def _action(service: str, name: str) -> str:
 
 
 def read_actions(crawls: Iterable[Crawl]) -> list[str]:
-    """Return the IAM actions that the crawls and their witnesses need, in each account that they read."""
+    """Return the IAM actions that crawls, their details and witnesses need, in each account that they read."""
     wanted = [plain for crawl in crawls for plain in plain_crawls(crawl)]
     actions = {iam_action(crawl.service, crawl.operation) for crawl in wanted}
+    actions |= {iam_action(detail.service, detail.operation) for crawl in wanted for detail in crawl.details}
     actions |= {iam_action(asked.service, asked.operation) for asked in map(witness_of_crawl, wanted) if asked}
     if any(crawl.asks_for_regions for crawl in wanted):
         actions.add("ec2:DescribeRegions")

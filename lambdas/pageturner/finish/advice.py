@@ -12,6 +12,7 @@ from typing import Any
 
 from pageturner.crawls.catalogue import ADHOC_PREFIX
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.detail import Detail
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.messages import count_of, listed, shortened, shown
 from pageturner.page_state import CONTINUES
@@ -23,6 +24,8 @@ Entry = Mapping[str, Any]
 _LONGEST_CAUSE = 500
 # How botocore's ClientError says what the service said.
 _SERVICE_ERROR = re.compile(r"An error occurred \((?P<code>[^)]+)\) when calling the .+? operation(?: \(.+?\))?: ")
+# How messages about details begin (turn/detail_calls.py).
+_OF_A_DETAIL = re.compile(r"detail (?P<name>\w+): ")
 # "Not subscribed", or credentials that a service does not know (AWS's Common Errors). Those of the functions are valid,
 # so the service or the region is not enabled in the account.
 _NOT_ENABLED_CODES = {
@@ -48,6 +51,8 @@ class Advice:
 
 def advice(crawl: Crawl, entry: Entry) -> Advice:
     """Return what to do about a target, whose `entry` is the manifest's."""
+    if (detail := _detail_of(crawl, entry)) is not None:
+        return _about_detail(detail, entry)
     rule = BY_VERDICT.get(entry["verdict"]) or BY_ERROR.get(entry.get("error", ""), _interrupted)
     return rule(crawl, entry)
 
@@ -83,6 +88,23 @@ def code_of(entry: Entry) -> str:
     """The service's own error code, or "" if the error is not the service's."""
     found = _SERVICE_ERROR.search(entry.get("cause", ""))
     return found["code"] if found else ""
+
+
+def _detail_of(crawl: Crawl, entry: Entry) -> Detail | None:
+    """Return the detail whose calls the service refused."""
+    found = _OF_A_DETAIL.match(entry.get("cause", "")) if entry["verdict"] in ("denied", "failed") else None
+    return next((each for each in crawl.details if found and each.name == found["name"]), None)
+
+
+def _about_detail(detail: Detail, entry: Entry) -> Advice:
+    accepted = f"add {code_of(entry) or 'the code'} to the ignore_errors of the detail, and start a new run"
+    if entry["verdict"] == "denied":
+        action = iam_action(detail.service, detail.operation)
+        text = f"Allow {action}: deploy the catalogue as it is now; in another account, its reader stack"
+        return Advice(f"{text}. Or {accepted}", resume=True)
+    return Advice(
+        f"Correct the parameters of the detail {detail.name}; or, if what it asks for may be missing, {accepted}"
+    )
 
 
 def _denied(crawl: Crawl, entry: Entry) -> Advice:

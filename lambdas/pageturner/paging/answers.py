@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -81,9 +81,21 @@ def errors_inside(
         if isinstance(status := _at(response, path), str) and _FAILED.fullmatch(status)
     ]
     # What describes one thing has its errors among its members, unless it is asked about several.
-    for path in [] if _is_one_thing(model, paginator) and not model.name.startswith("Batch") else error_members(model):
+    if _is_one_thing(model, paginator) and not model.name.startswith("Batch"):
+        return found
+    return found + errors_in_members(
+        model, response, [path for path in error_members(model) if ".".join(path) not in results]
+    )
+
+
+def errors_in_members(
+    model: OperationModel, response: Mapping[str, Any], members: Iterable[Path]
+) -> list[dict[str, Any]]:
+    """Return the errors in some of the `error_members` of an output, as `errors_inside` does."""
+    found: list[dict[str, Any]] = []
+    for path in members:
         member = ".".join(path)
-        if member in results or not (value := _at(response, path)):
+        if not (value := _at(response, path)):
             continue
         if value is True:
             found.append({"member": member, "error": path[-1]})

@@ -180,8 +180,8 @@ class _Item:
         self._given = {n.lower() for n in (listing.input_shape.required_members if listing.input_shape else ())}
         self._members = {name.lower(): name for name, member in shape.members.items() if _identifies(member)}
         self._strings = {n for n, name in self._members.items() if shape.members[name].type_name == "string"}
-        own = [_singular(list_name), shape.name, _SUFFIXES.sub("", shape.name)]
-        asked_for = _singular(_LISTING_VERBS.sub("", listing.name))
+        own = [singular(list_name), shape.name, _SUFFIXES.sub("", shape.name)]
+        asked_for = singular(_LISTING_VERBS.sub("", listing.name))
         # From its list's name, from its own shape, and from the name of the operation.
         self._nouns = list(dict.fromkeys(noun for noun in [*own, asked_for, _SUFFIXES.sub("", own[0])] if noun))
         self._last_words = [words[-1] for noun in own if (words := re.findall(r"[A-Z][a-z]+", noun))]
@@ -288,9 +288,10 @@ def _expression(members: list[str], *, unique: bool) -> Identity:
     return Identity(names[0] if len(names) == 1 else f"[{', '.join(names)}]", unique)
 
 
-def _singular(name: str) -> str:
+def singular(name: str) -> str:
+    """Return the name of one element of a list: ``Task`` of ``taskList``, ``InstanceId`` of ``InstanceIds``."""
     bare = re.sub(r"(Summaries|SummaryList|Summary|List|Set)$", "", name)
-    for plural, singular in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("s", "")):
-        if bare.endswith(plural):
-            return bare.removesuffix(plural) + singular
+    for ending, instead in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("s", "")):
+        if bare.endswith(ending):
+            return bare.removesuffix(ending) + instead
     return bare

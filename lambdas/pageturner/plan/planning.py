@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.since import Window
 from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError, SinkError
+from pageturner.messages import count_of
 from pageturner.page_state import Patience, Run, Target
 from pageturner.paging.identity import Identity, keys_of
 from pageturner.paging.page_size import default_page_size
@@ -242,12 +244,24 @@ def paging_of(crawl: Crawl) -> dict[str, Any]:
         return {"operations": len(plain), "services": len({service for service, _ in plain})}
     paginator = crawl.paginator
     keys = keys_of(crawl.service, crawl.operation, paginator.definition, crawl.key, crawl.search)
+    size = _page_size(crawl, paginator.definition)
     return {
         "paginator": paginator.source,
         **paginator.definition,
-        "page_size": _page_size(crawl, paginator.definition) or "the service's own",
+        "page_size": size or "the service's own",
+        **({"details": _details_of(crawl, size)} if crawl.details else {}),
         "keys": {name: "a hash of the item" if key is None else _key_text(key) for name, key in keys.items()},
     }
+
+
+def _details_of(crawl: Crawl, page_size: Any) -> dict[str, str]:
+    """How the details of a crawl are asked for: how many calls a page takes."""
+    found = {}
+    for each in crawl.details:
+        most = each.most_values
+        calls = f", up to {count_of(math.ceil(int(page_size) / most), 'call')} a page" if page_size else ""
+        found[each.name] = f"{each.service} {each.operation}, for {count_of(most, 'item')} a call{calls}"
+    return found
 
 
 def _expected(crawl: Crawl, targets: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.detail import with_details
 from pageturner.crawls.expression_checks import item_shapes
 from pageturner.paging.paginators import STATED
 from pageturner.table_names import CHANGES_PARTITION_KEYS
@@ -118,10 +119,12 @@ def _members(crawl: Crawl) -> Mapping[str, str]:
     whole = crawl.as_dict()
     stated = {name: whole[name] for name in STATED if name in whole}
     types: dict[str, str] = {}
-    for shape in item_shapes(crawl.service, crawl.operation, stated, crawl.search):
+    listed = item_shapes(crawl.service, crawl.operation, stated, crawl.search)
+    for shape in with_details(listed, crawl.details) if crawl.details else listed:
         for member, kind in _members_of(shape):
             types[member] = kind if types.get(member, kind) == kind else "string"
-    return types
+    # Also where no model describes the items.
+    return types | {each.name: _type(each.shape) for each in crawl.details if each.name not in types}
 
 
 def _members_of(shape: Any) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pageturner.stores.run_table import RunTable
     from pageturner.stores.runs_and_locks import RunStore
     from pageturner.stores.target_records import TargetRecords
+    from pageturner.stores.unfinished_pages import UnfinishedPages
     from pageturner.stores.witness_records import WitnessRecords
 
 
@@ -46,6 +47,13 @@ class Stores:
         from pageturner.stores.page_store import PageStore
 
         return PageStore(self._client("s3"), self._bucket)
+
+    @cached_property
+    def unfinished_pages(self) -> UnfinishedPages:
+        """Pages whose items lack details."""
+        from pageturner.stores.unfinished_pages import UnfinishedPages
+
+        return UnfinishedPages(self._client("s3"), self._bucket)
 
     @cached_property
     def items(self) -> ItemTable:

@@ -74,6 +74,11 @@ def page_key(run: Run, crawl_name: str, target: Target, place: Place) -> str:
     return f"{page_prefix(run, crawl_name)}{target.target_id}-{place.pass_number}-{place.page:08d}.jsonl.gz"
 
 
+def unfinished_page_key(run: Run, target: Target, place: Place) -> str:
+    """The key of the object that keeps the page at `place` until its items have their details. It expires."""
+    return f"detailing/{run.run_id}/{target.target_id}-{place.pass_number}-{place.page:08d}.json.gz"
+
+
 def targets_key(run: Run) -> str:
     """The key of the targets file."""
     return f"runs/{run.run_id}/targets.json"

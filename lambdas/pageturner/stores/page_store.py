@@ -47,7 +47,7 @@ class Facts:
     more, but has no token; "endless" if there are more pages than the crawl allows. `taken` counts what `MaxItems`
     counts, `page_errors` the errors beside the items, `ignored_errors` those that the crawl ignores, and `sums` has the
     numbers among the result keys. `mark` stands for the page in the search for circles. `miscount` is how many more
-    items the answer said that it had.
+    items the answer said that it had, and `missing_details` how many details are null.
     """
 
     next_token: str | None
@@ -58,6 +58,7 @@ class Facts:
     ignored_errors: int = 0
     mark: str = ""
     miscount: int = 0
+    missing_details: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Turns one page of a target, in an order that loses nothing and makes a repeat harmless.
 
 1. take the place from the state or from the checkpoint;
-2. call the operation once;
+2. call the operation once, and those of the crawl's details for its items;
 3. commit the page: its items and its next token in one object; the first writer wins;
 4. if the listing has ended complete, ask who else counts it;
 5. move the checkpoint forward;
@@ -14,6 +14,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pageturner import errors
 from pageturner.clients import Client
@@ -26,7 +27,10 @@ from pageturner.stores.checkpoints import PageRecord
 from pageturner.stores.page_store import CommittedPage, Facts
 from pageturner.turn import page_end, page_fetch
 from pageturner.turn.pace import Pace
-from pageturner.turn.records import item_json, records
+from pageturner.turn.records import DetailCounts, ReadPage, item_json, records
+
+if TYPE_CHECKING:
+    from pageturner.turn.details import Details
 
 # Tokens that have expired this often before the listing ended will expire again.
 MOST_RESTARTS = 3
@@ -43,13 +47,15 @@ SHORTEST_INTERVAL = 0.05
 class Turned:
     """A turned page: the place after it, what was written, and the milliseconds that fetching and writing took.
 
-    `page` is None if there was no page left to turn, if the page has to wait, or if the service rejected the token.
+    `page` is None if there was no page left to turn, if the page has to wait, if the service rejected the token, or if
+    the `details` of the page are continued in the next invocation.
     """
 
     place: Place
     page: CommittedPage | None = None
     fetch_ms: float = 0
     write_ms: float = 0
+    details: DetailCounts | None = None
 
 
 @dataclass(frozen=True)
@@ -79,18 +85,27 @@ class PageStep:
         if (waiting := self.pace.waits(state, place, datetime.now(UTC))) is not None:
             return Turned(waiting)
         began = time.monotonic()
-        try:
-            token = self.stores.pages.token(place.token)
-            page = page_fetch.fetch(self.client, crawl, state.target, token, place.taken, state.retries)
-        except errors.TokenInvalidError as error:
-            if (behind := _behind_last_key(place, state)) is not None:
-                return Turned(behind)
-            # The pass does not begin here, because Crawl may have abandoned this invocation. It begins when Crawl comes
-            # back with this place.
-            return Turned(_next_pass(place, error))
+        details = self._details(state, place, began)
+        read = details.kept() if details else None
+        if read is None:
+            try:
+                token = self.stores.pages.token(place.token)
+                page = page_fetch.fetch(self.client, crawl, state.target, token, place.taken, state.retries)
+            except errors.TokenInvalidError as error:
+                if (behind := _behind_last_key(place, state)) is not None:
+                    return Turned(behind)
+                # The pass does not begin here, because Crawl may have abandoned this invocation. It begins when Crawl
+                # comes back with this place.
+                return Turned(_next_pass(place, error))
+            read = _read(state, place, page)
+        if details:
+            if (whole := details.added_to(read)) is None:
+                interval = _interval(place.interval, slows_down=state.throttled)
+                same = replace(place, interval=interval, slot_at=None, next="page")
+                return Turned(same, details=details.counts())
+            read = whole
         fetched = time.monotonic()
-        inside, ignored = page_end.errors_inside(crawl, page)
-        committed = self._commit(state, place, page, len(inside), ignored)
+        committed = self.stores.pages.commit(state.run, crawl.name, state.target, place, read.lines, read.facts)
         slows_down, heard_at = self.pace.hear(state, place, datetime.now(UTC))
         after = replace(_place_after(place, committed, state, slows_down=slows_down), heard_at=heard_at)
         written = time.monotonic()
@@ -99,7 +114,7 @@ class PageStep:
 
             # Before the checkpoint, behind which nobody comes back to this page.
             witnesses = Witnesses(self.client_that_asks_once, self.stores)
-            witnesses.ask(state, place.pass_number, page.response, datetime.now(UTC))
+            witnesses.ask(state, place.pass_number, read.answer, datetime.now(UTC))
         self.stores.checkpoints.record_page(
             state.run,
             PageRecord(
@@ -110,40 +125,21 @@ class PageStep:
                 committed.bytes,
                 committed.key,
                 after,
-                # As in botocore, from the first page only.
-                item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None,
+                read.non_aggregate,
                 now,
-                round((written - began) * 1000),
-                item_json(inside) if inside else None,
+                round((written - began) * 1000) + (details.milliseconds if details else 0),
+                item_json(read.errors) if read.errors else None,
             ),
         )
-        return self._ended(Turned(after, committed, (fetched - began) * 1000, (written - fetched) * 1000))
+        counts = details.counts() if details else None
+        return self._ended(Turned(after, committed, (fetched - began) * 1000, (written - fetched) * 1000, counts))
 
-    def _commit(
-        self, state: PageState, place: Place, page: pagination.Page, page_errors: int, ignored_errors: int
-    ) -> CommittedPage:
-        crawl = state.crawl
-        model = api.operation_model(crawl.service, crawl.operation)
-        definition = crawl.paginator.definition
-        lines = records(
-            state,
-            place,
-            pagination.items(page.response, model, definition, crawl.search),
-            keys_of(crawl.service, crawl.operation, definition, crawl.key, crawl.search),
-            _now(),
-        )
-        mark = page_end.mark_of(page.next_token, lines)
-        facts = Facts(
-            next_token=page.next_token or page.resume_token,
-            end=page_end.end_of(page, crawl, state.target, place.page, in_circle=mark == place.mark),
-            taken=page.taken,
-            sums=pagination.sums(page.response, definition),
-            page_errors=page_errors,
-            ignored_errors=ignored_errors,
-            mark=mark,
-            miscount=page.miscount,
-        )
-        return self.stores.pages.commit(state.run, crawl.name, state.target, place, lines, facts)
+    def _details(self, state: PageState, place: Place, began: float) -> Details | None:
+        if state.crawl.detail is None:
+            return None
+        from pageturner.turn.details import Details  # only crawls with details need them
+
+        return Details(self.client, self.stores.unfinished_pages, state, place, began)
 
     def _with_starting_token(self, crawl: Crawl) -> Crawl:
         if (kept := crawl.pagination_config.get("StartingToken")) is None:
@@ -155,6 +151,34 @@ class PageStep:
         if turned.place.error is not None:
             raise page_end.ERRORS[turned.place.error](turned.place.cause or "")
         return turned
+
+
+def _read(state: PageState, place: Place, page: pagination.Page) -> ReadPage:
+    crawl = state.crawl
+    model = api.operation_model(crawl.service, crawl.operation)
+    definition = crawl.paginator.definition
+    inside, ignored = page_end.errors_inside(crawl, page)
+    lines = records(
+        state,
+        place,
+        pagination.items(page.response, model, definition, crawl.search),
+        keys_of(crawl.service, crawl.operation, definition, crawl.key, crawl.search),
+        _now(),
+    )
+    mark = page_end.mark_of(page.next_token, lines)
+    facts = Facts(
+        next_token=page.next_token or page.resume_token,
+        end=page_end.end_of(page, crawl, state.target, place.page, in_circle=mark == place.mark),
+        taken=page.taken,
+        sums=pagination.sums(page.response, definition),
+        page_errors=len(inside),
+        ignored_errors=ignored,
+        mark=mark,
+        miscount=page.miscount,
+    )
+    # As in botocore, from the first page only.
+    non_aggregate = item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None
+    return ReadPage(lines, facts, inside, non_aggregate, page.response)
 
 
 def _next_pass(place: Place, error: errors.TokenInvalidError) -> Place:
@@ -206,6 +230,7 @@ def _place_after(place: Place, page: CommittedPage, state: PageState, *, slows_d
         page_errors=place.page_errors + facts.page_errors,
         ignored_errors=place.ignored_errors + facts.ignored_errors,
         miscount=place.miscount + facts.miscount,
+        missing_details=place.missing_details + facts.missing_details,
         last_key=_last_key(place, page, state),
         # Brent's algorithm: a circle of any length is met again between two powers of two.
         mark=facts.mark if place.page & (place.page - 1) == 0 else place.mark,

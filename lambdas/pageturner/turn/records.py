@@ -18,6 +18,7 @@ import base64
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from json.encoder import c_make_encoder, encode_basestring_ascii  # type: ignore[attr-defined]
@@ -28,6 +29,31 @@ from pageturner.page_state import PageState, Place
 from pageturner.paging.expressions import find
 from pageturner.paging.identity import Identity
 from pageturner.stores.keys import told_apart
+from pageturner.stores.page_store import Facts
+
+
+@dataclass(frozen=True)
+class ReadPage:
+    """A page as it was fetched, before it is committed: its `lines`, with the `facts` that are put with them.
+
+    `errors` are those beside the items, `non_aggregate` the JSON text of what only the first page has, and `answer`
+    is the service's.
+    """
+
+    lines: list[dict[str, Any]]
+    facts: Facts
+    errors: list[dict[str, Any]]
+    non_aggregate: str | None
+    answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DetailCounts:
+    """How many `details` a page has, how many of them are null (`missing`), and how many that `ignore_errors` names."""
+
+    details: int
+    missing: int
+    ignored: int
 
 
 def _encode(value: object) -> Any:

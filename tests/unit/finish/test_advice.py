@@ -105,6 +105,18 @@ def test_advice_says_what_to_change_and_to_resume_only_where_that_helps(
     assert asked.run_id == RUN.run_id
 
 
+def test_a_detail_that_is_refused_is_named_with_its_action_and_its_ignore_errors() -> None:
+    policy = {"operation": "get_bucket_policy", "parameters": {"Bucket": "item.Name"}, "as": "Policy"}
+    crawl = Crawl("buckets", "s3", "list_buckets", detail=policy)
+    said = "detail Policy: s3 get_bucket_policy with {}: "
+    denied = entry("denied", "AccessDeniedError", said + by_service("AccessDenied", operation="GetBucketPolicy"))
+    message = said_of(denied, crawl=crawl)
+    assert "Allow s3:GetBucketPolicy: deploy" in message
+    assert "Or add AccessDenied to the ignore_errors of the detail" in message
+    absent = entry("failed", "NotFoundError", said + by_service("NoSuchBucketPolicy", operation="GetBucketPolicy"))
+    assert "may be missing, add NoSuchBucketPolicy to the ignore_errors of the detail" in said_of(absent, crawl=crawl)
+
+
 def subclasses(of: type[BaseException]) -> Iterator[type[BaseException]]:
     for each in of.__subclasses__():
         yield each
