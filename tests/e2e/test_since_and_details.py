@@ -6,7 +6,7 @@ import json
 import time
 from datetime import UTC, datetime
 
-from local.fault_proxy import Request, answering, json_error
+from local.fault_proxy import Fault, Request, answering, json_error, s3_error
 from tests.e2e.conftest import Deployed
 
 GROUP = "/news"
@@ -64,3 +64,45 @@ def test_the_third_run_lists_what_the_second_could_not_and_nothing_twice(deploye
     rows = deployed.query("SELECT message FROM news ORDER BY message")
     assert [row["message"] for row in rows] == ["behind it", "later", "old", "older"]
     assert datetime.now(UTC) > datetime.fromisoformat(third["window"]["to"])
+
+
+def test_buckets_come_with_their_policies(deployed: Deployed) -> None:
+    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    names = [f"with-{number}" for number in range(12)]
+    for name in names:
+        deployed.s3.create_bucket(Bucket=name)
+    for name in names[::2]:
+        deployed.s3.put_bucket_policy(Bucket=name, Policy=policy)
+    tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
+    deployed.s3.put_bucket_tagging(Bucket=names[1], Tagging=tags)
+    asked: list[str] = []
+
+    def is_policy(request: Request) -> bool:
+        return request.method == "GET" and "/with-" in request.path and "policy" in request.path
+
+    def note(request: Request) -> None:
+        asked.append(request.path)
+
+    # The page is throttled in the middle of its details, for longer than the quick second attempts of botocore.
+    deployed.proxy.add(answering(is_policy, s3_error(503, "SlowDown"), 16, spared=3))
+    deployed.proxy.add(Fault(is_policy, 1000, before=note))
+    summary = deployed.run({"crawl": "policies"})
+
+    items = {item["Name"]: item for item in (json.loads(line["item"]) for line in deployed.lines(summary))}
+    assert sorted(items) == sorted(names)
+    for name in names:
+        try:
+            expected = deployed.s3.get_bucket_policy(Bucket=name)["Policy"]
+        except deployed.s3.exceptions.ClientError:
+            expected = None
+        assert (items[name]["Policy"] or {}).get("Policy") == expected
+    assert items[names[1]]["Tagging"] == tags
+    (target,) = deployed.manifest(summary)["targets"]
+    # Six buckets have no policy, and eleven no tags.
+    assert target["missing_details"] == 17
+    assert target["pages"] == 1
+    assert target["throttles"] >= 1
+    # What had been answered is not asked for again.
+    assert len(asked) <= len(names) + 4
+    rows = deployed.query("SELECT key, policy IS NULL AS none FROM policies ORDER BY key")
+    assert [row["key"] for row in rows] == sorted(names)
