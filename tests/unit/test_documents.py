@@ -92,6 +92,15 @@ def test_catalogues_in_documents_are_valid(document: Path, tmp_path: Path) -> No
     assert blocks or document.name not in ("README.md", "reference.md")
 
 
+def test_the_inventory_that_the_catalogue_has_in_a_comment_is_valid(tmp_path: Path) -> None:
+    text = (PROJECT / "crawls.yaml").read_text(encoding="utf-8")
+    commented = text[text.index("  # inventory:\n") :]
+    path = tmp_path / "crawls.yaml"
+    path.write_text("crawls:\n" + re.sub(r"^  # ", "  ", commented, flags=re.MULTILINE))
+    (crawl,) = read_catalogue(path).values()
+    assert (crawl.name, crawl.operations, crawl.schedule) == ("inventory", "inventory", "cron(0 2 * * ? *)")
+
+
 def test_the_message_in_the_readme_is_what_is_said(tmp_path: Path) -> None:
     path = tmp_path / "crawls.yaml"
     path.write_text(
