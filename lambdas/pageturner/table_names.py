@@ -13,6 +13,9 @@ HISTORY = "_history"
 # How the tables of crawls from the console begin: their names are those of operations, some of which end like that.
 _ADHOC = "adhoc_"
 
+# The table over all operations of a crawl that has several.
+TABLE_OF_ALL = "resources"
+
 # How Hive's classes read and write Parquet, as all tables are stored.
 INPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"

@@ -16,11 +16,12 @@ from typing import Any
 from pageturner.crawls.checks import against_schema, problems
 from pageturner.crawls.crawl import SCHEDULE_KEYS, Crawl
 from pageturner.crawls.expression_checks import wrong_for_each
+from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.pagination_config import without_nulls
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging.paginators import STATED
-from pageturner.table_names import RESERVED, history_name, table_name
+from pageturner.table_names import RESERVED, TABLE_OF_ALL, history_name, operation_table_name, table_name
 
 # The name is part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
@@ -69,6 +70,7 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
     wrong += _same_tables(map(str, document["crawls"]))
     if not wrong:
         wrong = [line for name, crawl in crawls.items() for line in _check_chain(crawl, crawls, f"crawls.{name}")]
+        wrong += _same_tables_of_operations(crawls)
     if wrong:
         raise InvalidCrawlError("\n".join(wrong))
     return crawls
@@ -241,6 +243,16 @@ def _same_tables(names: Iterable[str]) -> Iterator[str]:
         taken.update(dict.fromkeys(tables, f"of crawls.{name}"))
 
 
+def _same_tables_of_operations(crawls: Mapping[str, Crawl]) -> Iterator[str]:
+    """Yield a line for each crawl whose tables have the name of a table of a crawl of several operations."""
+    taken = {table(name): name for name in crawls for table in (table_name, history_name)}
+    for name, crawl in crawls.items():
+        own = [f"{each.service}:{each.operation}" for each in plain_crawls(crawl)] if crawl.operations else []
+        tables = (operation_table_name(name, table) for table in (*own, *([TABLE_OF_ALL] if own else [])))
+        if same := next((table for table in tables if table in taken), None):
+            yield f'crawls.{name}: its table "{same}" would be that of {taken[same]}, too; rename one of the two'
+
+
 def _refuse_unknown_keys(entry: Mapping[Any, Any], known: Iterable[str], place: str, more: Iterable[str] = ()) -> None:
     names = [*more, *known]
     if unknown := [key for key in entry if key not in names]:
@@ -255,6 +267,8 @@ def _check_chain(crawl: Crawl, catalogue: Mapping[str, Crawl], place: str) -> li
         if source not in catalogue:
             of = "" if len(chain) == 1 else f" (named in {chain[-1]})"
             return [f"{place}.for_each.crawl: {shown(source)}{of} is not in the catalogue{nearest(source, catalogue)}"]
+        if catalogue[source].operations:
+            return [f"{place}.for_each.crawl: the items of {source} are of several operations; name a crawl of one"]
         if source in chain:
             return [f"{place}.for_each.crawl: circular reference: {' → '.join([*chain, source])}"]
         chain.append(source)

@@ -13,8 +13,8 @@ from pageturner.publish.columns import Column, all_columns, columns_of, select_t
 from pageturner.publish.database import Database, quoted
 from pageturner.publish.rows import copy_to_parquet
 from pageturner.stores.publications import Columns, PublishedListing
+from pageturner.table_names import TABLE_OF_ALL
 
-RESOURCES = "resources"
 RESOURCES_COLUMNS = (
     ("account", "string"),
     ("region", "string"),
@@ -57,8 +57,8 @@ def tables_of(crawl: Crawl, published: Iterable[PublishedListing], before: Mappi
 
 
 def columns_in_glue(table: str, columns: Columns) -> Sequence[tuple[str, str]]:
-    """Return the names and types of the columns of one of these tables, or of `RESOURCES`."""
-    return RESOURCES_COLUMNS if table == RESOURCES else all_columns([Column(*each) for each in columns])
+    """Return the names and types of the columns of one of these tables, or of `TABLE_OF_ALL`."""
+    return RESOURCES_COLUMNS if table == TABLE_OF_ALL else all_columns([Column(*each) for each in columns])
 
 
 def write_tables(db: Database, tables: Mapping[str, Columns]) -> Iterator[tuple[str, Path]]:
@@ -73,7 +73,7 @@ def write_tables(db: Database, tables: Mapping[str, Columns]) -> Iterator[tuple[
     described = ((service, operation, *_described_by(service, operation)) for service, operation in each_operation)
     names = ("service", "operation", "type", "arn_path", "id_path", "name_path", "tags_path")
     db.load("described", dict.fromkeys(names, "VARCHAR"), described)
-    yield RESOURCES, copy_to_parquet(db, _RESOURCES, RESOURCES)
+    yield TABLE_OF_ALL, copy_to_parquet(db, _RESOURCES, TABLE_OF_ALL)
 
 
 _TEXT = "TRY(json_extract_string(item, {}))"

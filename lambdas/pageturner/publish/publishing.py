@@ -16,7 +16,6 @@ from pageturner.publish.announcing import Announcer, said_of, with_publishing
 from pageturner.publish.columns import Column
 from pageturner.publish.making import Maker, table_file_key
 from pageturner.publish.metering import OF_PARTS, Meter
-from pageturner.publish.operation_tables import RESOURCES
 from pageturner.publish.parts import Part, make, parts_of
 from pageturner.publish.plan import Plan, give_up, prefix_of
 from pageturner.publish.plan_making import PlanMaker
@@ -25,6 +24,7 @@ from pageturner.publish.telling import Teller, is_told, lanes_of
 from pageturner.stores import Stores
 from pageturner.stores.publications import Publication, State
 from pageturner.stores.runs_and_locks import RunRecord
+from pageturner.table_names import TABLE_OF_ALL
 
 # Lambda ends a function after 15 minutes. What is begun at the end may take some more.
 _SECONDS = 600
@@ -166,7 +166,7 @@ class Publisher:
             self.stores.runs.record_published(publication.run_id, publication.generation, published)
         if plan.base is not None:
             others = [*self.stores.publications.published(plan.base).tables]
-            for table in ("", *others, *([RESOURCES] if others else [])):
+            for table in ("", *others, *([TABLE_OF_ALL] if plan.crawl.operations else [])):
                 for bucket in range(plan.base.buckets):
                     self.stores.pages.mark_superseded(table_file_key(plan.base, bucket, table))
         self.stores.publications.finish(publication)

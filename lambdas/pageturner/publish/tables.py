@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from pageturner import table_names
 from pageturner.errors import SinkError, as_sink_error
 from pageturner.publish.columns import Column, all_columns
-from pageturner.publish.operation_tables import RESOURCES, columns_in_glue
+from pageturner.publish.operation_tables import columns_in_glue
 from pageturner.stores import keys
 from pageturner.stores.publications import Columns, Publication
 
@@ -52,7 +52,7 @@ class Tables:
 
     def move_others(self, publication: Publication, tables: Mapping[str, Columns]) -> None:
         """Make the tables of the operations of a crawl, and `resources`, show a publication. Raises `SinkError`."""
-        for table, columns in {**tables, RESOURCES: ()}.items():
+        for table, columns in {**tables, table_names.TABLE_OF_ALL: ()}.items():
             prefix = keys.table_prefix(publication.crawl, publication.name, table)
             files = self._files(columns_in_glue(table, columns), prefix)
             self._bring_forward(

@@ -92,6 +92,23 @@ def test_a_wrong_entry_is_told_what_is_wrong(entry: dict[str, Any], said: str) -
         crawl(**entry)
 
 
+def test_no_other_crawl_takes_a_table_or_the_items() -> None:
+    several = {"operations": ["s3:list_buckets"]}
+    for name, table in (("All_resources", "all_resources"), ("all-s3-list_buckets", "all_s3_list_buckets")):
+        said = f'crawls.all: its table "{table}" would be that of {name}, too; rename one of the two'
+        with pytest.raises(InvalidCrawlError, match=re.escape(said)):
+            parse_catalogue({"crawls": {"all": several, name: {"service": "s3", "operation": "list_buckets"}}})
+    over = {
+        "service": "s3",
+        "operation": "list_objects_v2",
+        "for_each": {"crawl": "all", "parameters": {"Bucket": "key"}},
+    }
+    with pytest.raises(
+        InvalidCrawlError, match=r"crawls\.c\.for_each\.crawl: the items of all are of several operations"
+    ):
+        parse_catalogue({"crawls": {"all": several, "c": over}})
+
+
 def test_an_input_takes_away_more_from_a_crawl_of_the_catalogue() -> None:
     catalogue = {"all": crawl(operations=["ec2:describe_vpc*"])}
     asked = parse_input({"crawl": "all", "except": ["ec2:*endpoint*"]}, catalogue)
