@@ -144,7 +144,7 @@ def test_the_schema_is_one_and_takes_its_own_examples_and_the_catalogue() -> Non
     validator = jsonschema.Draft7Validator(SCHEMA)
     for name, key in KEYS.items():
         for example in key["examples"]:
-            jsonschema.Draft7Validator(key).validate(example)
+            jsonschema.Draft7Validator({**key, "definitions": SCHEMA["definitions"]}).validate(example)
             assert json.dumps(example), name
     validator.validate(yaml.safe_load((PROJECT / "crawls.yaml").read_text()))
     assert not validator.is_valid({"crawls": {"adhoc-c": {"service": "s3", "operation": "list_buckets"}}})
@@ -167,6 +167,7 @@ AROUND: dict[str, dict[str, Any]] = {
     "ignore_fields": {"service": "secretsmanager", "operation": "list_secrets"},
     "since": {"service": "cloudtrail", "operation": "lookup_events"},
     "time_to_live": {**OBJECTS, "stale_items": "mark"},
+    "detail": {"service": "s3", "operation": "list_buckets"},
     "operations": {},
     "except": {"operations": "inventory"},
     **dict.fromkeys(("input_token", "output_token", "result_key", "limit_key", "more_results"), ROLES),

@@ -333,7 +333,7 @@ def test_a_region_without_the_service_keeps_no_gone_listing(
 ) -> None:
     """Another target that ended early does."""
     regions = ["eu-north-9", "us-east-1", "us-west-2"]
-    monkeypatch.setattr(places.Places, "_all", lambda *_: regions)
+    monkeypatch.setattr(places.Places, "_enabled", lambda *_: regions)
     clients.client("sqs", "us-west-2").create_queue(QueueName="q")
     machines.catalogue = {"c": {"service": "sqs", "operation": "list_queues", "regions": ["all"]}}
 
