@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
 from pageturner.errors import ThrottledError
-from pageturner.page_state import PageState, utc_text
+from pageturner.page_state import PageState, Place, utc_text
 from pageturner.stores import Stores
 from pageturner.turn.pace import LONGEST_WAIT_SECONDS, SHORT_WAIT_SECONDS, Pace, is_due
 from pageturner.turn.page_step import PageStep, Turned
@@ -120,6 +120,8 @@ def _handed_back(turned: Turned, state: PageState, event: Mapping[str, Any], beg
 
     `turned_in` says that this loop has turned a page; `not_before` is when the next page may be fetched.
     """
+    if turned.place.next == "page":
+        return _to_next_page(turned.place, state, event, began)
     place = turned.place.as_dict()
     if place["next"] == "pause":
         # No page was turned. A target that shares the loop has one page at least, unless the whole time is over.
@@ -127,19 +129,18 @@ def _handed_back(turned: Turned, state: PageState, event: Mapping[str, Any], beg
         if place["turned_in"] is None:
             del place["turned_in"]  # the state machine compares texts only
         return {**place, "throttled": state.throttled, "not_before": utc_text(until)}
-    place["turned_in"] = event["loop_started_at"]
-    if place["next"] != "page":
-        return place
+    return {**place, "turned_in": event["loop_started_at"]}
+
+
+def _to_next_page(after: Place, state: PageState, event: Mapping[str, Any], began: datetime) -> dict[str, Any]:
     now, end = datetime.now(UTC), _loop_end(event, event.get("share", 1))
-    if end <= now:
+    after = _page_step().pace.after_page(state, after, began, now, end)
+    place = {**after.as_dict(), "turned_in": event["loop_started_at"]}
+    if end <= now or (after.slot_at is not None and not is_due(after.slot_at, end)):
         return {**place, "next": "hand_over"}
-    not_before = began + timedelta(seconds=turned.place.interval)
-    if slot_at := _page_step().pace.reserve(state, now):
-        place["slot_at"] = slot_at
-        if not is_due(slot_at, end):
-            return {**place, "next": "hand_over"}
-        if not is_due(slot_at, now):
-            not_before = max(not_before, datetime.fromisoformat(slot_at))
+    not_before = began + timedelta(seconds=after.interval)
+    if after.slot_at is not None and not is_due(after.slot_at, now):
+        not_before = max(not_before, datetime.fromisoformat(after.slot_at))
     if not_before > now:
         # Step Functions truncates the timestamp of a Wait to seconds.
         return {**place, "next": "pause", "not_before": utc_text(not_before)}

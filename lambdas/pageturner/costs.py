@@ -93,8 +93,7 @@ _EXPRESS_GB = 64 / 1024
 START_SECONDS, PUBLISHING_START_SECONDS = 0.6, 1.2
 # An Express execution is billed for each begun 100 ms: half of that more on average.
 _ROUNDED_UP_SECONDS = 0.05
-# What a page takes besides fetching and writing it: of FetchPage, its record and the rest of the invocation; of Express
-# also the call.
+# What a page takes besides fetching and writing it: the rest of FetchPage's invocation; of Express also the call.
 _REST_OF_FETCH_PAGE_SECONDS, REST_OF_PAGE_SECONDS = 0.02, 0.03
 # A throttled attempt: two quick requests, and botocore's wait between them.
 _THROTTLED_SECONDS = 0.5
@@ -117,6 +116,8 @@ _OF_WITNESS = Volume(write_units=2, read_units=0.2)
 # FetchPage looks every 5 s whether it still should, and, if a target lasts, every 6 s whether others were throttled.
 _LOOKS_OF_SECOND, _SECONDS_OF_LISTENING = 0.1, 6
 _METRICS, _METRICS_OF_THROTTLED = 2, 3
+# As in `turn.pace`: how many moments a fast target reserves at once grows with its pages, up to those of 5 s.
+PAGES_PER_MOMENT, ROOM_FACTOR, BLOCK_SECONDS = 8, 2, 5
 # PublishRun: what `make bench-publish` measures, and its steps, requests and events.
 _PUBLISHING_SECONDS, _PUBLISHING_SECONDS_OF_ITEM = 2, 0.0002
 OF_PUBLISHING = Volume(
@@ -145,11 +146,10 @@ class Turned:
 
     def add(self, entry: Mapping[str, Any], crawl: Crawl, loop_seconds: float) -> None:
         """Add the manifest's entry of a target."""
-        pages, seconds = entry["pages"], entry["milliseconds"] / 1000
-        express_seconds = _express_seconds(entry, crawl)
+        pages, express_seconds = entry["pages"], _express_seconds(entry, crawl)
         self.targets += 1
         self.pages += pages
-        self.seconds += seconds
+        self.seconds += entry["milliseconds"] / 1000
         self.express_seconds += express_seconds
         self.hand_overs += hand_overs(pages, express_seconds, loop_seconds)
         self.write_units += entry["write_units"]
@@ -170,10 +170,7 @@ def hand_overs(pages: int, express_seconds: float, loop_seconds: float) -> int:
 def expected(
     targets: int, pages: int, page_seconds: float, pace_seconds: float, loop_seconds: float, hours: int
 ) -> Turned:
-    """Return what is expected of pages that take `page_seconds` each, and as long as `pace_seconds` with their pauses.
-
-    All targets are taken to be alike.
-    """
+    """Return what is expected of targets that are alike: a page takes `page_seconds`, `pace_seconds` with its pause."""
     each = math.ceil(pages / max(1, targets))
     express_seconds = max(pace_seconds, page_seconds + REST_OF_PAGE_SECONDS)
     return Turned(
@@ -210,6 +207,10 @@ def of_run(crawl: Crawl, turned: Turned, long_targets: int, generations: int = 1
     batches = math.ceil(turned.targets / size) if turned.targets > 1 else 0
     loops = long_targets + turned.hand_overs
     fetch_page_seconds = turned.seconds + turned.pages * _REST_OF_FETCH_PAGE_SECONDS
+    pace, each = crawl.max_pages_per_second or 0, turned.pages / max(1, turned.targets)
+    block = max(1, int(BLOCK_SECONDS * pace)) if ROOM_FACTOR * fetch_page_seconds * pace <= turned.pages else 1
+    growing = PAGES_PER_MOMENT * (1.5 + math.log(max(1, min(each / PAGES_PER_MOMENT, block))))
+    reservations = min(each, growing + max(0, each / block - PAGES_PER_MOMENT)) * turned.targets if pace else 0
     fetch_page_seconds += turned.throttles * _THROTTLED_SECONDS
     fetch_page_seconds += min(turned.targets, crawl.max_concurrency) * START_SECONDS
     steps = 2 * generations + (1 if batches else 0)
@@ -218,8 +219,7 @@ def of_run(crawl: Crawl, turned: Turned, long_targets: int, generations: int = 1
     transitions += (_OF_BATCHES if batches else 0) + _OF_CHILD * (batches + long_targets) + _OF_LOOP * loops
     express_seconds = turned.express_seconds + _ROUNDED_UP_SECONDS * (batches + loops)
     looks = max(0, express_seconds / _SECONDS_OF_LISTENING - turned.targets)
-    metrics = _METRICS_OF_THROTTLED if turned.throttles else _METRICS
-    paced = bool(crawl.max_pages_per_second)  # a moment is reserved for each page; the first of a loop may wait
+    waits = turned.targets + turned.hand_overs if pace else 0  # the first page of a loop may wait for its moment
     return sum(
         [
             _times(generations, _OF_GENERATION),
@@ -229,14 +229,14 @@ def of_run(crawl: Crawl, turned: Turned, long_targets: int, generations: int = 1
             _times(turned.witnesses, _OF_WITNESS),
         ],
         Volume(
-            requests=turned.pages + turned.throttles + steps + paced * (turned.targets + turned.hand_overs),
+            requests=turned.pages + turned.throttles + steps + waits,
             gb_seconds=(fetch_page_seconds * FETCH_PAGE_MEMORY_MB + planning_seconds * PLANNING_MEMORY_MB) / 1024,
             executions=batches + loops,
             express_gb_seconds=express_seconds * _EXPRESS_GB,
             transitions=transitions,
-            write_units=turned.write_units + 2 * turned.throttles + paced * turned.pages,
+            write_units=turned.write_units + 2 * turned.throttles + reservations,
             read_units=express_seconds * _LOOKS_OF_SECOND + looks / 2,
-            metric_hours=metrics * len(turned.hours),
+            metric_hours=(_METRICS_OF_THROTTLED if turned.throttles else _METRICS) * len(turned.hours),
         ),
     )
 

@@ -112,7 +112,7 @@ class Place:
     `mark` stands for the last page whose number is a power of two, to notice tokens that go round in a circle.
     `interval` is the number of seconds between pages, which grows when the service throttles, and `heard_at` is until
     when the target has heard of throttling. `slot_at` is the moment that is reserved for the page, if the crawl has a
-    pace.
+    pace, and `slots_left` counts those that are reserved behind it.
     `next` tells the state machine what to do. A "pause" lasts until `not_before`. "begin_pass" says that the service
     rejected the token, and that this place is the beginning of the next pass, which begins when Crawl comes back with
     it.
@@ -138,6 +138,7 @@ class Place:
     interval: float = 0
     heard_at: str = ""
     slot_at: str | None = None
+    slots_left: int = 0
     next: Next = "page"
     verdict: str | None = None
     error: str | None = None
@@ -157,7 +158,8 @@ class Place:
 
     def as_record(self) -> dict[str, Any]:
         """The place as a checkpoint has it: whoever goes on from there reserves a moment and listens anew."""
-        return {name: value for name, value in self.as_dict().items() if name not in ("heard_at", "slot_at")}
+        left_out = ("heard_at", "slot_at", "slots_left")
+        return {name: value for name, value in self.as_dict().items() if name not in left_out}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Place:

@@ -6,12 +6,14 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from pageturner import costs
+from pageturner.turn.pace import BLOCK_SECONDS, PAGES_PER_MOMENT, ROOM_FACTOR
 from pageturner.turn.page_step import FIRST_INTERVAL
 from tests.fakes import client_error
 from tests.machines.invocations import Killed
@@ -25,10 +27,11 @@ PAGES = KEYS // PAGE_SIZE
 
 @dataclass
 class Asked:
-    """The requests that list: when, in which region, and of which bucket."""
+    """The requests that list: when, in which region, and of which bucket; and how often moments were reserved."""
 
     world: World
     times: list[tuple[float, str, str]] = field(default_factory=list)
+    reservations: int = 0
     at: Callable[[str, str], None] = lambda *_: None
 
     def __post_init__(self) -> None:
@@ -38,7 +41,16 @@ class Asked:
             made = of_world(service, region, account)
             return made if region is None or service != "s3" else _Regional(self, made, region)
 
+        def count(_: str, operation: str, arguments: Mapping[str, Any]) -> None:
+            self.reservations += operation == "update_item" and "free_at" in arguments["UpdateExpression"]
+
         self.world.client = client  # type: ignore[method-assign]
+        self.world.on_request = count
+
+    def takes(self, seconds: float) -> None:
+        """The request takes so long."""
+        assert self.world.current is not None
+        self.world.current.pause(seconds)
 
     def of(self, region: str = "us-east-1") -> list[float]:
         return sorted(time for time, where, _ in self.times if where == region)
@@ -116,9 +128,68 @@ def test_short_targets_keep_the_pace(definitions: Definitions) -> None:
         asked.world.run()
     assert process.status == "SUCCEEDED"
     assert "LongTargets" not in process.machine.entered
-    assert len(asked.times) == 40
+    assert len(asked.times) == asked.reservations == 40
     assert is_kept(asked.of(), 2, 2)
     assert asked.of()[-1] - asked.of()[0] >= 39 / 2 - 1
+
+
+@pytest.mark.parametrize(("buckets", "rate"), [(1, 2), (5, 2), (10, 4), (3, 0.5)])
+def test_long_targets_take_turns_with_blocks_of_moments(definitions: Definitions, buckets: int, rate: float) -> None:
+    pages = 200 if buckets > 1 else 1000
+    asked_for = crawl_of(buckets, max_pages_per_second=rate)
+    with world_of(definitions, {"c": asked_for}, keys=pages * PAGE_SIZE) as asked:
+        process = asked.world.start({"crawl": "c"})
+        asked.world.run()
+    assert process.status == "SUCCEEDED"
+    times = asked.of()
+    assert len(times) == buckets * pages
+    assert is_kept(times, rate, buckets)
+    # Little is lost of blocks that nobody uses up.
+    assert len(times) / rate - 2 <= times[-1] - times[0] <= 1.15 * len(times) / rate
+    for bucket in asked.world.service.buckets:
+        of_target = [time for time, _, listed in asked.times if listed == bucket]
+        gaps = sorted(after - before for before, after in pairwise(of_target))
+        # All others have a turn meanwhile. Who goes on from a checkpoint, in LongTargets or in another execution of the
+        # run, reserves anew, and has waited in vain.
+        assert gaps[-3] <= buckets * BLOCK_SECONDS + 2
+        assert gaps[-1] <= 2 * buckets * BLOCK_SECONDS
+    # The costs of a run have about as many.
+    run = costs.Turned(targets=buckets, pages=len(times), seconds=len(times) * asked.world.latency * 2)
+    crawl = asked.world.catalogue["c"]
+    paced, without = (costs.of_run(each, run, buckets) for each in (crawl, replace(crawl, max_pages_per_second=None)))
+    assert asked.reservations == pytest.approx(paced.write_units - without.write_units, rel=0.2)
+    assert asked.reservations < 0.6 * len(times)
+    if buckets == 1:
+        assert asked.reservations <= 1.3 * len(times) / (rate * BLOCK_SECONDS)
+
+
+def test_costs_know_the_blocks() -> None:
+    found = (costs.BLOCK_SECONDS, costs.PAGES_PER_MOMENT, costs.ROOM_FACTOR)
+    assert found == (BLOCK_SECONDS, PAGES_PER_MOMENT, ROOM_FACTOR)
+
+
+def test_who_is_slower_than_the_pace_reserves_no_block(definitions: Definitions) -> None:
+    """Four targets have the whole pace together. None alone could use a block up."""
+    with world_of(definitions, {"c": crawl_of(4, max_pages_per_second=1)}, keys=200) as asked:
+        asked.at = lambda *_: asked.takes(1.5)
+        process = asked.world.start({"crawl": "c"})
+        asked.world.run()
+    assert process.status == "SUCCEEDED"
+    times = asked.of()
+    assert is_kept(times, 1, 4)
+    assert times[-1] - times[0] <= 1.1 * len(times)
+    assert len(times) <= asked.reservations <= 1.05 * len(times)
+
+
+def test_nobody_catches_up_what_is_missed_of_a_block(definitions: Definitions) -> None:
+    with world_of(definitions, {"c": crawl_of(2, max_pages_per_second=3)}, keys=1000) as asked:
+        asked.at = lambda *_: asked.takes(4 if len(asked.times) % 50 == 0 else 0)
+        process = asked.world.start({"crawl": "c"})
+        asked.world.run()
+    assert process.status == "SUCCEEDED"
+    assert len(asked.times) == 1000
+    assert is_kept(asked.of(), 3, 2)
+    assert asked.reservations < len(asked.times) / 3
 
 
 def test_targets_that_wait_longer_than_a_loop_lasts_get_their_pages(definitions: Definitions) -> None:
@@ -172,13 +243,14 @@ def test_runs_share_a_pace_if_they_say_so(definitions: Definitions, pace: str, t
     assert is_kept(times, together, 4)
 
 
-def test_what_dies_takes_no_part_of_the_pace_with_it(definitions: Definitions) -> None:
-    """A loop that is killed leaves one moment unused, and then the others have the whole pace."""
-    with world_of(definitions, {"c": crawl_of(4, max_pages_per_second=1)}) as asked:
+@pytest.mark.parametrize("keys", [KEYS, 300])
+def test_what_dies_takes_no_part_of_the_pace_with_it(definitions: Definitions, keys: int) -> None:
+    """A loop that is killed leaves a block unused at most, and then the others have the whole pace."""
+    with world_of(definitions, {"c": crawl_of(4, max_pages_per_second=1)}, keys=keys) as asked:
         killed: list[Process] = []
 
         def kill(_: str, bucket: str) -> None:
-            if bucket == "b1" and len(asked.times) > 12 and not killed:
+            if bucket == "b1" and len(asked.times) > 0.8 * 4 * keys / PAGE_SIZE and not killed:
                 killed.append(process)
                 raise Killed("Sandbox.Timedout")
 

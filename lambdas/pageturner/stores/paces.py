@@ -22,12 +22,13 @@ class PaceStore:
     def __init__(self, table: RunTable) -> None:
         self._table = table
 
-    def reserve(self, scope: str, seconds: float, now: datetime) -> datetime:
-        """Reserve the next moment in a scope, for so many seconds, and return when it begins: `now` or later.
+    def reserve(self, scope: str, seconds: float, now: datetime, count: int) -> datetime:
+        """Reserve the next moments in a scope with one write, and return the first: `now` or later.
 
-        Two never get the same moment. One that is reserved and not used is lost, and nothing else.
+        The others follow it, each so many seconds after the one before. Two never get the same moment. One that is
+        reserved and not used is lost, and nothing else.
         """
-        length, began = round(seconds * 1e6), round(now.timestamp() * 1e6)
+        length, began = round(count * seconds * 1e6), round(now.timestamp() * 1e6)
         while True:
             # Whoever finds the scope free can have lost it to another by the second request, but not by the third.
             behind = self._set(scope, now, "free_at = free_at + :it", "free_at > :now", length, began)

@@ -235,7 +235,6 @@ def _place_after(place: Place, page: CommittedPage, state: PageState, *, slows_d
         # Brent's algorithm: a circle of any length is met again between two powers of two.
         mark=facts.mark if place.page & (place.page - 1) == 0 else place.mark,
         interval=_interval(place.interval, slows_down=slows_down),
-        slot_at=None,
         next="page" if facts.end is None else "end",
         verdict=facts.end,
     )

@@ -134,6 +134,78 @@ def test_a_target_keeps_its_pace(aws: Aws, machines: Machines, monkeypatch: pyte
     assert place["not_before"] == place["slot_at"]
 
 
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("late", "slots_left", "passed"),
+    [(-30, 3, 1), (0, 3, 1), (5, 3, 1), (25, 3, 3), (35, 3, None), (5, 0, None)],
+    ids=["early", "at its moment", "late", "two have passed", "all have passed", "it was the last"],
+)
+def test_the_moments_of_a_block_are_used_without_a_write_unless_they_have_passed(
+    late: int, slots_left: int, passed: int | None, aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOP_SECONDS", "1000")
+    machines.catalogue = {"c": {**CRAWL, "max_pages_per_second": 0.1}}
+    planned = machines.plan({"crawl": "c"})
+    target, began = target_of(aws, planned), datetime.now(UTC)
+    place = machines.fetch(planned, target, FROM_CHECKPOINT, loop_started_at=utc_text(began))
+
+    def free_at() -> list[str]:
+        return [row["free_at"]["N"] for row in aws.rows(aws.runs_table) if "free_at" in row]
+
+    before = free_at()
+    slot_at = datetime.now(UTC) - timedelta(seconds=late)
+    # The machine has waited for its moment.
+    waited = {"next": "pause", "not_before": utc_text(slot_at)}
+    block = {**place, **waited, "slot_at": utc_text(slot_at), "slots_left": slots_left}
+    after = machines.fetch(planned, target, block, loop_started_at=utc_text(began))
+    assert after["page"] == 3
+    if passed is None:
+        assert after["slot_at"] > utc_text(datetime.now(UTC))
+        assert (after["slots_left"], free_at() == before) == (0, False)
+    else:
+        slot_at = datetime.fromisoformat(block["slot_at"]) + timedelta(seconds=10 * passed)
+        assert (after["slot_at"], after["slots_left"]) == (utc_text(slot_at), slots_left - passed)
+        assert free_at() == before
+    # A checkpoint has none: whoever goes on from there reserves anew.
+    records = [row["place"]["S"] for row in aws.rows(aws.runs_table) if row["sk"]["S"].startswith("page#")]
+    assert records
+    assert "slot" not in "".join(records)
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("pages", "interval", "more", "count"),
+    [
+        (15, 0, {}, 1),
+        (16, 0, {}, 2),
+        (100, 0, {}, 5),
+        (100, 0, {"max_pages": 103}, 3),
+        (100, 11, {}, 1),
+        (100, 0, {"max_pages_per_second": 0.05}, 2),
+        (100, 0, {"max_pages_per_second": 1000}, 1),
+    ],
+    ids=["few", "more", "many", "at most the rest", "slowed down", "slow pace", "slower than the pace"],
+)
+def test_who_has_turned_many_pages_reserves_several_moments_at_once(
+    pages: int,
+    interval: float,
+    more: dict[str, Any],
+    count: int,
+    aws: Aws,
+    machines: Machines,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LOOP_SECONDS", "1000")
+    # Ten times as slow as it could be, so that every machine is fast enough.
+    monkeypatch.setattr("pageturner.turn.pace.BLOCK_SECONDS", 50)
+    machines.catalogue = {"c": {**CRAWL, "max_pages_per_second": 0.1, **more}}
+    planned = machines.plan({"crawl": "c"})
+    target, now = target_of(aws, planned), utc_text(datetime.now(UTC))
+    place = {**machines.fetch(planned, target, FROM_CHECKPOINT), "page": pages, "interval": interval, "slot_at": now}
+    after = machines.fetch(planned, target, {**place, "slots_left": 0}, loop_started_at=now)
+    assert (after["page"], after["slots_left"]) == (pages + 1, count - 1)
+
+
 TWO = {
     **CRAWL,
     "parameters": {},
