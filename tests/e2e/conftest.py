@@ -7,6 +7,7 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -215,10 +216,13 @@ class Deployed:
 
     def abort_page_loops(self) -> int:
         """Abort all running PageLoops, and return how many there were."""
-        found = self.running("PageLoopArn")
-        for loop in found:
-            self.stepfunctions.stop_execution(executionArn=loop)
-        return len(found)
+        aborted = 0
+        for loop in self.running("PageLoopArn"):
+            # It may have ended just now.
+            with suppress(self.stepfunctions.exceptions.ClientError):
+                self.stepfunctions.stop_execution(executionArn=loop)
+                aborted += 1
+        return aborted
 
     def running(self, machine: str = "CrawlMachineArn") -> list[str]:
         """The running executions of the state machine whose ARN is in this stack output."""

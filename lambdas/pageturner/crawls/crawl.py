@@ -90,7 +90,7 @@ class Crawl:
         plain = replace(self, service=service, operation=operation, operations=(), except_=())
         return plain if parameters is None else replace(plain, parameters=parameters)
 
-    @property
+    @cached_property
     def paginator(self) -> Paginator:
         """The operation's paginator; what the crawl states takes precedence."""
         stated = {name: value for name in STATED if (value := getattr(self, name)) is not None}

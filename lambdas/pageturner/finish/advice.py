@@ -113,6 +113,12 @@ def _denied(crawl: Crawl, entry: Entry) -> Advice:
         text = "Deploy the reader stack to the account, or let its role trust this deployment (docs/deploying.md)"
     elif code_of(entry) in _NOT_ENABLED_CODES:
         text = f"Enable the region and {crawl.service} in the account, or leave them out of the crawl"
+    elif "operation" in entry:  # one of several, which AWS's own policies may not have
+        text = (
+            f"Allow {action}: set read_policies to a policy that has it, or make a crawl of its own for it, and "
+            f"deploy; in another account, its reader stack; or leave it out: "
+            f"except: [{crawl.service}:{crawl.operation}]"
+        )
     elif crawl.name.startswith(ADHOC_PREFIX):
         text = (
             f"Allow {action}: add the crawl to the catalogue, or a policy to read_policies, and deploy; "

@@ -123,6 +123,15 @@ def subclasses(of: type[BaseException]) -> Iterator[type[BaseException]]:
         yield from subclasses(each)
 
 
+def test_an_operation_of_several_is_named_and_can_be_left_out() -> None:
+    several = Crawl("all", operations="inventory")
+    denied = entry("denied", "AccessDeniedError", by_service("AccessDenied", operation="ListTopics"), parameters={})
+    said = said_of({**denied, "service": "sns", "operation": "list_topics"}, crawl=several)
+    assert "111111111111 eu-west-1 sns list_topics: AccessDeniedError" in said
+    assert "Allow sns:ListTopics: set read_policies to a policy that has it" in said
+    assert "except: [sns:list_topics]. Or set tolerate: [denied]" in said
+
+
 def test_no_error_and_no_verdict_is_without_a_rule() -> None:
     ours = {each.__name__ for each in subclasses(errors.PageturnerError)}
     assert ours - NEVER_OF_A_TARGET <= BY_ERROR.keys(), "errors.py has an error that finish/advice.py does not know"
