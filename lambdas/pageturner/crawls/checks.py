@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import fastjsonschema
-from botocore import xform_name
 from botocore.model import OperationModel
 
 from pageturner.crawls import pagination_config
@@ -28,6 +27,7 @@ from pageturner.crawls.expression_checks import (
     wrong_expression,
     wrong_ignored_field,
 )
+from pageturner.crawls.operation_checks import wrong_operation
 from pageturner.crawls.operations import wrong_operations
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
@@ -35,7 +35,7 @@ from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
 from pageturner.crawls.since_checks import parameters_of_some_run, wrong_since
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, split
-from pageturner.paging.paginators import NEEDED, NEVER_ENDING, STATED, paginator_of
+from pageturner.paging.paginators import NEEDED, STATED, paginator_of
 from pageturner.paging.parameters import wrong_parameters
 
 SCHEMA = json.loads(Path(__file__).with_name("crawls.schema.json").read_text(encoding="utf-8"))
@@ -106,16 +106,9 @@ def _check_api(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     service, operation = entry.get("service"), entry.get("operation")
     if service is None or operation is None:
         return
-    if service not in api.service_names():
-        yield f"{place}.service: boto3 has no service {shown(service)}{nearest(service, api.service_names())}"
-        return
-    if operation not in api.operation_names(service):
-        near = nearest(xform_name(operation), api.operation_names(service))
-        yield f"{place}.operation: {service} has no operation {shown(operation)}{near}"
-        return
-    never_ends = NEVER_ENDING.get((service, operation))
-    if reason := refusal(service, operation) or (never_ends and f"{service} {operation} never ends: {never_ends}"):
-        yield f"{place}.operation: {reason}"
+    if wrong := wrong_operation(service, operation):
+        key, why = wrong
+        yield f"{place}.{key}: {why}"
         return
     parameters = entry.get("parameters", {})
     unknown = list(_unknown_parameters(service, operation, parameters))

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore import xform_name
-
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.detail import VALUE, Detail, details_of
 from pageturner.crawls.expression_checks import TEXT, item_shape, parameter_shapes, wrong_expression
-from pageturner.crawls.read_only import refusal
+from pageturner.crawls.operation_checks import wrong_operation
 from pageturner.messages import listed, nearest, shown
-from pageturner.paging import api, pagination
+from pageturner.paging import pagination
 from pageturner.paging.expression_shapes import Structure
-from pageturner.paging.paginators import NEVER_ENDING, STATED, paginator_of
+from pageturner.paging.paginators import STATED, paginator_of
 
 
 def wrong_details(entry: Mapping[str, Any], place: str) -> Iterator[str]:
@@ -46,19 +44,12 @@ def _members(item: Any) -> list[str]:
 
 
 def _wrong_operation(detail: Detail, at: str) -> Iterator[str]:
-    service, operation = detail.service, detail.operation
-    if service not in api.service_names():
-        yield f"{at}.service: boto3 has no service {shown(service)}{nearest(service, api.service_names())}"
-        return
-    if operation not in api.operation_names(service):
-        near = nearest(xform_name(operation), api.operation_names(service))
-        yield f"{at}.operation: {service} has no operation {shown(operation)}{near}"
-        return
-    never_ends = NEVER_ENDING.get((service, operation))
-    if reason := refusal(service, operation) or (never_ends and f"{service} {operation} never ends: {never_ends}"):
-        yield f"{at}.operation: {reason}"
+    if wrong := wrong_operation(detail.service, detail.operation):
+        key, why = wrong
+        yield f"{at}.{key}: {why}"
     elif reason := detail.may_lack:
-        yield f"{at}.operation: {service} {operation} cannot be a detail, which must be whole: {reason}"
+        what = f"{detail.service} {detail.operation}"
+        yield f"{at}.operation: {what} cannot be a detail, which must be whole: {reason}"
 
 
 def _wrong_detail(detail: Detail, about: Structure, at: str) -> Iterator[str]:

@@ -8,10 +8,10 @@ from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.inventory import OWN, inventory, without_parameters
-from pageturner.crawls.read_only import refusal
+from pageturner.crawls.operation_checks import wrong_operation
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api
-from pageturner.paging.paginators import NEVER_ENDING, paginator_of
+from pageturner.paging.paginators import paginator_of
 
 INVENTORY = "inventory"
 Operation = tuple[str, str]
@@ -97,13 +97,8 @@ def _wrong(text: str) -> Iterator[str]:
     service, operation = _named(text)
     if (service, operation) in without_parameters(service):
         return
-    if service not in api.service_names():
-        yield f"{shown(text)}: boto3 has no service {shown(service)}{nearest(service, api.service_names())}"
-    elif operation not in api.operation_names(service):
-        near = nearest(operation, api.operation_names(service))
-        yield f"{shown(text)}: {service} has no operation {shown(operation)}{near}"
-    elif reason := refusal(service, operation) or NEVER_ENDING.get((service, operation)):
-        yield f"{shown(text)}: {reason}"
+    if wrong := wrong_operation(service, operation):
+        yield f"{shown(text)}: {wrong[1]}"
     else:
         paginator, shape = paginator_of(service, operation, {}), api.operation_model(service, operation).input_shape
         needs = f"it requires {listed(shape.required_members)}" if shape is not None else ""
