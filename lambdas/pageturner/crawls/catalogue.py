@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pageturner.crawls.checks import against_schema, problems
-from pageturner.crawls.crawl import SCHEDULE_KEYS, Crawl
+from pageturner.crawls.crawl import ADHOC_PREFIX, SCHEDULE_KEYS, Crawl
 from pageturner.crawls.expression_checks import wrong_for_each
 from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.pagination_config import without_nulls
@@ -25,8 +25,6 @@ from pageturner.table_names import RESERVED, TABLE_OF_ALL, history_name, operati
 
 # The name is part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
-# Crawls from the console have a prefix of their own, so they never mix with the catalogue's.
-ADHOC_PREFIX = "adhoc-"
 # The keys that decide what counts as an item, and what identifies it.
 _ITEM_KEYS = {"search", "key", *STATED}
 _KEYS = tuple(f.name.rstrip("_") for f in fields(Crawl) if f.name != "name")

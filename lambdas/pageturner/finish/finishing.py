@@ -75,7 +75,7 @@ class Finisher:
             raise _resumed(run)
         self.stores.executions.end(execution, run.generation)
         if ended_as["outcome"] == "continues":
-            self.stores.runs.hand_lock_over(crawl.name, run)
+            self.stores.runs.hand_lock_over(crawl.lock_name, run)
         return result
 
     def _ended_as(self, run: Run, crawl: Crawl, ended: datetime) -> dict[str, Any] | None:

@@ -79,7 +79,7 @@ class Planner:
             planned = self._put_targets(targets_key(run), planned_targets, source, window)
         except InvalidCrawlError:
             if self.stores.runs.find(run.run_id) is None:  # else another attempt at this plan has begun the run
-                self.stores.runs.unlock(crawl.name, run)
+                self.stores.runs.unlock(crawl.lock_name, run)
             raise
         as_catalogued = expansion.as_catalogued(crawl)
         if not self.stores.runs.begin(
@@ -95,7 +95,7 @@ class Planner:
             if found is None or found.begun_by != execution.plan:  # this execution was redriven
                 return self.resume(Resume(run.run_id, {}), execution)
             if found.generation > 1 or found.summary is not None:
-                self.stores.runs.unlock(crawl.name, run)
+                self.stores.runs.unlock(crawl.lock_name, run)
                 raise RunStoppedError(f"{run.run_id} was planned before, and has ended or was resumed since")
         self.stores.executions.begin(run, crawl.name)
         state = self._state(run, crawl, targets_key(run), planned.count, in_batches=planned.count > 1)
@@ -154,7 +154,7 @@ class Planner:
             if not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
                 now = self.stores.runs.find(run_id)
                 if now is None or now.planned_by != execution.plan:
-                    self.stores.runs.unlock(crawl.name, run)
+                    self.stores.runs.unlock(crawl.lock_name, run)
                     raise OverlapError(f"{run_id} was resumed just now, by another execution; wait for it to end")
         self.stores.executions.begin(run, crawl.name)
         # What continues by itself is long.
@@ -195,13 +195,13 @@ class Planner:
     def _lock(self, crawl: Crawl, run: Run) -> None:
         if crawl.overlap == "allow":
             return
-        owner = self.stores.runs.lock(crawl.name, run)
+        owner = self.stores.runs.lock(crawl.lock_name, run)
         if owner is None:
             return
         # A stopped execution leaves its lock behind, and PageLoops that go on.
         if not owner.is_continuing and not self.is_running(owner.execution):
             self.stores.executions.stop(owner.execution)
-            if self.stores.runs.lock(crawl.name, run, instead_of=owner) is None:
+            if self.stores.runs.lock(crawl.lock_name, run, instead_of=owner) is None:
                 return
         instead = "or stop it" if crawl.since else 'stop it, or set "overlap: allow" in the crawl'
         raise OverlapError(
