@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
-from pageturner.crawls.catalogue import parse_changes, parse_dry_run, parse_input, parse_publish, parse_resume
+from pageturner.crawls.catalogue import (
+    parse_changes,
+    parse_dry_run,
+    parse_input,
+    parse_publish,
+    parse_resume,
+    parse_trigger,
+)
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
 from pageturner.errors import RunWouldFailError
@@ -29,7 +36,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
     location of the `targets`, `max_concurrency`, and for people `paging`; or what PublishRun is to `publish`; or
-    `nothing_to_do`, which is the report of a dry run or the summary of a run that has succeeded before.
+    `nothing_to_do`, which is the report of a dry run, the summary of a run that has succeeded before, or what the same
+    trigger has started before.
     Raises `InvalidCrawlError`, `OverlapError`, `RunStoppedError` and `RunWouldFailError`.
     """
     execution = Execution(**event["execution"])
@@ -43,13 +51,14 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         plan = planner.resume(resume, execution)
     else:
         is_dry, asked = parse_dry_run(event["input"])
+        trigger, asked = parse_trigger(asked)
         crawl = parse_input(asked, _catalogue())
         account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
         expansion = Expansion(clients.client, stores, _catalogue(), account, region)
         plan = (
             {"nothing_to_do": _dry_run(crawl, expansion, execution.entered_at)}
             if is_dry
-            else planner.begin(crawl, execution, expansion)
+            else planner.begin(crawl, execution, expansion, trigger)
         )
     telemetry.logger.info("run planned", extra={"plan": plan})
     return plan

@@ -23,6 +23,7 @@ from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
 from pageturner.plan.batches import put_batches
 from pageturner.plan.expansion import Expansion
+from pageturner.plan.triggered import duplicate
 from pageturner.plan.unfinished import unfinished
 from pageturner.stores import Stores
 from pageturner.stores.keys import resumed_targets_key, targets_key
@@ -65,12 +66,16 @@ class Planner:
     stores: Stores
     is_running: Callable[[str], bool]
 
-    def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion) -> dict[str, Any]:
+    def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion, trigger: str = "") -> dict[str, Any]:
         """Begin a run. Raises `OverlapError` if a run of this crawl is running and the crawl does not allow two.
+
+        If another execution has taken the `trigger` before, it returns which one, under `nothing_to_do`.
 
         A plan can be made twice, because Crawl retries PlanRun. The first one that puts its targets counts.
         """
         run = targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at)
+        if trigger and (taken := duplicate(self.stores, self.is_running, crawl, trigger, run)):
+            return {"nothing_to_do": taken}
         self._lock(crawl, run)
         try:
             source = expansion.source_run(crawl)
