@@ -18,6 +18,7 @@ from pageturner.crawls.crawl import ADHOC_PREFIX, SCHEDULE_KEYS, Crawl
 from pageturner.crawls.expression_checks import wrong_for_each
 from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.pagination_config import without_nulls
+from pageturner.crawls.starts import wrong_after
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging.paginators import STATED
@@ -70,6 +71,7 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
     wrong += _same_tables(map(str, document["crawls"]))
     if not wrong:
         wrong = [line for name, crawl in crawls.items() for line in _check_chain(crawl, crawls, f"crawls.{name}")]
+        wrong += wrong_after(crawls)
         wrong += _same_tables_of_operations(crawls)
     if wrong:
         raise InvalidCrawlError("\n".join(wrong))

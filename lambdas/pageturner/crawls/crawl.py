@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Crawls from the console have a prefix of their own, so they never mix with the catalogue's.
 ADHOC_PREFIX = "adhoc-"
 # Only the catalogue says when a crawl runs; an execution's input can override everything else.
-SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
+SCHEDULE_KEYS = ("schedule", "timezone", "flexible_time_window", "after", "enabled")
 # The keys that planning turns into targets, and those of the schedule.
 _PLACE_KEYS = ("regions", "accounts", "organizational_units", "account_tags")
 _PLAN_KEYS = (
@@ -85,6 +85,8 @@ class Crawl:
     time_to_live: int | None = None
     schedule: str | None = None
     timezone: str = "UTC"
+    flexible_time_window: int | None = None
+    after: str | None = None
     enabled: bool = True
 
     def of(self, service: str, operation: str, parameters: Mapping[str, Any] | None = None) -> Crawl:
