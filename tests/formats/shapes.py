@@ -13,7 +13,7 @@ from tests.machines.publishing_services import parquet_rows
 
 Shapes = dict[str, set[str]]
 # Names that are made: of runs, targets, numbers and hashes.
-_MADE = re.compile(r"[^/#=]*\d[^/#=]*|\*\.\w+")
+_MADE = re.compile(r"[^/#=.-]*\d[^/#=.-]*")
 # Objects whose members have such names.
 _NAMED = {"c", "b1", "b2", "b3"}
 
@@ -47,7 +47,8 @@ def difference(before: Shapes, now: Shapes) -> list[str]:
 
 def _kind(name: str) -> str:
     """The name of a row or an object without what differs."""
-    return " ".join(_MADE.sub("*", part) for part in name.split(" "))
+    kind = " ".join(_MADE.sub("*", part) for part in name.split(" ")).replace("*.*/", "*/")
+    return re.sub(r"^(items c#.*) .*", r"\1 *", kind)
 
 
 def _row_paths(row: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,6 @@ An execution keeps the definition of the version in which it began, and calls to
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import pytest
 
@@ -33,7 +32,7 @@ def definitions() -> Definitions:
     return Definitions.of_template(of, machine(of, "STANDARD"), machine(of, "EXPRESS"), HAND_OVERS)
 
 
-def stages(*names: str) -> Any:
+def stages(*names: str) -> pytest.MarkDecorator:
     """All stages of all recordings, or those of some names."""
     return pytest.mark.parametrize(
         ("version", "stage"),
