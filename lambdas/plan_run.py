@@ -14,6 +14,7 @@ from pageturner.crawls.catalogue import parse_changes, parse_dry_run, parse_inpu
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
 from pageturner.errors import RunWouldFailError
+from pageturner.formats import known
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.plan.publishing import to_compare, to_publish
@@ -32,7 +33,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     `nothing_to_do`, which is the report of a dry run or the summary of a run that has succeeded before.
     Raises `InvalidCrawlError`, `OverlapError`, `RunStoppedError` and `RunWouldFailError`.
     """
-    execution = Execution(**event["execution"])
+    execution = Execution(**known(Execution, event["execution"]))
     stores = Stores.of_environment()
     planner = Planner(stores, clients.is_running)
     if run_id := parse_publish(event["input"]):

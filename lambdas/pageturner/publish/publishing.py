@@ -122,7 +122,7 @@ class Publisher:
     def _ended(self, found: RunRecord, asked_by: str) -> dict[str, Any]:
         """Return the summary of a run that is published, and let the next run of its crawl begin."""
         summary, published = dict(found.summary or {}), dict(found.published or {})
-        self.stores.runs.unlock(found.crawl["name"], Run(**found.run))
+        self.stores.runs.unlock(found.crawl["name"], Run.from_dict(found.run))
         if asked_by:
             summary["outcome"] = "succeeded"
         summary |= with_publishing(summary, published)
