@@ -5,6 +5,7 @@ An execution keeps the definition of the version in which it began, and calls to
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -135,3 +136,28 @@ def test_the_next_run_comes_after_it(definitions: Definitions, version: str, sta
         found = outcome(upgraded.world, process.output["run_id"])
         was = upgraded.was.outcomes["next"]
         assert {**found, "run_id": was["run_id"]} == was
+
+
+@stages("page_loop", "throttled", "finished", "merged")
+def test_it_is_reported(definitions: Definitions, version: str, stage: str) -> None:
+    """Also if its machine has no state for that."""
+    upgraded = Upgraded(version, stage, definitions)
+    with deployed(upgraded.world):
+        upgraded.end()
+        rows = upgraded.world.dynamodb.tables["runs"].values()
+        (row,) = [row for row in rows if row["pk"]["S"] == "history#c"]
+        assert row["outcome"]["S"] == "succeeded"
+        assert "reported_at" in row
+
+
+@stages("page_loop")
+def test_an_execution_that_comes_too_early_is_refused(definitions: Definitions, version: str, stage: str) -> None:
+    """Its machine may be of the version before, if it began just before the deployment."""
+    upgraded = Upgraded(version, stage, definitions)
+    world = upgraded.world
+    world.definitions = replace(definitions, crawl=upgraded.was.crawl)
+    with deployed(world):
+        process = world.start({"crawl": "c"})
+        world.run(lambda: process.status != "RUNNING")
+        assert process.status == "SUCCEEDED"
+        assert process.output["outcome"] == "refused"

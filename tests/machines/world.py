@@ -27,6 +27,7 @@ import plan_long_targets
 import plan_run
 import publish_part
 import publish_run
+import report_run
 import stop_run
 from pageturner import clients, telemetry
 from pageturner.crawls import checks
@@ -53,6 +54,7 @@ HANDLERS: Mapping[str, ModuleType] = {
     "plan_run": plan_run,
     "publish_part": publish_part,
     "publish_run": publish_run,
+    "report_run": report_run,
     "stop_run": stop_run,
 }
 # What the caller of an invocation hears that was given up, and goes on; and of one that was killed.
@@ -494,15 +496,14 @@ class World:
         process.end("ABORTED")
 
     def _ended(self, process: Process) -> None:
-        if process.status != "SUCCEEDED":
-            detail = {"executionArn": process.arn, "status": process.status}
-            how = self.rng.choice(("soon", "soon", "late", "twice", "lost")) if self.faults.late_events else "soon"
-            if how != "lost":
-                self.after(
-                    self.rng.random() * (900 if how == "late" else 2), partial(self._stop_run, {"detail": detail}, 3)
-                )
-            if how == "twice":
-                self.after(self.rng.random() * 900, partial(self._stop_run, {"detail": detail}, 3))
+        detail = {"executionArn": process.arn, "status": process.status, "input": json.dumps(process.input)}
+        how = self.rng.choice(("soon", "soon", "late", "twice", "lost")) if self.faults.late_events else "soon"
+        if how != "lost":
+            self.after(
+                self.rng.random() * (900 if how == "late" else 2), partial(self._stop_run, {"detail": detail}, 3)
+            )
+        if how == "twice":
+            self.after(self.rng.random() * 900, partial(self._stop_run, {"detail": detail}, 3))
         self.on_end(process)
 
     def _stop_run(self, event: Any, attempts: int) -> None:
@@ -699,6 +700,7 @@ def installed(world: World, loop_seconds: float, most_rows: int, limits: Limits 
         patch.setattr(clients, "client_that_asks_once", world.client)
         patch.setattr(plan_run, "_catalogue", lambda: world.catalogue)
         patch.setattr(telemetry, "count", lambda *_: None)
+        patch.setattr(telemetry.metrics, "flush_metrics", lambda: None)
         patch.setattr(checks, "wrong_timezone", lambda _: None)  # it reads hundreds of files
         forget()
         telemetry.logger.setLevel("CRITICAL")
