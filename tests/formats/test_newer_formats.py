@@ -13,13 +13,15 @@ import pytest
 from pageturner import formats
 from pageturner.errors import SinkError
 from pageturner.page_state import Place, Run, Target
+from pageturner.stores.publications import Publication, Told
+from tests.fakes import FakeDynamoDB, FakeS3, stores_in
 from tests.formats.corpus import Recording, recordings
 from tests.formats.deployment import resources
 from tests.formats.outcome import outcome
 from tests.formats.shapes import shapes_of
 from tests.formats.snapshot import Snapshot
 from tests.formats.story import HAND_OVERS, Recorder, allow, deployed, play, run_id_of
-from tests.infra.conftest import machine
+from tests.infra.conftest import PROJECT, machine
 from tests.machines.world import Definitions
 
 OLD, NEW = formats.FORMAT, formats.FORMAT + 1
@@ -29,6 +31,7 @@ STAGES = ("short_targets", "page_loop", "throttled", "finishing", "finished", "s
 # What carries its format. What belongs to one of these and is read with it needs none: the records of verdicts and
 # throttles, the parts of a manifest, of the finishing of a run, and of a publication.
 STAMPED = {
+    "execution#arn:aws:states:us-east-* run",
     "run#c-*-* run",
     "run#c-*-* page#*-us-east-*-*#*#*",
     "run#c-*-* comparison#*-us-east-*-*#*",
@@ -81,6 +84,13 @@ def test_what_has_more_is_read(kind: Any, document: dict[str, Any]) -> None:
     assert kind.from_dict({**document, "something_new": 1}) == kind.from_dict(document)
     with pytest.raises(SinkError, match=r"in format 2, .* reads formats up to 1; deploy the newer version again"):
         kind.from_dict({**document, "format": NEW})
+
+
+def test_the_refusal_is_the_one_in_the_documents() -> None:
+    with pytest.raises(SinkError) as raised:
+        formats.readable({"format": NEW}, "run buckets-20260101T000000Z-12345678")
+    documented = (PROJECT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert str(raised.value) in " ".join(documented.split())
 
 
 def test_everything_has_its_format(newer: Mapping[str, Snapshot]) -> None:
@@ -140,3 +150,19 @@ def _end(world: Recorder) -> None:
     world.start({"resume": run_id_of(world)})
     world.run()
     assert world.latest.status == "SUCCEEDED", (world.latest.state, world.latest.failure)
+
+
+def test_a_pending_publication_is_ended_by_a_version_that_writes_it_differently() -> None:
+    """Its row says by its number that it is pending, and not by its text."""
+    dynamodb = FakeDynamoDB()
+    store = stores_in(FakeS3(), dynamodb).publications
+    assert store.begin(Publication(1, "c", "r", 1, "r", 1, 0, "2026-01-01T00:00:00.000Z"))
+    row = dynamodb.tables["runs"]["published#c", "published"]
+    row["pending"] = {"S": json.dumps({"something_new": 1, **json.loads(row["pending"]["S"])})}
+    pending = store.state("c").pending
+    assert pending is not None
+    assert store.commit(pending)
+    assert store.record_told(pending, Told(1, "items", "remove"))
+    assert store.finish(pending)
+    assert not store.finish(pending)
+    assert store.state("c").current == pending
