@@ -37,7 +37,7 @@ from pageturner.finish.progress import LIMITS, Limits
 from pageturner.publish import page_files
 from pageturner.stores import item_table
 from tests.conftest import ACCOUNT, REGION, LambdaContext
-from tests.fake_glue import FakeEvents, FakeGlue
+from tests.fake_glue import FakeEvents, FakeGlue, FakeSns
 from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, client_error
 from tests.machines import states
 from tests.machines.clock import Clock, virtual_time
@@ -429,7 +429,7 @@ class World:
         self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
         self.pages_refused_until = 0.0
         self.service = Service(self.clock)
-        self.glue, self.events = FakeGlue("database"), FakeEvents()
+        self.glue, self.events, self.sns = FakeGlue("database"), FakeEvents(), FakeSns()
         self.faults = Faults(rng)
         self.latency = 0.02
         self.catalogue = {name: Crawl.from_dict({"name": name, **entry}) for name, entry in catalogue.items()}
@@ -615,7 +615,7 @@ class World:
         own = region is None
         if (service, own) not in self._clients:
             made = (
-                {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue, "events": self.events}
+                {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue, "events": self.events, "sns": self.sns}
                 if own
                 else dict.fromkeys(("s3", "cloudwatch"), self.service)
             )
@@ -691,6 +691,7 @@ def installed(world: World, loop_seconds: float, most_rows: int, limits: Limits 
         for name, value in {**environment, "AWS_REGION": REGION, "LOOP_SECONDS": str(loop_seconds)}.items():
             patch.setenv(name, value)
         patch.setenv("DATABASE", "database")
+        patch.setenv("NOTICES_TOPIC", "topic")
         patch.setenv("MOST_ROWS", str(most_rows))
         patch.setattr(finish_run, "LIMITS", limits)
         patch.setattr("pageturner.publish.database.duckdb.connect", connect)
