@@ -31,7 +31,7 @@ STAGES = ("short_targets", "page_loop", "throttled", "finishing", "finished", "s
 # What carries its format. What belongs to one of these and is read with it needs none: the records of verdicts and
 # throttles, the parts of a manifest, of the finishing of a run, and of a publication.
 STAMPED = {
-    "execution#arn:aws:states:us-east-* run",
+    "execution#arn:aws:states:us-east-* about",
     "run#c-*-* run",
     "run#c-*-* page#*-us-east-*-*#*#*",
     "run#c-*-* comparison#*-us-east-*-*#*",

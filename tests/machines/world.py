@@ -701,7 +701,6 @@ def installed(world: World, loop_seconds: float, most_rows: int, limits: Limits 
         patch.setattr(clients, "client_that_asks_once", world.client)
         patch.setattr(plan_run, "_catalogue", lambda: world.catalogue)
         patch.setattr(telemetry, "count", lambda *_: None)
-        patch.setattr(telemetry.metrics, "flush_metrics", lambda: None)
         patch.setattr(checks, "wrong_timezone", lambda _: None)  # it reads hundreds of files
         forget()
         telemetry.logger.setLevel("CRITICAL")
