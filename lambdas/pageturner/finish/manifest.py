@@ -16,6 +16,7 @@ from typing import Any
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError
 from pageturner.finish.progress import Progress, Workshop, lines_in
+from pageturner.formats import readable, stamped
 from pageturner.page_state import Run
 from pageturner.stores.page_store import PageStore, array_text
 
@@ -37,7 +38,7 @@ def text_of(
         "crawl": crawl.as_dict(),
     }
     yield "{"
-    for name, value in head.items():
+    for name, value in stamped(head).items():
         yield f"{json.dumps(name)}: {json.dumps(value)},\n"
     if progress.is_small:
         yield _FILES
@@ -93,7 +94,8 @@ class Manifest:
 def summary_in(lines: Iterator[str]) -> dict[str, Any]:
     """Return the summary of a run, as `text_of` took it, from the lines of its manifest."""
     head = "".join(takewhile(lambda line: not line.startswith((_FILES, _FILE_PARTS)), lines))
-    found: dict[str, Any] = json.loads(f"{head.rstrip().rstrip(',')}}}")
+    found = dict(readable(json.loads(f"{head.rstrip().rstrip(',')}}}"), "the manifest of a run"))
+    found.pop("format", None)
     del found["started_at"]
     verdicts = found.pop("verdicts")
     return {**found, "targets": verdicts, "crawl": found["crawl"]["name"]}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pageturner.errors import SinkError
+from pageturner.formats import known, readable, stamped
 from pageturner.page_state import Run
 from pageturner.stores.keys import finishing_prefix
 from pageturner.stores.page_store import PageStore
@@ -73,8 +74,9 @@ class Progress:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Progress:
         """The inverse of `asdict`."""
+        readable(document, "a step of finishing a run")
         names = ("pages", "counts", "targets", "files")
-        parts = {name: tuple(Part(**part) for part in document[name]) for name in names}
+        parts = {name: tuple(Part(**known(Part, part)) for part in document[name]) for name in names}
         begun = document["begun"]
         return cls(document["read_to"], begun=tuple(begun) if begun else None, judged_to=document["judged_to"], **parts)
 
@@ -128,7 +130,7 @@ class Workshop:
             self.store.put_file(key, path)
             path.unlink()
         self._here.clear()
-        return self.store.put_text(self._key(step), [json.dumps(asdict(progress))], dict)
+        return self.store.put_text(self._key(step), [json.dumps(stamped(asdict(progress)))], dict)
 
     def writer(self) -> Writer:
         """Return a writer of a part."""

@@ -99,7 +99,7 @@ class Announcer:
         }
 
     def _put_rows(self, found: RunRecord, plan: Plan | None, published: Mapping[str, Any]) -> None:
-        run, summary = Run(**found.run), found.summary or {}
+        run, summary = Run.from_dict(found.run), found.summary or {}
         crawl = str(found.crawl["name"])
         if plan is None:
             now = self.stores.publications.published(self.stores.publications.state(crawl).current)
