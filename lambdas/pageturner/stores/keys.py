@@ -30,6 +30,8 @@ VERDICT = "verdict#{}#{}"
 THROTTLES = "throttles#{}"
 WITNESS = "witness#{}#{:04d}"
 COMPARISON = "comparison#{}#{:04d}"
+# The page of all runs, for people: an object.
+INDEX = "runs/index.html"
 # DynamoDB Developer Guide, "Quotas".
 _LONGEST_SORT_KEY = 1024
 
@@ -112,6 +114,11 @@ def token_key(run: Run, token: str) -> str:
 def manifest_key(run: Run) -> str:
     """The key of the manifest: every file with its counts and every target with its verdict."""
     return f"runs/{run.run_id}/manifest.json"
+
+
+def report_key(run: Run) -> str:
+    """The key of the report of a run, for people."""
+    return f"runs/{run.run_id}/report.html"
 
 
 def manifest_prefix(run: Run) -> str:
