@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -195,7 +195,7 @@ def _sentence(run: Run, tally: Tally) -> str:
             *([f"And {count_of(more, 'more reason')}."] if more else []),
             *([f"A witness disagrees: {disagrees}."] if (disagrees := tally.witnesses.unexplained) else []),
             f"All targets are in {manifest_key(run)}.",
-            how_to_resume(run.run_id, tally),
+            _how_to_resume(run, tally),
         ]
     )
 
@@ -204,28 +204,31 @@ def _reason(verdict: str, reason: Reason) -> str:
     return f"{reason.targets:,} {verdict}: {reason.of}: {reason.why}. {reason.advice.text}."
 
 
-def resumption(run_id: str, tally: Tally) -> dict[str, Any] | None:
-    """Return the input that resumes a run, or None if that does not help, or the run continues by itself."""
-    helped = [] if tally.continues else _helped(tally)
-    changes = {key: value for reason in helped for key, value in reason.advice.changes.items()}
-    return {"resume": run_id, **changes} if helped else None
+def changes_to_resume(reasons: Iterable[Reason]) -> tuple[list[Reason], dict[str, Any]]:
+    """Return the reasons for which resuming the run helps, and which keys of the crawl change then."""
+    helped = [reason for reason in reasons if reason.advice.resume]
+    # Nobody trusts a listing by resuming the run for the sake of other targets.
+    helped = [reason for reason in helped if "mistrust" not in reason.advice.changes] or helped
+    return helped, {key: value for reason in helped for key, value in reason.advice.changes.items()}
 
 
-def how_to_resume(run_id: str, tally: Tally) -> str:
-    """The last sentence about a run that is not complete, without its full stop."""
+def resuming(tally: Tally) -> str:
+    """Whether to resume a run that is not complete: the beginning of its last sentence."""
     if tally.continues:
         return "The run continues by itself, in another execution"
-    again = resumption(run_id, tally)
-    if again is None:
+    helped, _ = changes_to_resume(tally.reasons.values())
+    if not helped:
         return "Resuming the run as it is does not help"
-    targets = sum(reason.targets for reason in _helped(tally))
+    targets = sum(reason.targets for reason in helped)
     only = "" if targets == tally.short else f", which can complete {targets:,} of them"
+    return f"Then resume the run{only}"
+
+
+def _how_to_resume(run: Run, tally: Tally) -> str:
+    helped, changes = changes_to_resume(tally.reasons.values())
+    if tally.continues or not helped:
+        return resuming(tally)
+    again = json.dumps({"resume": run.run_id, **changes})
     # A redriven execution would judge as before.
-    how = "start a new execution" if "mistrust" in again else "redrive its execution, or start a new one"
-    return f"Then resume the run{only}: {how} with the input {json.dumps(again)}"
-
-
-def _helped(tally: Tally) -> list[Reason]:
-    helped = [reason for reason in tally.reasons.values() if reason.advice.resume]
-    # Nobody trusts a listing by resuming the run for the sake of other targets.
-    return [reason for reason in helped if "mistrust" not in reason.advice.changes] or helped
+    how = "start a new execution" if "mistrust" in changes else "redrive its execution, or start a new one"
+    return f"{resuming(tally)}: {how} with the input {again}"

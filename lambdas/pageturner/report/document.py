@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pageturner.crawls.catalogue import ADHOC_PREFIX
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.summary import Tally, headline, how_to_resume, resumption
+from pageturner.finish.summary import Tally, changes_to_resume, headline, resuming
 from pageturner.report.targets import COLUMNS, Targets, interned
 
 # So many reasons are in a report. A run with more has one for every target.
@@ -76,18 +78,26 @@ def _next(run_id: str, crawl: Crawl, tally: Tally) -> dict[str, Any]:
     """Return what is next to do: a sentence, and what to copy."""
     if not tally.short:
         return {"said": "Nothing: the run is as the crawl asks.", "copies": []}
-    copies = []
-    again = resumption(run_id, tally)
+    copies: list[dict[str, Any]] = []
+    helped, changes = changes_to_resume(tally.reasons.values())
     if actions := sorted({reason.advice.allow for reason in tally.reasons.values() if reason.advice.allow}):
         statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
         copies.append({"what": "The IAM policy statement that allows it", "json": statement})
-    if again is not None:
-        changes = {name: value for name, value in again.items() if name != "resume"}
-        copies.append({"what": "Resume the run in a terminal", "command": ["pageturner", "resume", run_id, changes]})
-        copies.append({"what": "Or in the console: the input of a new execution", "json": again})
-    elif not tally.continues and not crawl.name.startswith(ADHOC_PREFIX):
-        copies.append({"what": "Start a new run: the input of the execution", "json": {"crawl": crawl.name}})
-    return {"said": f"{how_to_resume(run_id, tally)}.", "copies": copies}
+    if tally.continues:
+        pass
+    elif helped:
+        words = [word for name, value in changes.items() for word in ("--set", f"{name}={_word(value)}")]
+        copies.append({"what": "In a terminal", "text": shlex.join(["pageturner", "resume", run_id, *words])})
+        copies.append({"what": "Or the input of a new execution", "json": {"resume": run_id, **changes}})
+    elif not crawl.name.startswith(ADHOC_PREFIX):
+        copies.append({"what": "A new run in a terminal", "text": shlex.join(["pageturner", "start", crawl.name])})
+        copies.append({"what": "Or the input of a new execution", "json": {"crawl": crawl.name}})
+    return {"said": f"{resuming(tally)}.", "copies": copies}
+
+
+def _word(value: object) -> str:
+    # As YAML, "off" would be false.
+    return json.dumps(value)
 
 
 def _published(summary: Mapping[str, Any]) -> dict[str, Any] | None:

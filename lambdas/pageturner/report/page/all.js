@@ -22,6 +22,11 @@ const visible = (text) => String(text).replace(/[\u0000-\u001f\u007f]/g,
   (each) => String.fromCharCode(each === "\u007f" ? 0x2421 : 0x2400 + each.charCodeAt(0)));
 const said = (text, attributes) => el("bdi", { dir: "auto", ...attributes }, visible(text));
 
+function grouped(rows, of) {
+  const found = new Map();
+  for (const row of rows) found.set(of(row), [...(found.get(of(row)) || []), row]);
+  return found;
+}
 const integer = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const count = (number) => integer.format(number || 0);
 const counted = (number, noun) => `${count(number)} ${number === 1 ? noun : noun + "s"}`;
@@ -74,7 +79,7 @@ const link = (address, ...children) => (/^https:\/\//.test(address || "") ? el("
 
 function sortable(columns, rows, cells, caption, label) {
   // `rows` are in the order in which they are shown first; a column has `title`, `of` (its value), and `number`.
-  const first = 200, step = 500;
+  const first = 25, step = 500;
   let order = rows, shown = first, wanted = "", by = null, down = false;
   const hay = new Map();
   const text = (row) => {

@@ -10,6 +10,8 @@ const tableOf = (caption, heads, rows) => el("div", { class: "scroll", role: "re
     el("tbody", {}, rows.map((row) => el("tr", {}, row.map((cell, at) => (at
       ? el("td", { class: heads[at][1] ? "number" : "" }, cell) : el("th", { scope: "row" }, cell))))))));
 
+const short = data.targets.short;
+
 // The verdict.
 const kind = kindOf(run.outcome, run.verdict);
 document.getElementById("mark").append(mark(kind));
@@ -23,7 +25,7 @@ if (location.protocol === "https:" && /^https:/.test(data.links.index || "")) al
 
 // What is next.
 const reasons = data.reasons.rows;
-if (reasons.length || data.next.copies.length) {
+if (short) {
   card("next", "What to do",
     el("ul", { class: "reasons" }, reasons.map((reason) => el("li", { class: "reason" },
       el("p", {}, el("b", {}, `${count(reason.targets)} ${reason.verdict}: `), said(reason.of)),
@@ -33,20 +35,13 @@ if (reasons.length || data.next.copies.length) {
     el("p", {}, said(data.next.said)),
     data.next.copies.map(copyable));
 }
-function quoted(text) { return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`; }
-function copyable({ what, json, command, text: whole }) {
-  const text = whole || (command ? commandOf(command) : JSON.stringify(json, null, json.Effect ? 2 : 0));
+function copyable({ what, json, text = JSON.stringify(json, null, json?.Effect ? 2 : 0) }) {
   const button = el("button", { class: "plain", type: "button", click: async () => {
     const copied = await copy(text);
     button.textContent = copied ? "Copied" : "Select and copy it";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   }, "aria-label": `Copy: ${what}` }, "Copy");
   return el("div", { class: "copy" }, el("div", {}, el("span", {}, what), button), el("pre", {}, said(text)));
-}
-function commandOf([...words]) {
-  const changes = words.pop();
-  for (const [name, value] of Object.entries(changes)) words.push(`${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-  return words.map(quoted).join(" ");
 }
 async function copy(text) {
   try {
@@ -66,7 +61,6 @@ async function copy(text) {
 
 // The numbers.
 const number = (title, value, more) => el("div", {}, el("dt", {}, title), el("dd", { "data-name": title }, value, more ? el("small", {}, ` ${more}`) : ""));
-const short = data.targets.short;
 card("numbers", "In numbers",
   el("dl", { class: "facts-grid" },
     number("Items", count(totals.items)), number("Pages", count(totals.pages)), number("Targets", count(data.targets.total)),
@@ -229,9 +223,9 @@ const SAYS = new Map([[true, "agrees"], [false, "disagrees"], [null, ""]]);
 const shownColumns = [
   { title: "Verdict", of: (row) => row.verdict, cell: (row) => el("span", { class: "state" }, mark(row.verdict), row.verdict,
     row.state === "short" ? el("span", { class: "hidden" }, ", needs attention") : "") },
-  { title: "Account", of: (row) => row.account, cell: (row) => said(row.account) },
-  { title: "Region", of: (row) => row.region, cell: (row) => said(row.region) },
-  differ("operation") && { title: "Operation", of: (row) => row.operation, cell: (row) => said(row.operation) },
+  { title: "Account", of: (row) => row.account, cell: (row) => said(row.account, { class: "name" }) },
+  { title: "Region", of: (row) => row.region, cell: (row) => said(row.region, { class: "name" }) },
+  differ("operation") && { title: "Operation", of: (row) => row.operation, cell: (row) => said(row.operation, { class: "name" }) },
   (some("parameters") || some("why")) && { title: some("parameters") ? "Parameters" : "Why", of: (row) => row.parameters || row.why, find: (row) => `${row.parameters}\u0000${row.why}\u0000${row.target_id}`,
     cell: (row) => [row.parameters ? said(row.parameters, { class: "param" }) : "", row.why ? said(row.why, { class: "why" }) : ""] },
   { title: "Items", number: true, of: (row) => row.items, cell: (row) => count(row.items) },
@@ -242,7 +236,7 @@ const shownColumns = [
   some("restarts") && { title: "Begun anew", number: true, of: (row) => row.restarts, cell: (row) => count(row.restarts) },
   witnessed && { title: "Witness", of: (row) => `${SAYS.get(row.agrees)} ${row.witness}`, cell: (row) => (row.agrees === null
     ? (row.witness ? said(row.witness, { class: "soft small" }) : el("span", { class: "soft small" }, "none"))
-    : el("span", { class: "state" }, mark(row.agrees ? "complete" : "unfinished"), el("span", { class: "small" }, `${SAYS.get(row.agrees)}: `, said(row.witness)))) },
+    : el("div", { class: "said" }, mark(row.agrees ? "complete" : "unfinished"), ` ${SAYS.get(row.agrees)}: `, said(row.witness))) },
 ].filter(Boolean);
 if (targets.length) {
   const left = data.targets.total - targets.length;
