@@ -1,1 +1,1 @@
-"""What people read in a browser: the report of each run, and the page of all runs."""
+"""What a run came to, for people: the report of each run, the page of all runs, notices, the history."""

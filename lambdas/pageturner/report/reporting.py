@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pageturner.console import Console
 from pageturner.errors import CannotPublishError, SinkError
-from pageturner.finish.console import Console
 from pageturner.finish.manifest import Manifest
 from pageturner.page_state import Run
 from pageturner.report.document import document_of

@@ -12,7 +12,7 @@ from pageturner.page_state import Place, Run, Target
 
 # Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock, the
 # latest complete runs, the fence, and what is published, of a crawl, by name; the pace of a service in an account and a
-# region, by run (or "deployment"), service, account and region.
+# region, by run (or "deployment"), service, account and region; the runs of a crawl, by name; how all crawls are.
 RUN = "run#{}"
 EXECUTION = "execution#{}"
 LOCK = "lock#{}"
@@ -21,6 +21,10 @@ FENCE = "fence#{}"
 LANE = "lane#{}"
 PUBLISHED = "published#{}"
 PACE = "pace#{}"
+HISTORY = "history#{}"
+STATUS = "status"
+# The page of all runs.
+INDEX = "runs/index.html"
 # The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (comparisons). Passes and
 # pages are padded to sort as numbers; page 0 is the beginning of a pass. A verdict has the generation of the run, and a
 # comparison the last pass of the listing, so that those who are late write under a name that nobody reads any more.
@@ -30,8 +34,6 @@ VERDICT = "verdict#{}#{}"
 THROTTLES = "throttles#{}"
 WITNESS = "witness#{}#{:04d}"
 COMPARISON = "comparison#{}#{:04d}"
-# The page of all runs, for people: an object.
-INDEX = "runs/index.html"
 # DynamoDB Developer Guide, "Quotas".
 _LONGEST_SORT_KEY = 1024
 
@@ -117,7 +119,7 @@ def manifest_key(run: Run) -> str:
 
 
 def report_key(run: Run) -> str:
-    """The key of the report of a run, for people."""
+    """The key of the report: what people look at."""
     return f"runs/{run.run_id}/report.html"
 
 
