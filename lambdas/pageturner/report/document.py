@@ -105,7 +105,9 @@ def _published(summary: Mapping[str, Any]) -> dict[str, Any] | None:
     if not published:
         return None
     return {
-        **{name: published.get(name, 0) for name in (*KINDS, "replaced", "listings", "gone_listings", "number", "rows")},
+        **{
+            name: published.get(name, 0) for name in (*KINDS, "replaced", "listings", "gone_listings", "number", "rows")
+        },
         **{name: published.get(name, "") for name in ("message", "table", "database", "changes", "name")},
         "kept": published.get("kept", {}),
         "keys": {kind: published.get(f"{kind}_keys", []) for kind in KINDS},

@@ -216,18 +216,20 @@ if (published) {
 const { columns, texts } = data.targets;
 const textual = new Set(["state", "verdict", "account", "region", "operation", "parameters", "witness", "why", "target_id"]);
 const targets = data.targets.rows.map((row) => Object.fromEntries(columns.map((name, at) => [name, textual.has(name) ? texts[row[at]] : row[at]])));
-const differ = (name) => new Set(targets.map((target) => target[name])).size > 1;
+const different = Object.fromEntries(["account", "region", "operation"].map((name) => [name, new Set(targets.map((target) => target[name])).size > 1]));
 const some = (name) => targets.some((target) => target[name]);
 const witnessed = some("witness");
 const SAYS = new Map([[true, "agrees"], [false, "disagrees"], [null, ""]]);
+// What is the same in all needs no column.
+const nameOf = (row) => row.parameters || (different.operation ? row.operation : `${row.account} ${row.region}`);
 const shownColumns = [
   { title: "Verdict", of: (row) => row.verdict, cell: (row) => el("span", { class: "state" }, mark(row.verdict), row.verdict,
     row.state === "short" ? el("span", { class: "hidden" }, ", needs attention") : "") },
-  { title: "Account", of: (row) => row.account, cell: (row) => said(row.account, { class: "name" }) },
-  { title: "Region", of: (row) => row.region, cell: (row) => said(row.region, { class: "name" }) },
-  differ("operation") && { title: "Operation", of: (row) => row.operation, cell: (row) => said(row.operation, { class: "name" }) },
-  (some("parameters") || some("why")) && { title: some("parameters") ? "Parameters" : "Why", of: (row) => row.parameters || row.why, find: (row) => `${row.parameters}\u0000${row.why}\u0000${row.target_id}`,
-    cell: (row) => [row.parameters ? said(row.parameters, { class: "param" }) : "", row.why ? said(row.why, { class: "why" }) : ""] },
+  different.account && { title: "Account", of: (row) => row.account, cell: (row) => said(row.account, { class: "name" }) },
+  different.region && { title: "Region", of: (row) => row.region, cell: (row) => said(row.region, { class: "name" }) },
+  different.operation && { title: "Operation", of: (row) => row.operation, cell: (row) => said(row.operation, { class: "name" }) },
+  { title: "Target", of: nameOf, find: (row) => [row.account, row.region, row.operation, row.parameters, row.why, row.target_id].join("\u0000"),
+    cell: (row) => [said(nameOf(row), { class: "param" }), row.why ? said(row.why, { class: "why" }) : ""] },
   { title: "Items", number: true, of: (row) => row.items, cell: (row) => count(row.items) },
   { title: "Pages", number: true, of: (row) => row.pages, cell: (row) => count(row.pages) },
   { title: "Size", number: true, of: (row) => row.bytes, cell: (row) => bytes(row.bytes) },
