@@ -9,7 +9,7 @@ from typing import Any
 
 from pageturner.stores.checkpoints import PageRecord
 
-# The width doubles when there are more bins. What was added in which order makes no difference: bins begin with the run.
+# The width doubles when there are more bins. They begin with the run, so the order in which pages come does not matter.
 MOST_BINS = 240
 _COUNTED = ("pages", "items", "milliseconds")
 

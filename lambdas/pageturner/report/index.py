@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pageturner.errors import SinkError
 from pageturner.messages import count_of
 from pageturner.report.page import CONTENT_TYPE, data_in, page_of
 from pageturner.report.reporting import word_of
-from pageturner.report.runs import COLUMNS, DAYS, ShownRun, from_history, merged, of_history, packed, unpacked
+from pageturner.report.runs import COLUMNS, DAYS, ShownRun, all_in, merged, of_crawl_in, of_history, packed, unpacked
 from pageturner.stores import Stores
 from pageturner.stores.history import HistoryRow
 from pageturner.stores.keys import INDEX
@@ -41,7 +43,10 @@ class Index:
             there = pages.version(INDEX)
             runs = self._runs() if there is not None else None
             if runs is None:
-                runs = from_history(self.stores.history)
+                runs = all_in(self.stores.history)
+            elif row.crawl not in {run.crawl for run in runs}:
+                # It may have been left out for others.
+                runs += of_crawl_in(self.stores.history, row.crawl)
             text = index_of(merged(runs, of_history(row)))
             if pages.put_text(INDEX, [text], dict, there, CONTENT_TYPE):
                 return
@@ -49,10 +54,15 @@ class Index:
 
     def _runs(self) -> list[ShownRun] | None:
         """Return the runs of the page that is there, or None if it cannot be read."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "index.html"
+            if not self.stores.pages.download(INDEX, path):
+                return None
+            with path.open(encoding="ascii", errors="replace") as lines:
+                data = data_in(lines)
         try:
-            data = data_in(self.stores.pages.lines(INDEX))
             return unpacked(data) if data is not None else None
-        except ValueError:  # also what is not ASCII
+        except ValueError:
             return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date, timedelta
 from itertools import groupby, islice
@@ -113,16 +113,24 @@ def unpacked(data: Mapping[str, Any]) -> list[ShownRun]:
         raise ValueError(f"no runs: {type(error).__name__}: {error}") from error
 
 
-def from_history(history: History) -> list[ShownRun]:
+def all_in(history: History) -> list[ShownRun]:
     """Return the runs that are shown, by all that is on record. Raises `SinkError`."""
-    found: dict[str, ShownRun] = {}
     statuses = sorted(history.crawls(), key=lambda status: status.started_at or "", reverse=True)
-    for status in statuses[:MOST_CRAWLS]:
-        if (complete := _complete(status)) is not None:
-            found[complete.run_id] = complete
-        for row in islice(history.runs(status.crawl), _MOST_OF_CRAWL):
-            found[row.run_id] = of_history(row)
-    return shown_of(found.values())
+    return shown_of(run for status in statuses[:MOST_CRAWLS] for run in _recorded(history, status))
+
+
+def of_crawl_in(history: History, crawl: str) -> list[ShownRun]:
+    """Return the runs of a crawl that are on record. Raises `SinkError`."""
+    status = history.crawl(crawl)
+    return _recorded(history, status) if status is not None else []
+
+
+def _recorded(history: History, status: CrawlStatus) -> list[ShownRun]:
+    runs = [of_history(row) for row in islice(history.runs(status.crawl), _MOST_OF_CRAWL)]
+    complete = _complete(status)
+    if complete is None or complete.run_id in {run.run_id for run in runs}:
+        return runs
+    return [*runs, complete]
 
 
 def _complete(status: CrawlStatus) -> ShownRun | None:
