@@ -41,7 +41,7 @@ function copyable({ what, json, text = JSON.stringify(json, null, json?.Effect ?
     button.textContent = copied ? "Copied" : "Select and copy it";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   }, "aria-label": `Copy: ${what}` }, "Copy");
-  return el("div", { class: "copy" }, el("div", {}, el("span", {}, what), button), el("pre", {}, said(text)));
+  return el("div", { class: "copy" }, el("div", {}, el("span", {}, what), button), el("pre", {}, el("bdi", {}, text)));
 }
 async function copy(text) {
   try {
