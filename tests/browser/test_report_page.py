@@ -13,13 +13,15 @@ from pageturner.report.targets import MOST_TARGETS
 from tests.browser.conftest import Shower, Shown
 from tests.browser.documents import DENIED, RUN, entry, report, totals
 
+SAID = {"who": "CloudWatch", "count": 10, "listed": 10, "age": 6, "at": "2026-11-25T00:00:00.000Z", "agrees": True}
 MIXED = [
-    entry(1),
+    entry(1, witness=SAID),
     entry(2, throttles=3, last_throttle="Rate exceeded"),
     entry(3, **DENIED, pages=0, items=0),
     entry(4, verdict="limited", region="us-east-1", account="444455556666"),
     entry(5, verdict="unfinished", error="DeadlinePassedError", cause="the deadline has passed"),
-    *(entry(number) for number in range(6, 12)),
+    entry(6, witness={**SAID, "count": 90, "agrees": False}),
+    *(entry(number) for number in range(7, 12)),
 ]
 TOLERANT = Crawl("buckets", "s3", "list_objects_v2", tolerate=("denied",))
 PUBLISHED: dict[str, Any] = {
@@ -79,6 +81,7 @@ def test_the_timeline_is_drawn_and_is_a_table(show: Shower) -> None:
 def test_the_worst_are_first_and_a_click_on_a_header_sorts(show: Shower) -> None:
     shown = show(report(MIXED))
     assert column(shown, 1)[:4] == ["denied , needs attention", "unfinished , needs attention", "limited", "complete"]
+    assert "disagrees: CloudWatch counted 90 on 2026-11-25" in shown.texts("#targets tbody tr")[3]
     header = shown.page.get_by_role("button", name="Items")
     header.click()
     numbers = [int(each.replace(",", "")) for each in column(shown, 5)]

@@ -42,9 +42,9 @@ def test_a_run_is_reported_beside_its_manifest_and_with_all_runs(aws: Aws, machi
         assert found["links"] == summary["links"]
         assert found["cost"]["estimated_cost"] == summary["estimated_cost"]
         assert sum(found["timeline"]["pages"]) == 4
-        runs = data(aws, "runs/index.html")
-        latest = dict(zip(runs["columns"], runs["runs"][0], strict=True))
-        assert (latest["run_id"], latest["outcome"], latest["items"]) == (summary["run_id"], "succeeded", len(KEYS))
+    runs = data(aws, "runs/index.html")
+    latest = dict(zip(runs["columns"], runs["runs"][0], strict=True))
+    assert (latest["run_id"], latest["outcome"], latest["items"]) == (summary["run_id"], "succeeded", len(KEYS))
 
 
 def test_people_are_told_although_there_is_no_report(

@@ -153,9 +153,9 @@ if (line && line.pages.length) {
     }
     svg.append(shape("text", { class: "axis", x: width - right, y: height - 6, "text-anchor": "end" }, "UTC"));
     if (how === "bars") {
-      const gap = x(1) - x(0) > 4 ? 1 : 0;
-      values.forEach((value, bin) => value && svg.append(shape("rect", { class: "bar", x: x(bin), y: y(value),
-        width: Math.max(x(bin + 1) - x(bin) - gap, 1), height: Math.max(y(0) - y(value), 1), rx: gap ? 1.5 : 0 },
+      const room = x(1) - x(0), gap = room > 4 ? 1 : 0, wide = Math.min(Math.max(room - gap, 1), 28);
+      values.forEach((value, bin) => value && svg.append(shape("rect", { class: "bar", x: x(bin) + (room - gap - wide) / 2, y: y(value),
+        width: wide, height: Math.max(y(0) - y(value), 1), rx: gap ? 1.5 : 0 },
         shape("title", {}, `${clock(bin * line.seconds)}: ${shown(value)}`))));
     } else {
       let path = "", open = false;
@@ -237,8 +237,9 @@ const shownColumns = [
   some("throttles") && { title: "Throttled", number: true, of: (row) => row.throttles, cell: (row) => count(row.throttles) },
   some("restarts") && { title: "Begun anew", number: true, of: (row) => row.restarts, cell: (row) => count(row.restarts) },
   witnessed && { title: "Witness", of: (row) => `${SAYS.get(row.agrees)} ${row.witness}`, cell: (row) => (row.agrees === null
-    ? (row.witness ? said(row.witness, { class: "soft small" }) : el("span", { class: "soft small" }, "none"))
-    : el("div", { class: "said" }, mark(row.agrees ? "complete" : "unfinished"), ` ${SAYS.get(row.agrees)}: `, said(row.witness))) },
+    ? (row.witness ? said(row.witness, { class: "soft said" }) : el("span", { class: "soft" }, "none"))
+    : el("div", { class: row.agrees ? "name" : "said", title: visible(row.witness) }, mark(row.agrees ? "complete" : "unfinished"),
+      row.agrees ? " agrees" : " disagrees: ", row.agrees ? el("span", { class: "hidden" }, `: ${visible(row.witness)}`) : said(row.witness))) },
 ].filter(Boolean);
 if (targets.length) {
   const left = data.targets.total - targets.length;
@@ -256,10 +257,10 @@ if (groups.length) {
   card("groups", "Where the items are", el("div", { class: "groups" }, groups.map(([name, title]) => {
     const { rows, others } = data.by[name];
     const lines = rows.concat(others.count ? [{ ...others, name: `${count(others.count)} others` }] : []);
-    const throttled = lines.some((row) => row.throttles), bad = lines.some((row) => row.short);
-    return tableOf(`By ${name}`, [[title], ["Targets", 1], ...(bad ? [["Not complete", 1]] : []), ["Items", 1], ["Size", 1], ...(throttled ? [["Throttled", 1]] : [])],
-      lines.map((row) => [said(row.name), count(row.targets), ...(bad ? [row.short ? [mark("failed"), ` ${count(row.short)}`] : "0"] : []),
-        count(row.items), bytes(row.bytes), ...(throttled ? [count(row.throttles)] : [])]));
+    const bad = lines.some((row) => row.short);
+    return tableOf(`By ${name}`, [[title], ["Targets", 1], ...(bad ? [["Not complete", 1]] : []), ["Items", 1], ["Size", 1]],
+      lines.map((row) => [said(row.name, { class: "name" }), count(row.targets), ...(bad ? [row.short ? [mark("failed"), ` ${count(row.short)}`] : "0"] : []),
+        count(row.items), bytes(row.bytes)]));
   })));
 }
 
