@@ -66,11 +66,11 @@ def _what(crawl: Crawl) -> str:
 
 
 def _reasons(tally: Tally) -> dict[str, Any]:
+    ranked = sorted(tally.reasons.items(), key=lambda each: -each[1].targets)
     found = [
         {"verdict": verdict, "targets": reason.targets, "of": reason.of, "why": reason.why, "to_do": reason.advice.text}
-        for (verdict, *_), reason in tally.reasons.items()
+        for (verdict, *_), reason in ranked
     ]
-    found.sort(key=lambda each: -each["targets"])
     return {"rows": found[:_MOST_REASONS], "others": len(found[_MOST_REASONS:])}
 
 

@@ -268,7 +268,7 @@ if (groups.length) {
 const { agreed = 0, disagreed = 0, none = 0, disagrees } = data.witnesses;
 if (agreed + disagreed) {
   card("witness", "Who else counted",
-    el("p", {}, mark(disagreed ? "unfinished" : "complete"), ` ${counted(agreed, "listing")} ${agreed === 1 ? "agrees" : "agree"} with a witness, ${count(disagreed)} ${disagreed === 1 ? "does" : "do"} not`
+    el("p", {}, mark(disagreed ? "unfinished" : "complete"), ` ${counted(agreed, "listing")} ${agreed === 1 ? "agrees" : "agree"} with a witness${disagreed ? `, ${count(disagreed)} ${disagreed === 1 ? "does" : "do"} not` : ""}`
       + `${none ? `, and ${count(none)} ${none === 1 ? "has" : "have"} none` : ""}.`),
     disagrees ? el("p", { class: "soft" }, said(`${disagrees}.`)) : "");
 }
