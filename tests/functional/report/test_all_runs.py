@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from pageturner.report.runs import ShownRun, merged, shown_of
 from pageturner.stores import Stores
 from pageturner.stores.history import HistoryRow
 from pageturner.stores.keys import INDEX
-from tests.fakes import FakeDynamoDB, FakeS3, StoredObject, stores_in
+from tests.fakes import FakeDynamoDB, FakeS3, StoredObject, client_error, stores_in
 from tests.histories import Killed, Process
 
 BLOCK = b'<script type="application/json" id="data">\n'
@@ -142,6 +142,45 @@ def test_who_is_killed_anywhere_and_called_again_comes_to_the_same() -> None:
         assert s3.objects[INDEX] == expected
 
 
+def test_two_that_put_it_at_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3, dynamodb = FakeS3(), FakeDynamoDB()
+    index, left = Index(stores_of(s3, dynamodb)), [2]
+    whole = FakeS3.put_object
+
+    def put_object(self: FakeS3, **request: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise client_error("ConditionalRequestConflict", "PutObject")
+        return whole(self, **request)
+
+    monkeypatch.setattr(FakeS3, "put_object", put_object)
+    index.add(row(1))
+    assert ids(s3) == ["buckets-1"]
+    monkeypatch.setattr(FakeS3, "put_object", lambda *_, **__: fail("AccessDenied"))
+    with pytest.raises(SinkError, match="AccessDenied"):
+        index.add(row(2))
+
+
+def fail(code: str) -> None:
+    raise client_error(code, "PutObject")
+
+
+def test_a_run_that_nobody_has_added_is_there_with_the_next_one_of_its_crawl() -> None:
+    s3, dynamodb = FakeS3(), FakeDynamoDB()
+    index = Index(stores_of(s3, dynamodb))
+    index.add(record(dynamodb, 1))
+    record(dynamodb, 2)
+    began = BEGAN + timedelta(days=3)
+    stopped = Run("buckets-3", "", utc_text(began), "", 4_900_000_000, "execution")
+    history = stores_of(s3, dynamodb).history
+    history.begin(stopped, "buckets", as_catalogued=True)
+    history.stop(stopped, "buckets", "The execution was stopped", utc_text(began), is_reported=True)
+    history.begin(replace(stopped, run_id="buckets-4"), "buckets", as_catalogued=True)  # it is running
+    index.add(record(dynamodb, 5))
+    assert ids(s3) == ["buckets-5", "buckets-3", "buckets-2", "buckets-1"]
+    assert shown(s3)[1]["outcome"] == "stopped"
+
+
 def test_who_can_never_put_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     s3, dynamodb = FakeS3(), FakeDynamoDB()
     stores = stores_of(s3, dynamodb)
@@ -234,7 +273,7 @@ def test_crawls_and_runs_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept, "MOST_RUNS", 10)
     found: list[ShownRun] = []
     for number in range(100):
-        found = merged(found, run(number, f"crawl-{number // 20}"))
+        found = merged(found, [run(number, f"crawl-{number // 20}")])
     latest = [run(number, "crawl-4").run_id for number in range(99, 89, -1)]
     assert [each.run_id for each in found] == [run(79, "crawl-3").run_id, *latest]
 
@@ -245,7 +284,7 @@ def test_adding_in_any_order_comes_to_the_same() -> None:
     ]
     forward: list[ShownRun] = []
     for each in added:
-        forward = merged(forward, each)
+        forward = merged(forward, [each])
     assert forward == shown_of(added)
-    assert merged(forward, added[-1]) == forward
-    assert merged(forward, added[0]) == forward
+    assert merged(forward, [added[-1]]) == forward
+    assert merged(forward, [added[0]]) == forward
