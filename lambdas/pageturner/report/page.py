@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_FOLDER = Path(__file__).parent / "page"
+_FOLDER = Path(__file__).parent / "pages"
 _MARK = re.compile(r"%%(\w+)%%")
 # What would end the block, or begin a comment in it (HTML Standard, "Restrictions for contents of script elements").
 _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
