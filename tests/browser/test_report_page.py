@@ -58,6 +58,13 @@ def test_the_numbers_are_those_of_the_manifest(show: Shower) -> None:
     assert shown.texts("#changes .keys li") == ["a", "b"]
 
 
+def test_the_window_of_a_run_that_lists_what_is_new_is_said(show: Shower) -> None:
+    window = {"from": "2026-11-25T01:45:00.000Z", "to": "2026-11-26T01:45:00.000Z"}
+    said = show(report(MIXED, window=window)).text("#facts")
+    assert "what is new from 2026-11-25 01:45:00 UTC to 2026-11-26 01:45:00 UTC" in said
+    assert "what is new to 2026-11-26" in show(report(MIXED, window={**window, "from": None})).text("#facts")
+
+
 def test_the_timeline_is_drawn_and_is_a_table(show: Shower) -> None:
     pages = [(0, 10, 100), (0.5, 20, 300), (2, 5, 50)]
     shown = show(report(MIXED, pages=pages))
@@ -96,9 +103,9 @@ def test_the_table_sorts_by_the_keyboard(show: Shower) -> None:
     shown = show(report(MIXED))
     shown.page.get_by_role("button", name="Region").focus()
     shown.page.keyboard.press("Enter")
-    assert column(shown, 3)[-1] == "us-east-1"
+    assert column(shown, 4)[-1] == "us-east-1"
     shown.page.keyboard.press("Space")
-    assert column(shown, 3)[0] == "us-east-1"
+    assert column(shown, 4)[0] == "us-east-1"
     assert shown.page.evaluate("document.activeElement.textContent") == "Region"
 
 

@@ -18,6 +18,7 @@ document.getElementById("mark").append(mark(kind));
 document.querySelector(".outcome").classList.add(SHAPES[kind][0]);
 document.getElementById("facts").replaceChildren(
   said(run.what), said(run.run_id), el("span", {}, utc(run.started_at)), el("span", {}, `took ${lasting(run.seconds)}`),
+  run.window ? el("span", {}, `what is new ${run.window.from ? `from ${utc(run.window.from)} ` : ""}to ${utc(run.window.to)}`) : "",
   run.generation > 1 ? el("span", {}, `planned ${run.generation} times`) : "");
 const all = document.getElementById("all-runs");
 // What was opened from the console has an address that fetches nothing else.
@@ -225,11 +226,11 @@ const nameOf = (row) => row.parameters || (different.operation ? row.operation :
 const shownColumns = [
   { title: "Verdict", of: (row) => row.verdict, cell: (row) => el("span", { class: "state" }, mark(row.verdict), row.verdict,
     row.state === "short" ? el("span", { class: "hidden" }, ", needs attention") : "") },
+  { title: "Target", of: nameOf, find: (row) => [row.account, row.region, row.operation, row.parameters, row.why, row.target_id].join("\u0000"),
+    cell: (row) => [said(nameOf(row), { class: "param" }), row.why ? said(row.why, { class: "why" }) : ""] },
   different.account && { title: "Account", of: (row) => row.account, cell: (row) => said(row.account, { class: "name" }) },
   different.region && { title: "Region", of: (row) => row.region, cell: (row) => said(row.region, { class: "name" }) },
   different.operation && { title: "Operation", of: (row) => row.operation, cell: (row) => said(row.operation, { class: "name" }) },
-  { title: "Target", of: nameOf, find: (row) => [row.account, row.region, row.operation, row.parameters, row.why, row.target_id].join("\u0000"),
-    cell: (row) => [said(nameOf(row), { class: "param" }), row.why ? said(row.why, { class: "why" }) : ""] },
   { title: "Items", number: true, of: (row) => row.items, cell: (row) => count(row.items) },
   { title: "Pages", number: true, of: (row) => row.pages, cell: (row) => count(row.pages) },
   { title: "Size", number: true, of: (row) => row.bytes, cell: (row) => bytes(row.bytes) },
