@@ -55,7 +55,8 @@ class Progress:
     First, all page records are read, up to the one named `read_to` (None: all are read): `pages` have the files of all
     passes, `counts` the counts of the targets that were read to their end, and `begun` those of the next one. Then all
     targets are judged, up to `judged_to` (None: all are judged): their entries are in `targets`. At last, the verdicts
-    are put to the files of the last passes: `files` has a part for each of `pages`.
+    are put to the files of the last passes: `files` has a part for each of `pages`. `timeline` is that of all pages so
+    far, as JSON.
     """
 
     read_to: str | None = ""
@@ -65,6 +66,7 @@ class Progress:
     judged_to: str | None = ""
     targets: tuple[Part, ...] = ()
     files: tuple[Part, ...] = ()
+    timeline: Mapping[str, Any] | None = None
 
     @property
     def is_small(self) -> bool:
@@ -77,8 +79,16 @@ class Progress:
         readable(document, "a step of finishing a run")
         names = ("pages", "counts", "targets", "files")
         parts = {name: tuple(Part(**known(Part, part)) for part in document[name]) for name in names}
-        begun = document["begun"]
-        return cls(document["read_to"], begun=tuple(begun) if begun else None, judged_to=document["judged_to"], **parts)
+        begun, judged_to = document["begun"], document["judged_to"]
+        # The steps of an earlier version have no timeline.
+        of_pages = document.get("timeline")
+        return cls(
+            document["read_to"],
+            begun=tuple(begun) if begun else None,
+            judged_to=judged_to,
+            timeline=of_pages,
+            **parts,
+        )
 
 
 class Writer:

@@ -159,6 +159,7 @@ class PageStore:
         chunks: Iterable[str],
         metadata: Callable[[], Mapping[str, str]],
         instead_of: Version | None = None,
+        content_type: str = "application/json",
     ) -> bool:
         """Put a text in chunks; it may be larger than memory. Raises `SinkError`.
 
@@ -169,7 +170,7 @@ class PageStore:
             for chunk in chunks:
                 file.write(chunk.encode())
             file.seek(0)
-            about = {"ContentType": "application/json", "Metadata": dict(metadata())}
+            about = {"ContentType": content_type, "Metadata": dict(metadata())}
             return self._put_instead_of(instead_of, key, Body=file, **about)
 
     def download(self, key: str, path: Path) -> bool:
