@@ -33,7 +33,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         CrawlsOverdue=len(overdue), PublishLagSeconds=max((each.publish_lag_seconds for each in checked), default=0)
     )
     if newly := [each for each in overdue if each.newly_overdue]:
-        notices.send(*notice_of(newly))
+        notices.send(notice_of(newly))
     checker.remember(checked)
     return {"overdue": [each.crawl for each in overdue]}
 

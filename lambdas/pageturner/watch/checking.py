@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.notices import Notice
 from pageturner.page_state import utc_text
 from pageturner.watch.promises import Complete, SourceRun, due_after, due_by_schedule, promise_of
 
 if TYPE_CHECKING:
-    from pageturner.stores.history import CrawlStatus, HistoryRow, HistoryStore
+    from pageturner.stores.history import CrawlStatus, HistoryRow, History
 
-# How many of a crawl's runs that are not yet published are looked at, the newest ones.
-_UNPUBLISHED = 10
-# How many runs of a crawl are looked at for one that is awaited: a run a minute for more than a day.
-_AWAITED = 2_000
+# How many of a crawl's runs are looked at that are not yet reported, the newest ones.
+_UNREPORTED = 10
 # The outcomes of runs that are published and reported when they have ended.
 _REPORTED = ("succeeded", "failed")
 
@@ -58,7 +57,7 @@ class Checked:
 class Checker:
     """Checks the crawls of a catalogue at one moment."""
 
-    def __init__(self, history: HistoryStore, catalogue: Mapping[str, Crawl], now: datetime) -> None:
+    def __init__(self, history: History, catalogue: Mapping[str, Crawl], now: datetime) -> None:
         self._history = history
         self._catalogue = catalogue
         self._now = now
@@ -79,7 +78,9 @@ class Checker:
                 self._history.set_overdue(each.crawl, None)
 
     def _check(self, crawl: Crawl, status: CrawlStatus | None) -> Checked:
-        due = self._due(crawl, status)
+        unreported = self._unreported(status) if status else []
+        last = _last_complete(status, unreported)
+        due = self._due(crawl, status, last)
         overdue = due is not None and due <= self._now
         was_overdue = status is not None and status.overdue_since is not None
         running = status is not None and status.run_id is not None and status.ended_at is None
@@ -89,26 +90,32 @@ class Checker:
             outcome=status and status.outcome,
             verdict=status and status.verdict,
             message=status and status.message,
-            hours_since_complete=self._hours_since(status.complete_ended_at if status else None),
-            promised_at=None if due is None else utc_text(due),
+            hours_since_complete=last and round((self._now - last.ended).total_seconds() / 3600, 2),
+            promised_at=due and utc_text(due),
             overdue=overdue,
-            running_hours=self._hours_since(status.started_at if status and running else None),
-            refused=(status and status.refused) or 0,
-            publish_lag_seconds=self._publish_lag(crawl.name) if status else 0,
+            running_hours=round(self._seconds_since(status.started_at) / 3600, 2) if status and running else None,
+            refused=status.refused if status else 0,
+            publish_lag_seconds=max((self._seconds_since(row.ended_at) for row in unreported), default=0),
             newly_overdue=overdue and not was_overdue,
             well_again=was_overdue and not overdue,
         )
 
-    def _due(self, crawl: Crawl, status: CrawlStatus | None) -> datetime | None:
+    def _unreported(self, status: CrawlStatus) -> list[HistoryRow]:
+        """Return the runs of a crawl that have ended, and are newer than the last one that is published and reported."""
+        if status.run_id == status.complete_run_id:
+            return []
+        newest = islice(self._history.runs(status.crawl), _UNREPORTED)
+        newer = takewhile(lambda row: row.reported_at is None, newest)
+        return [row for row in newer if row.ended_at is not None and row.outcome in _REPORTED]
+
+    def _due(self, crawl: Crawl, status: CrawlStatus | None, last: Complete | None) -> datetime | None:
         promise = promise_of(crawl)
         since = self._promised_since(crawl.name, promise, status)
         if not promise:
             return None
-        last = _last_complete(status)
         if not crawl.after:
             return due_by_schedule(crawl, since, last)
-        runs = _source_runs(self._history.runs(crawl.after, _AWAITED))
-        return due_after(crawl, since, last, runs, self._now)
+        return due_after(crawl, since, last, _source_runs(self._history.runs(crawl.after)), self._now)
 
     def _promised_since(self, crawl: str, promise: str, status: CrawlStatus | None) -> datetime:
         """Return since when a crawl has promised this: not before it was seen here, with this schedule, enabled."""
@@ -119,23 +126,19 @@ class Checker:
             self._history.set_promise(crawl, promise, utc_text(self._now))
         return self._now
 
-    def _publish_lag(self, crawl: str) -> float:
-        """Return for how long the oldest run that is newer than the last published one has been over."""
-        newer = takewhile(lambda row: row.reported_at is None, self._history.runs(crawl, _UNPUBLISHED))
-        waiting = [row.ended_at for row in newer if row.ended_at is not None and row.outcome in _REPORTED]
-        return max((self._seconds_since(ended_at) for ended_at in waiting), default=0)
-
-    def _hours_since(self, time: str | None) -> float | None:
-        return None if time is None else round(self._seconds_since(time) / 3600, 2)
-
-    def _seconds_since(self, time: str) -> float:
-        return (self._now - datetime.fromisoformat(time)).total_seconds()
+    def _seconds_since(self, time: str | None) -> float:
+        return 0 if time is None else (self._now - datetime.fromisoformat(time)).total_seconds()
 
 
-def _last_complete(status: CrawlStatus | None) -> Complete | None:
-    if status is None or status.complete_started_at is None or status.complete_ended_at is None:
-        return None
-    return Complete(*(datetime.fromisoformat(time) for time in (status.complete_started_at, status.complete_ended_at)))
+def _last_complete(status: CrawlStatus | None, unreported: Iterable[HistoryRow]) -> Complete | None:
+    """Return the last complete run, be it published or not: that it is not has an alarm of its own."""
+    found = [
+        (row.started_at, row.ended_at) for row in unreported if row.outcome == "succeeded" and row.as_catalogued
+    ]
+    if status is not None and status.complete_started_at is not None:
+        found.append((status.complete_started_at, status.complete_ended_at))
+    times = [Complete(datetime.fromisoformat(started), datetime.fromisoformat(str(ended))) for started, ended in found]
+    return max(times, key=lambda run: run.started, default=None)
 
 
 def _source_runs(rows: Iterable[HistoryRow]) -> Iterator[SourceRun]:
@@ -145,27 +148,29 @@ def _source_runs(rows: Iterable[HistoryRow]) -> Iterator[SourceRun]:
             yield SourceRun(datetime.fromisoformat(row.ended_at), datetime.fromisoformat(row.reported_at))
 
 
-def notice_of(overdue: Iterable[Checked]) -> tuple[str, str]:
-    """Return subject and text of the notice that says which crawls have become overdue."""
+def notice_of(overdue: Iterable[Checked]) -> Notice:
+    """Return the notice that says which crawls have become overdue: one for all, as they often have one cause."""
     late = list(overdue)
     names = ", ".join(each.crawl for each in late[:3]) + (f" and {len(late) - 3} more" if len(late) > 3 else "")
-    subject = f"Overdue: {names}"
-    return subject, "\n\n".join(map(_sentences, late))
+    subject = f"Pageturner: overdue: {names}"
+    return Notice("overdue", subject, "\n\n".join(_sentences(each) for each in late) + "\n")
 
 
 def _sentences(checked: Checked) -> str:
     complete = (
-        "has never had a complete run"
+        "has had no complete run yet"
         if checked.hours_since_complete is None
         else f"had its last complete run {checked.hours_since_complete:g} hours ago"
     )
     if checked.running_hours is not None:
         last = f"Its run {checked.run_id} has been going on for {checked.running_hours:g} hours."
+        command = f"pageturner watch {checked.run_id}"
     elif checked.run_id is None:
-        last = "It has not run at all. Is its schedule there, and enabled?"
+        last = "Nothing has started it. Is its schedule in EventBridge Scheduler, and enabled?"
+        command = f"pageturner run {checked.crawl}"
     else:
         last = f"Its last run, {checked.run_id}, ended: {checked.outcome}. {checked.message or ''}".rstrip()
-    return (
-        f"{checked.crawl} {complete}; the next was due by {checked.promised_at}. {last}\n"
-        f'To run it now, start Crawl with {{"crawl": "{checked.crawl}"}}.'
-    )
+        command = f"pageturner why {checked.run_id}"
+    refused = f" {checked.refused} starts since were refused, because it goes on." if checked.refused else ""
+    due = f"The next one was due by {checked.promised_at}."
+    return f"{checked.crawl} {complete}. {due} {last}{refused}\nType next: {command}"
