@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Duration, Stack
+from aws_cdk import ArnFormat, Aws, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
@@ -54,6 +55,7 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self.all: list[cloudwatch.IAlarm] = []
         self._topic = topic
+        self._let_alarms_publish()
         self._documentation_url = settings.documentation_url
         own = Stack.of(self).stack_name
         missing, breaching = cloudwatch.TreatMissingData.NOT_BREACHING, cloudwatch.TreatMissingData.BREACHING
@@ -112,6 +114,21 @@ class Alarms(Construct):
                     function.metric_errors(statistic="Sum", period=_FIVE_MINUTES),
                     missing,
                 )
+
+    def _let_alarms_publish(self) -> None:
+        """A topic's policy of its own replaces the one that lets the account's alarms publish."""
+        alarms = Stack.of(self).format_arn(
+            service="cloudwatch", resource="alarm", resource_name="*", arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+        self._topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AllowAlarms",
+                actions=["sns:Publish"],
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                resources=[self._topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}, "ArnLike": {"aws:SourceArn": alarms}},
+            )
+        )
 
     def _alarm(
         self,

@@ -9,7 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.log_queries import COST_BY_CRAWL, CRAWLS_NOW, MINUTES_BY_CRAWL, RUNS, LogQuery, log_groups
+from infra.log_queries import BY_DAY, COST_BY_CRAWL, CRAWLS_NOW, RUNS, LogQuery, log_groups
 from infra.settings import Settings
 
 _WHOLE, _HALF, _THIRD = 24, 12, 8
@@ -32,7 +32,7 @@ class Dashboard(Construct):
         super().__init__(scope, construct_id)
         self._functions = functions
         self.name = Stack.of(self).stack_name
-        table, bars = cloudwatch.LogQueryVisualizationType.TABLE, cloudwatch.LogQueryVisualizationType.STACKEDAREA
+        table, line = cloudwatch.LogQueryVisualizationType.TABLE, cloudwatch.LogQueryVisualizationType.LINE
         text = f"What each of these means, and what to do: {settings.documentation_url}#the-dashboard"
         cloudwatch.Dashboard(
             self,
@@ -47,8 +47,8 @@ class Dashboard(Construct):
                 [self._by_crawl(metric, title) for metric, title in BY_CRAWL.items()],
                 [self._logs("Runs", RUNS, table, _WHOLE, 8)],
                 [
-                    self._logs("Longest run of a day, in minutes", MINUTES_BY_CRAWL, bars, _HALF, 6),
-                    self._logs("Estimated cost", COST_BY_CRAWL, table, _HALF, 6),
+                    self._logs(BY_DAY.name, BY_DAY, line, _HALF, 6),
+                    self._logs(COST_BY_CRAWL.name, COST_BY_CRAWL, table, _HALF, 6),
                 ],
                 [cloudwatch.TextWidget(markdown=text, width=_WHOLE, height=1)],
             ],

@@ -43,20 +43,22 @@ filter message = "run reported"
 | sort @timestamp desc
 | limit 1000""",
 )
-MINUTES_BY_CRAWL = LogQuery(
-    "Minutes by crawl",
+BY_DAY = LogQuery(
+    "Longest run and cost of each day",
     ("ReportRun",),
     """\
 filter message = "run reported"
-| stats max(seconds) / 60 as longest_minutes by bin(1d), crawl""",
+| stats max(seconds) / 60 as longest_run_in_minutes, sum(estimated_cost) as dollars by bin(1d)""",
 )
 COST_BY_CRAWL = LogQuery(
     "Cost by crawl",
     ("ReportRun",),
     """\
 filter message = "run reported"
-| stats count(*) as runs, sum(estimated_cost) as dollars, sum(pages) as all_pages, sum(items) as all_items by crawl
-| sort dollars desc""",
+| stats count(*) as runs, sum(estimated_cost) as dollars, max(seconds) / 60 as longest_run_in_minutes,
+  sum(pages) as all_pages, sum(items) as all_items, sum(throttles) as all_throttles by crawl
+| sort dollars desc
+| limit 500""",
 )
 _ONE_RUN = 'correlation_id = "<run_id>"'
 SAVED = (
@@ -67,7 +69,7 @@ SAVED = (
         "Story of a run",
         (),
         f"""\
-filter {_ONE_RUN} and ispresent(message)
+filter ({_ONE_RUN} or plan.run.run_id = "<run_id>") and ispresent(message)
 | fields @timestamp, level, message, target, error, reason, summary.message, step.next, @log
 | sort @timestamp asc
 | limit 10000""",
