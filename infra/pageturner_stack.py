@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import Annotations, CfnOutput, Stack
 from constructs import Construct
 
+from infra.chains import Chains
 from infra.crawl_machine import CrawlMachine
 from infra.function_code import runtime_notice
 from infra.functions import Functions
@@ -45,12 +46,21 @@ class PageturnerStack(Stack):
             hand_overs=settings.hand_overs,
             log_retention=retention,
         )
-        schedules = Schedules(self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine)
+        schedules = Schedules(
+            self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine, emulator=settings.emulator
+        )
         StoppedExecutions(
             self,
             "StoppedExecutions",
             state_machine=crawl_machine.state_machine,
             stop_run=functions.stop_run,
+            dead_letters=schedules.dead_letters,
+        )
+        Chains(
+            self,
+            "Chains",
+            crawls=crawls,
+            state_machine=crawl_machine.state_machine,
             dead_letters=schedules.dead_letters,
         )
         monitoring = Monitoring(

@@ -142,9 +142,9 @@ def _last_complete(status: CrawlStatus | None, unreported: Iterable[HistoryRow])
 
 
 def _source_runs(rows: Iterable[HistoryRow]) -> Iterator[SourceRun]:
-    """Yield the runs that others come after: those that succeeded, once they are published."""
+    """Yield the runs that others come after, as infra/chains.py has it: those that succeeded, once they are published."""
     for row in rows:
-        if row.outcome == "succeeded" and row.ended_at is not None and row.reported_at is not None:
+        if row.outcome == "succeeded" and row.as_catalogued and row.ended_at and row.reported_at:
             yield SourceRun(datetime.fromisoformat(row.ended_at), datetime.fromisoformat(row.reported_at))
 
 

@@ -261,3 +261,24 @@ def test_an_earlier_version_s_runs_are_no_fault(deployment: Deployment) -> None:
     deployment.run(NOON - 1000 * HOUR, HOUR)
     assert deployment.check(NOON)["CrawlsOverdue"] == [0.0]
     assert deployment.lines["c"]["promised_at"] == "2026-05-06T05:00:00.000Z"
+
+
+def test_who_comes_after_another_crawl_is_due_after_its_runs(deployment: Deployment) -> None:
+    deployment.crawls = {"source": DAILY, "c": {"service": "s3", "operation": "list_buckets", "after": "source"}}
+    deployment.check(NOON)
+    for day in range(3):
+        start = NOON + (15 + 24 * day) * HOUR
+        deployment.run(start, HOUR / 2, "source")
+        assert deployment.check(start + HOUR)["CrawlsOverdue"] == [0.0]
+        deployment.run(start + HOUR, HOUR / 2)
+    deployment.run(NOON + 90 * HOUR, HOUR / 2, "source", as_catalogued=False)
+    deployment.check(NOON + 93 * HOUR)
+    assert deployment.lines["c"]["promised_at"] is None
+    deployment.run(NOON + 93 * HOUR, HOUR / 2, "source")
+    deployment.check(NOON + 94 * HOUR)
+    assert (deployment.lines["c"]["promised_at"], deployment.lines["c"]["overdue"]) == ("2026-05-09T10:31:00.000Z", False)
+    assert deployment.check(NOON + 95 * HOUR)["CrawlsOverdue"] == [1.0]
+    # The source goes on, and is well.
+    deployment.run(NOON + 111 * HOUR, HOUR / 2, "source")
+    assert deployment.check(NOON + 111.6 * HOUR)["CrawlsOverdue"] == [1.0]
+    assert [deployment.lines[name]["overdue"] for name in ("source", "c")] == [False, True]
