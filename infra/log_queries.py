@@ -38,8 +38,8 @@ RUNS = LogQuery(
     ("ReportRun",),
     """\
 filter message = "run reported"
-| fields @timestamp, crawl, verdict, outcome, seconds, targets, pages, items, new, changed, gone, throttles, restarts,
-  estimated_cost, run_id
+| fields @timestamp, crawl, verdict, outcome, seconds, targets.complete, pages, items, new, changed, gone, throttles,
+  restarts, estimated_cost, run_id
 | sort @timestamp desc
 | limit 1000""",
 )

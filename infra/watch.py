@@ -27,6 +27,7 @@ class Watch(Construct):
             schedule=scheduler.ScheduleExpression.rate(CHECK_EVERY),
             target=targets.LambdaInvoke(
                 check_crawls,
+                input=scheduler.ScheduleTargetInput.from_object({}),
                 dead_letter_queue=dead_letters,
                 # The next one comes anyway.
                 retry_attempts=2,

@@ -167,7 +167,7 @@ def _sentences(checked: Checked) -> str:
         command = f"pageturner watch {checked.run_id}"
     elif checked.run_id is None:
         last = "Nothing has started it. Is its schedule in EventBridge Scheduler, and enabled?"
-        command = f"pageturner run {checked.crawl}"
+        command = f"pageturner start {checked.crawl}"
     else:
         last = f"Its last run, {checked.run_id}, ended: {checked.outcome}. {checked.message or ''}".rstrip()
         command = f"pageturner why {checked.run_id}"

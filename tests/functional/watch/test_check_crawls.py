@@ -128,7 +128,7 @@ def test_at_a_first_deployment_nothing_is_overdue(deployment: Deployment) -> Non
     (notice,) = deployment.sent
     assert "c has had no complete run yet. The next one was due by 2026-05-07T04:00:00.000Z." in notice.body
     assert "Nothing has started it." in notice.body
-    assert "Type next: pageturner run c" in notice.body
+    assert "Type next: pageturner start c" in notice.body
 
 
 def test_it_is_said_once_until_it_was_well_in_between(deployment: Deployment) -> None:
