@@ -27,7 +27,7 @@ class Dashboard(Construct):
         *,
         settings: Settings,
         alarms: Sequence[cloudwatch.IAlarm],
-        functions: Mapping[str, lambda_.IFunction],
+        functions: Mapping[str, lambda_.Function],
     ) -> None:
         super().__init__(scope, construct_id)
         self._functions = functions

@@ -116,7 +116,7 @@ class LogQueries(Construct):
     """Saves the queries under the stack's name. MiniStack refuses a template that has this type."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, functions: Mapping[str, lambda_.IFunction]
+        self, scope: Construct, construct_id: str, *, settings: Settings, functions: Mapping[str, lambda_.Function]
     ) -> None:
         super().__init__(scope, construct_id)
         for query in () if settings.emulator else SAVED:
@@ -129,6 +129,6 @@ class LogQueries(Construct):
             )
 
 
-def log_groups(query: LogQuery, functions: Mapping[str, lambda_.IFunction]) -> list[str]:
+def log_groups(query: LogQuery, functions: Mapping[str, lambda_.Function]) -> list[str]:
     """Return the names of the log groups that a query is about."""
     return [functions[name].log_group.log_group_name for name in query.functions or functions]

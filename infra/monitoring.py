@@ -43,9 +43,7 @@ class Monitoring(Construct):
             "CheckCrawls": functions.check_crawls,
         }
         Watch(self, "Watch", check_crawls=functions.check_crawls, dead_letters=dead_letters)
-        alarms = Alarms(
-            self, "Alarms", settings=settings, topic=topic, functions=by_name, dead_letters=dead_letters
-        )
+        alarms = Alarms(self, "Alarms", settings=settings, topic=topic, functions=by_name, dead_letters=dead_letters)
         dashboard = Dashboard(self, "Dashboard", settings=settings, alarms=alarms.all, functions=by_name)
         LogQueries(self, "LogQueries", settings=settings, functions=by_name)
         self.dashboard = dashboard.name

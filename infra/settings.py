@@ -132,7 +132,7 @@ class Settings:
                 )
         if not _DOCUMENTATION_URL.fullmatch(self.documentation_url):
             raise SettingError(
-                f'documentation_url is "{self.documentation_url}"; it must be the URL of docs/operations.md, without "#"'
+                f'documentation_url is "{self.documentation_url}"; it must be where docs/operations.md is, without "#"'
             )
         for name in self.read_policies:
             _check_read_policy(name)

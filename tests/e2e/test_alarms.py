@@ -40,9 +40,7 @@ class Heard:
     def wait_for(self, subject: str) -> str:
         """Wait for a message with this in its subject, and return it."""
         self._deployed.wait_for(lambda: self._hears(subject))
-        return next(
-            message for said, message in zip(self.subjects, self.messages, strict=True) if subject in said
-        )
+        return next(message for said, message in zip(self.subjects, self.messages, strict=True) if subject in said)
 
     def _hears(self, subject: str) -> bool:
         answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10)

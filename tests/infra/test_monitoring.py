@@ -56,7 +56,7 @@ def test_a_link_that_works_for_whoever_deployed_is_a_setting(synth: Synth) -> No
     found = synth(documentation_url=url).find_resources("AWS::CloudWatch::Alarm").values()
     assert all(f": {url}#" in each["Properties"]["AlarmDescription"] for each in found)
     for wrong in ("", "two words", f"{url}#alarms"):
-        with pytest.raises(SettingError, match="it must be the URL of docs/operations.md"):
+        with pytest.raises(SettingError, match="it must be where docs/operations"):
             synth(documentation_url=wrong)
 
 
@@ -89,7 +89,9 @@ def test_who_is_dead_is_overdue(alarms: dict[str, dict[str, Any]]) -> None:
     assert (overdue["Threshold"], overdue["Statistic"], overdue["EvaluationPeriods"]) == (1, "Maximum", 1)
 
 
-def test_a_check_that_comes_late_is_in_time_for_the_alarm(alarms: dict[str, dict[str, Any]], template: Template) -> None:
+def test_a_check_that_comes_late_is_in_time_for_the_alarm(
+    alarms: dict[str, dict[str, Any]], template: Template
+) -> None:
     assert alarms["CrawlOverdue"]["Period"] == alarms["PublishLags"]["Period"] == 2 * 15 * 60
     template.has_resource_properties("AWS::Scheduler::Schedule", {"ScheduleExpression": "rate(15 minutes)"})
 
@@ -183,7 +185,10 @@ def printed_now(
 
     machines.catalogue = {
         "c": {
-            **{"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "one-bucket"}, "key": "Key"},
+            "service": "s3",
+            "operation": "list_objects_v2",
+            "parameters": {"Bucket": "one-bucket"},
+            "key": "Key",
             "schedule": "rate(1 day)",
         }
     }

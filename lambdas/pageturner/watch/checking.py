@@ -9,15 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.notices import Notice
 from pageturner.page_state import utc_text
+from pageturner.stores.history import CrawlStatus, History, HistoryRow
 from pageturner.watch.promises import Complete, SourceRun, due_after, due_by_schedule, promise_of
-
-if TYPE_CHECKING:
-    from pageturner.stores.history import CrawlStatus, HistoryRow, History
 
 # How many of a crawl's runs are looked at that are not yet reported, the newest ones.
 _UNREPORTED = 10
@@ -67,7 +65,7 @@ class Checker:
         """Check each crawl of the catalogue that promises something, or that has run."""
         for crawl in self._catalogue.values():
             if promise_of(crawl) or crawl.name in self._statuses:
-                yield self._check(crawl, self._statuses.get(crawl.name))
+                yield self._check(crawl, self._statuses.get(crawl.name, CrawlStatus(crawl.name)))
 
     def remember(self, checked: Iterable[Checked]) -> None:
         """Remember who is overdue, so that it is said once. Call this when it has been said."""
@@ -77,38 +75,37 @@ class Checker:
             elif each.well_again:
                 self._history.set_overdue(each.crawl, None)
 
-    def _check(self, crawl: Crawl, status: CrawlStatus | None) -> Checked:
-        unreported = self._unreported(status) if status else []
+    def _check(self, crawl: Crawl, status: CrawlStatus) -> Checked:
+        unreported = self._unreported(status)
         last = _last_complete(status, unreported)
         due = self._due(crawl, status, last)
         overdue = due is not None and due <= self._now
-        was_overdue = status is not None and status.overdue_since is not None
-        running = status is not None and status.run_id is not None and status.ended_at is None
+        running = status.run_id is not None and status.ended_at is None
         return Checked(
             crawl=crawl.name,
-            run_id=status and status.run_id,
-            outcome=status and status.outcome,
-            verdict=status and status.verdict,
-            message=status and status.message,
-            hours_since_complete=last and round((self._now - last.ended).total_seconds() / 3600, 2),
-            promised_at=due and utc_text(due),
+            run_id=status.run_id,
+            outcome=status.outcome,
+            verdict=status.verdict,
+            message=status.message,
+            hours_since_complete=self._hours_since(utc_text(last.ended) if last else None),
+            promised_at=utc_text(due) if due else None,
             overdue=overdue,
-            running_hours=round(self._seconds_since(status.started_at) / 3600, 2) if status and running else None,
-            refused=status.refused if status else 0,
-            publish_lag_seconds=max((self._seconds_since(row.ended_at) for row in unreported), default=0),
-            newly_overdue=overdue and not was_overdue,
-            well_again=was_overdue and not overdue,
+            running_hours=self._hours_since(status.started_at if running else None),
+            refused=status.refused,
+            publish_lag_seconds=max((self._seconds_since(str(row.ended_at)) for row in unreported), default=0),
+            newly_overdue=overdue and status.overdue_since is None,
+            well_again=not overdue and status.overdue_since is not None,
         )
 
     def _unreported(self, status: CrawlStatus) -> list[HistoryRow]:
-        """Return the runs of a crawl that have ended, and are newer than the last one that is published and reported."""
+        """Return the runs of a crawl that have ended, and are newer than the last one that has been reported."""
         if status.run_id == status.complete_run_id:
             return []
         newest = islice(self._history.runs(status.crawl), _UNREPORTED)
         newer = takewhile(lambda row: row.reported_at is None, newest)
         return [row for row in newer if row.ended_at is not None and row.outcome in _REPORTED]
 
-    def _due(self, crawl: Crawl, status: CrawlStatus | None, last: Complete | None) -> datetime | None:
+    def _due(self, crawl: Crawl, status: CrawlStatus, last: Complete | None) -> datetime | None:
         promise = promise_of(crawl)
         since = self._promised_since(crawl.name, promise, status)
         if not promise:
@@ -117,32 +114,32 @@ class Checker:
             return due_by_schedule(crawl, since, last)
         return due_after(crawl, since, last, _source_runs(self._history.runs(crawl.after)), self._now)
 
-    def _promised_since(self, crawl: str, promise: str, status: CrawlStatus | None) -> datetime:
+    def _promised_since(self, crawl: str, promise: str, status: CrawlStatus) -> datetime:
         """Return since when a crawl has promised this: not before it was seen here, with this schedule, enabled."""
-        known, since = (status.promise or "", status.promised_since) if status else ("", None)
-        if promise == known and since is not None:
-            return datetime.fromisoformat(since)
-        if promise != known:
+        if promise == (status.promise or "") and status.promised_since is not None:
+            return datetime.fromisoformat(status.promised_since)
+        if promise != (status.promise or ""):
             self._history.set_promise(crawl, promise, utc_text(self._now))
         return self._now
 
-    def _seconds_since(self, time: str | None) -> float:
-        return 0 if time is None else (self._now - datetime.fromisoformat(time)).total_seconds()
+    def _hours_since(self, time: str | None) -> float | None:
+        return None if time is None else round(self._seconds_since(time) / 3600, 2)
+
+    def _seconds_since(self, time: str) -> float:
+        return (self._now - datetime.fromisoformat(time)).total_seconds()
 
 
-def _last_complete(status: CrawlStatus | None, unreported: Iterable[HistoryRow]) -> Complete | None:
+def _last_complete(status: CrawlStatus, unreported: Iterable[HistoryRow]) -> Complete | None:
     """Return the last complete run, be it published or not: that it is not has an alarm of its own."""
-    found = [
-        (row.started_at, row.ended_at) for row in unreported if row.outcome == "succeeded" and row.as_catalogued
-    ]
-    if status is not None and status.complete_started_at is not None:
+    found = [(row.started_at, row.ended_at) for row in unreported if row.outcome == "succeeded" and row.as_catalogued]
+    if status.complete_started_at is not None:
         found.append((status.complete_started_at, status.complete_ended_at))
     times = [Complete(datetime.fromisoformat(started), datetime.fromisoformat(str(ended))) for started, ended in found]
     return max(times, key=lambda run: run.started, default=None)
 
 
 def _source_runs(rows: Iterable[HistoryRow]) -> Iterator[SourceRun]:
-    """Yield the runs that others come after, as infra/chains.py has it: those that succeeded, once they are published."""
+    """Yield the runs that others come after, as infra/chains.py has it: those that succeeded and are published."""
     for row in rows:
         if row.outcome == "succeeded" and row.as_catalogued and row.ended_at and row.reported_at:
             yield SourceRun(datetime.fromisoformat(row.ended_at), datetime.fromisoformat(row.reported_at))

@@ -23,8 +23,15 @@ NOON = datetime(2026, 5, 5, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAILY = {"service": "s3", "operation": "list_buckets", "schedule": "cron(0 3 * * ? *)"}
 SUMMARY = {
-    **{"outcome": "succeeded", "verdict": "complete", "message": "complete: 2 items", "estimated_cost": 0.01},
-    **{"pages": 1, "items": 2, "bytes": 3, "throttles": 0, "restarts": 0},
+    "outcome": "succeeded",
+    "verdict": "complete",
+    "message": "complete: 2 items",
+    "estimated_cost": 0.01,
+    "pages": 1,
+    "items": 2,
+    "bytes": 3,
+    "throttles": 0,
+    "restarts": 0,
 }
 
 
@@ -44,7 +51,7 @@ class Deployment:
 
         class Clock(datetime):
             @classmethod
-            def now(cls, tz: Any = None) -> Any:
+            def now(cls, _: Any = None) -> Any:
                 return now
 
         catalogue: Mapping[str, Crawl] = parse_catalogue({"crawls": self.crawls})
@@ -64,7 +71,7 @@ class Deployment:
         self.sent.append(notice)
 
     @property
-    def lines(self) -> dict[str, dict[str, Any]]:
+    def lines(self) -> Any:
         return {vars(each)["crawl"]: vars(each) for each in self.caplog.records if each.message == "crawl checked"}
 
     def begin(self, started: datetime, crawl: str = "c") -> Run:
@@ -161,7 +168,7 @@ def test_who_could_not_be_told_is_told_at_the_next_check(deployment: Deployment)
 
 
 def test_several_that_become_overdue_are_one_notice(deployment: Deployment) -> None:
-    deployment.crawls = {name: DAILY for name in ("a", "b", "c", "d", "e")}
+    deployment.crawls = dict.fromkeys(("a", "b", "c", "d", "e"), DAILY)
     deployment.check(NOON)
     assert deployment.check(NOON + 40 * HOUR)["CrawlsOverdue"] == [5.0]
     (notice,) = deployment.sent
@@ -172,7 +179,7 @@ def test_several_that_become_overdue_are_one_notice(deployment: Deployment) -> N
 def test_runs_that_fail_do_not_keep_the_promise(deployment: Deployment) -> None:
     deployment.check(NOON)
     deployment.run(NOON + 15 * HOUR, HOUR / 2)
-    failed = {"outcome": "failed", "verdict": "incomplete", "message": "1 of 2 targets not complete"}
+    failed: dict[str, Any] = {"outcome": "failed", "verdict": "incomplete", "message": "1 of 2 targets not complete"}
     run = deployment.run(NOON + 39 * HOUR, HOUR / 2, **failed)
     assert deployment.check(NOON + 40 * HOUR)["CrawlsOverdue"] == [1.0]
     assert deployment.lines["c"]["outcome"] == "failed"
@@ -205,7 +212,7 @@ def test_a_run_that_takes_long_to_be_published_keeps_the_promise_but_lags(deploy
 
 
 def test_a_run_that_is_never_published_lags_until_a_later_one_is(deployment: Deployment) -> None:
-    failed = {"outcome": "failed", "verdict": "incomplete", "message": "not complete"}
+    failed: dict[str, Any] = {"outcome": "failed", "verdict": "incomplete", "message": "not complete"}
     run = deployment.begin(NOON)
     deployment.end(run, NOON + HOUR, **failed)
     later = deployment.begin(NOON + 2 * HOUR)
@@ -276,7 +283,10 @@ def test_who_comes_after_another_crawl_is_due_after_its_runs(deployment: Deploym
     assert deployment.lines["c"]["promised_at"] is None
     deployment.run(NOON + 93 * HOUR, HOUR / 2, "source")
     deployment.check(NOON + 94 * HOUR)
-    assert (deployment.lines["c"]["promised_at"], deployment.lines["c"]["overdue"]) == ("2026-05-09T10:31:00.000Z", False)
+    assert (deployment.lines["c"]["promised_at"], deployment.lines["c"]["overdue"]) == (
+        "2026-05-09T10:31:00.000Z",
+        False,
+    )
     assert deployment.check(NOON + 95 * HOUR)["CrawlsOverdue"] == [1.0]
     # The source goes on, and is well.
     deployment.run(NOON + 111 * HOUR, HOUR / 2, "source")

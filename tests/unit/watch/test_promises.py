@@ -126,7 +126,11 @@ def source(ended: str, reported: str = "") -> SourceRun:
         # Publishing the other's listing may take its time.
         ([source("01-10T02:00", "01-10T03:30")], "01-09T02:01 01-09T02:05", "01-10T04:30"),
         # It has missed two. The older one counts.
-        ([source("01-12T02:00"), source("01-11T02:00"), source("01-10T02:00")], "01-10T02:01 01-10T02:05", "01-11T03:00"),
+        (
+            [source("01-12T02:00"), source("01-11T02:00"), source("01-10T02:00")],
+            "01-10T02:01 01-10T02:05",
+            "01-11T03:00",
+        ),
         # It has never run: as long as it may take.
         ([source("01-10T02:00")], None, "01-11T03:00"),
     ],
@@ -172,7 +176,7 @@ SCHEDULES = (
 def test_who_runs_at_each_firing_is_never_overdue(
     schedule: str, timezone: str, window: int, start: str, runs: list[tuple[int, float, bool]]
 ) -> None:
-    """Each run begins in the window after the schedule has fired and no run goes on; both ways where a time comes twice.
+    """Each run begins in the window after the schedule fires while no run goes on, and at either of two equal times.
 
     Each takes as long as it takes, but not more than twice as long as the one before it, or an hour.
     """
