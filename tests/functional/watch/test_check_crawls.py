@@ -283,10 +283,8 @@ def test_who_comes_after_another_crawl_is_due_after_its_runs(deployment: Deploym
     assert deployment.lines["c"]["promised_at"] is None
     deployment.run(NOON + 93 * HOUR, HOUR / 2, "source")
     deployment.check(NOON + 94 * HOUR)
-    assert (deployment.lines["c"]["promised_at"], deployment.lines["c"]["overdue"]) == (
-        "2026-05-09T10:31:00.000Z",
-        False,
-    )
+    awaited = deployment.lines["c"]
+    assert (awaited["promised_at"], awaited["overdue"]) == ("2026-05-09T10:31:00.000Z", False)
     assert deployment.check(NOON + 95 * HOUR)["CrawlsOverdue"] == [1.0]
     # The source goes on, and is well.
     deployment.run(NOON + 111 * HOUR, HOUR / 2, "source")
