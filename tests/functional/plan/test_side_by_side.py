@@ -10,7 +10,7 @@ from pageturner.errors import OverlapError
 from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import Aws, Machines
 from tests.published import finish_and_publish, in_dynamodb, in_table
-from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, target_of
+from tests.runs_of_a_bucket import CRAWL, KEYS, LATER, target_of, verdict_of
 
 OTHER: dict[str, Any] = {**CRAWL, "parameters": {"Bucket": "other"}}
 NAME = "adhoc-s3-list_objects_v2"
@@ -82,3 +82,13 @@ def test_a_run_that_is_resumed_keeps_its_lock(aws: Aws, machines: Machines) -> N
     machines.plan({"resume": run_id, "tolerate": ["denied"]}, "two")
     with pytest.raises(OverlapError, match=f"{run_id} of the crawl {NAME} is still running, in two"):
         machines.plan(CRAWL, "three")
+
+
+def test_a_run_that_continues_keeps_its_lock_for_the_next_execution(aws: Aws, machines: Machines) -> None:
+    planned = machines.plan(CRAWL, "one")
+    verdict_of(aws, planned, "unfinished", "ContinuesInAnotherExecution", "it continues")
+    summary = machines.finish(planned)
+    machines.running = {"two"}
+    with pytest.raises(OverlapError, match=f"{summary['run_id']} of the crawl {NAME} is still running"):
+        machines.plan(CRAWL, "two")
+    assert "run" in machines.plan(summary["continuation"], "three")
