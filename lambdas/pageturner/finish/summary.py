@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -193,15 +193,20 @@ def _reason(verdict: str, reason: Reason) -> str:
     return f"{reason.targets:,} {verdict}: {names}: {reason.why}. {reason.advice.text}."
 
 
+def changes_to_resume(reasons: Iterable[Reason]) -> tuple[list[Reason], dict[str, Any]]:
+    """Return the reasons for which resuming the run helps, and which keys of the crawl change then."""
+    helped = [reason for reason in reasons if reason.advice.resume]
+    # Nobody trusts a listing by resuming the run for the sake of other targets.
+    helped = [reason for reason in helped if "mistrust" not in reason.advice.changes] or helped
+    return helped, {key: value for reason in helped for key, value in reason.advice.changes.items()}
+
+
 def _how_to_resume(run: Run, tally: Tally) -> str:
     if tally.continues:
         return "The run continues by itself, in another execution"
-    helped = [reason for reason in tally.reasons.values() if reason.advice.resume]
-    # Nobody trusts a listing by resuming the run for the sake of other targets.
-    helped = [reason for reason in helped if "mistrust" not in reason.advice.changes] or helped
+    helped, changes = changes_to_resume(tally.reasons.values())
     if not helped:
         return "Resuming the run as it is does not help"
-    changes = {key: value for reason in helped for key, value in reason.advice.changes.items()}
     again = json.dumps({"resume": run.run_id, **changes})
     targets = sum(reason.targets for reason in helped)
     only = "" if targets == tally.short else f", which can complete {targets:,} of them"

@@ -1,0 +1,94 @@
+"""The command ``pageturner``: its commands, and how each ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pageturner.errors import SinkError
+from pageturner_cli.aws_errors import failure_of
+from pageturner_cli.failures import COMPLETE, INTERRUPTED, USAGE, Failure
+from pageturner_cli.options import Settings, common
+from pageturner_cli.text import clean
+
+# The module of each command: what is not asked for is not imported.
+_COMMANDS = {
+    "start": "starting",
+    "watch": "runs",
+    "runs": "runs",
+    "show": "runs",
+    "why": "runs",
+    "resume": "starting",
+    "dry-run": "starting",
+    "changes": "data",
+    "items": "data",
+    "query": "data",
+    "crawls": "state",
+    "doctor": "state",
+}
+_EPILOG = """\
+\b
+Exit codes: 0 complete; 1 not complete, or something is wrong; 2 wrong usage;
+3 another run of the crawl goes on; 4 AWS cannot be reached or refuses;
+130 interrupted.
+"""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"pageturner_cli.commands.{_COMMANDS[cmd_name]}")
+        found: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return found
+
+
+@click.group(cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@common
+def pageturner() -> None:
+    """Start, watch and explain the runs of a deployed Pageturner.
+
+    \b
+    pageturner start buckets --watch
+    pageturner why
+    pageturner query 'SELECT * FROM runs'
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line. Returns the exit code."""
+    settings = Settings()
+    try:
+        code = pageturner.main(arguments, prog_name="pageturner", standalone_mode=False, obj=settings)
+        sys.stdout.flush()
+    except Failure as failure:
+        return _say(str(failure), failure.code)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Who read has read enough. What is still in the buffer must not fail at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return COMPLETE
+    except (BotoCoreError, ClientError, SinkError) as error:
+        failure = failure_of(error, settings.asked)
+        return _say(str(failure), failure.code)
+    return code if isinstance(code, int) else COMPLETE
+
+
+def _say(text: str, code: int) -> int:
+    sys.stdout.flush()
+    print(clean(text), file=sys.stderr)
+    return code
