@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from bench.plan import CRAWL, OWNER, STARTED_AT, page_record
-from pageturner.finish.console import Console
+from pageturner.console import Console
 from pageturner.finish.finishing import Finisher
 from pageturner.finish.manifest import Manifest
 from pageturner.finish.progress import LIMITS, Limits

@@ -29,8 +29,8 @@ import duckdb
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
+from pageturner.console import Console
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.console import Console
 from pageturner.finish.finishing import Finisher
 from pageturner.finish.progress import LIMITS
 from pageturner.page_state import Place, Run, Target

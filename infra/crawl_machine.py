@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra import target_state
-from infra.functions import PLAN_RUN_TIMEOUT, Functions, crawl_machine_name, machine_log_group
+from infra.functions import PLAN_RUN_TIMEOUT, REPORT_TIMEOUT, Functions, crawl_machine_name, machine_log_group
 from infra.invoke_function import invoke_function
 from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
 from infra.long_target import LongTarget
@@ -37,7 +37,7 @@ from pageturner.errors import (
 
 class CrawlMachine(Construct):
     """`PlanRun` → `AnythingToDo?` → `ShortTargets` → `PlanLongTargets` → `AnyLeft?` → `LongTargets` → `FinishRun` →
-    `Continues?` → `PublishRun` → `RunComplete?`.
+    `Continues?` → `PublishRun` → `ReportRun` → `RunComplete?`.
     """
 
     def __init__(
@@ -69,10 +69,14 @@ class CrawlMachine(Construct):
         run_complete = sfn.Choice(self, "RunComplete?")
         run_complete.when(sfn.Condition.string_equals("$.outcome", "succeeded"), sfn.Succeed(self, "RunSucceeded"))
         run_complete.otherwise(self._fail_run(functions).next(plan_run))
-        publish = PublishingStates(self, "Publishing", publishing=publishing, then=run_complete)
+        report_run = self._report_run(functions)
+        report_run.add_catch(run_complete, result_path=sfn.JsonPath.DISCARD)
+        publish = PublishingStates(self, "Publishing", publishing=publishing, then=report_run.next(run_complete))
 
         anything_to_do = sfn.Choice(self, "AnythingToDo?")
         short_targets.next(plan_long_targets.next(any_left))
+        refused = sfn.Succeed(self, "RunRefused", output_path="$.refused")
+        anything_to_do.when(sfn.Condition.is_present("$.refused"), refused)
         anything_to_do.when(sfn.Condition.is_present("$.batches"), short_targets)
         anything_to_do.when(sfn.Condition.is_present("$.targets"), long_targets)
         only_publish = sfn.Pass(self, "OnlyPublish", output_path="$.publish").next(publish.start)
@@ -123,6 +127,7 @@ class CrawlMachine(Construct):
             # PlanRun reads services too: accounts, regions, keys, and what a dry run probes.
             own_errors=[SinkError, StillRunningError, ThrottledError, TransientError],
         )
+        # An OverlapError is that of an earlier version, which knows of no `refused`.
         refusals = (InvalidCrawlError, OverlapError, RunStoppedError, RunWouldFailError)
         plan_run.add_catch(self._refused(), errors=[error.__name__ for error in refusals])
         return plan_run
@@ -230,6 +235,21 @@ class CrawlMachine(Construct):
         retry_always(start)
         start.add_catch(continues, errors=[EXECUTION_EXISTS], result_path=sfn.JsonPath.DISCARD)
         return start.next(continues)
+
+    def _report_run(self, functions: Functions) -> tasks.LambdaInvoke:
+        """Say what the run came to. Nobody hears of it if that fails, but for an alarm: the run ends as it ended."""
+        return invoke_function(
+            self,
+            "ReportRun",
+            functions.report_run,
+            {
+                "summary": sfn.JsonPath.entire_payload,
+                "execution": sfn.JsonPath.string_at("$$.Execution.Id"),
+            },
+            timeout=REPORT_TIMEOUT.plus(Duration.minutes(1)),
+            own_errors=[SinkError, ThrottledError, TransientError],
+            result_path=sfn.JsonPath.DISCARD,
+        )
 
     def _fail_run(self, functions: Functions) -> tasks.LambdaInvoke:
         """Fail the execution by its task token, so that the cause is a plain sentence; on a redrive, resume the run."""

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.function_code import function_code
 from infra.item_store import ItemStore
+from infra.notices import Notices
 from infra.permissions import grant_organization, grant_reads
 from infra.python_function import PythonFunction
 from infra.settings import Settings
@@ -20,13 +21,21 @@ from pageturner.crawls.crawl import Crawl
 # A page is one API call, of at most two attempts of 25 s, and its writes.
 FETCH_PAGE_TIMEOUT = Duration.seconds(60)
 PLAN_RUN_TIMEOUT = Duration.minutes(14)
+REPORT_TIMEOUT = Duration.minutes(5)
 
 
 class Functions(Construct):
     """`plan_run`, `plan_long_targets`, `fetch_page`, `finish_run`, …: one file of ``lambdas/`` each."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, crawls: Mapping[str, Crawl], store: ItemStore
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        crawls: Mapping[str, Crawl],
+        store: ItemStore,
+        notices: Notices,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -63,6 +72,13 @@ class Functions(Construct):
             timeout=Duration.minutes(15),
             environment=loops,
         )
+        self.report_run = self._function(
+            "ReportRun",
+            "report_run",
+            memory_size=PLANNING_MEMORY_MB,
+            timeout=REPORT_TIMEOUT,
+            environment={"NOTICE_CHANGES": str(settings.notice_changes).lower()},
+        )
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
         self.stop_run = self._function("StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30))
         for function in (self.plan_run, self.fetch_page):
@@ -75,10 +91,13 @@ class Functions(Construct):
             function.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
         for action in ("states:SendTaskFailure", "states:SendTaskSuccess"):
             self.fail_run.add_to_role_policy(self._may(action, "stateMachine", name))
+        for function in (self.plan_run, self.report_run, self.stop_run):
+            notices.grant_send(function)
         store.grant_plan(self.plan_run)
         store.grant_plan_long_targets(self.plan_long_targets)
         store.grant_turn_pages(self.fetch_page)
         store.grant_finish(self.finish_run)
+        store.grant_report(self.report_run)
         store.grant_fail(self.fail_run)
         store.grant_stop(self.stop_run)
 

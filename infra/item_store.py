@@ -134,13 +134,20 @@ class ItemStore(Construct):
         self.bucket.grant_read(grantee, "publishing/*")
         self.runs.grant(grantee, "dynamodb:PutItem")
 
+    def grant_report(self, grantee: iam.IGrantable) -> None:
+        """Let ReportRun read what the run came to, and put its report and the page of all runs."""
+        self.bucket.grant_read(grantee, "runs/*")
+        self.bucket.grant_put(grantee, "runs/*/report.html")
+        self.bucket.grant_put(grantee, "runs/index.html")
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem")
+
     def grant_fail(self, grantee: iam.IGrantable) -> None:
         """Let FailRun record that the execution failed."""
         self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem")
 
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Let StopRun record that an execution was stopped."""
-        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:DeleteItem")
+        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
 
 
 def _lifecycle_rules(settings: Settings) -> list[s3.LifecycleRule]:

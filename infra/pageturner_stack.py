@@ -9,6 +9,7 @@ from infra.crawl_machine import CrawlMachine
 from infra.function_code import runtime_notice
 from infra.functions import Functions
 from infra.item_store import ItemStore
+from infra.notices import Notices
 from infra.page_loop import PageLoop
 from infra.publishing import Publishing
 from infra.python_function import log_retention
@@ -29,7 +30,8 @@ class PageturnerStack(Stack):
         retention = log_retention(settings.log_retention_days)
         store = ItemStore(self, "Store", settings=settings)
         sql = Sql(self, "Sql", bucket=store.bucket, settings=settings, crawls=crawls)
-        functions = Functions(self, "Functions", settings=settings, crawls=crawls, store=store)
+        notices = Notices(self, "Notices", emails=settings.notice_emails)
+        functions = Functions(self, "Functions", settings=settings, crawls=crawls, store=store, notices=notices)
         publishing = Publishing(self, "Publishing", settings=settings, crawls=crawls, store=store, sql=sql)
         page_loop = PageLoop(self, "PageLoop", fetch_page=functions.fetch_page, log_retention=retention)
         crawl_machine = CrawlMachine(
@@ -54,6 +56,7 @@ class PageturnerStack(Stack):
             "RunsTable": store.runs.table_name,
             "Database": sql.database,
             "WorkGroup": sql.workgroup,
+            "NoticesTopic": notices.topic.topic_arn,
             "DeadLetterQueue": schedules.dead_letters.queue_url,
         }.items():
             CfnOutput(self, name, value=value)

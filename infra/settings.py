@@ -20,6 +20,7 @@ _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")
 # The rules of IAM and STS.
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 # AWS managed policies that only read…
 _READ_POLICY = re.compile(r"(service-role/)?\w*Read-?[Oo]nly(Access)?(Policy)?(_v\d+)?", re.ASCII)
 _OTHER_READ_POLICIES = ("SecurityAudit", "job-function/ViewOnlyAccess")
@@ -73,6 +74,8 @@ class Settings:
     query_scan_limit_gb: int = 100  # what an Athena query may scan
     most_rows: int = 1_000_000  # that one function publishes at once; more are published in parts
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
+    notice_emails: tuple[str, ...] = ()  # who is told of runs that are not complete, and of alarms
+    notice_changes: bool = False  # tell them also what complete runs have changed
     reader_role: str = "PageturnerReader"  # name of the role in other accounts
     external_id: str = "pageturner"  # the external id that the role requires
     emulator: bool = False  # run the functions on MiniStack
@@ -119,6 +122,11 @@ class Settings:
             )
         if self.most_rows < 1:
             raise SettingError(f"most_rows is {self.most_rows}; it must be at least 1")
+        for email in self.notice_emails:
+            if not _EMAIL.fullmatch(email):
+                raise SettingError(
+                    f'notice_emails has "{email}"; it must be e-mail addresses, with commas between them'
+                )
         for name in self.read_policies:
             _check_read_policy(name)
 

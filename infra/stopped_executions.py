@@ -1,4 +1,4 @@
-"""Tells StopRun of each Crawl execution that did not succeed, because its PageLoops may still turn pages."""
+"""Tells StopRun of each Crawl execution that has ended: its PageLoops may still turn pages, and nobody may know."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class StoppedExecutions(Construct):
         events.Rule(
             self,
             "Rule",
-            description="Pageturner: a Crawl execution did not succeed",
+            description="Pageturner: a Crawl execution has ended",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
                 detail={
-                    "status": ["ABORTED", "FAILED", "TIMED_OUT"],
+                    "status": ["ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"],
                     "stateMachineArn": [state_machine.state_machine_arn],
                 },
             ),

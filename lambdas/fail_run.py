@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
 from pageturner.errors import as_sink_error
+from pageturner.finish.output import output_of
 from pageturner.stores import Stores
 
 if TYPE_CHECKING:
@@ -25,19 +26,35 @@ _LONGEST_CAUSE = 32_768
 def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     """Fail the task of `event["token"]` with `event["message"]`, for the run `event["run_id"]`.
 
-    If `event["execution"]` has failed this run before it was redriven for the `event["redrives"]`th time, the task
-    succeeds, and returns the input of PlanRun that resumes the run. A retry fails the task again.
+    The cause goes on with all that the output of an execution has which succeeds. If `event["execution"]` has failed
+    this run before it was redriven for the `event["redrives"]`th time, the task succeeds, and returns the input of
+    PlanRun that resumes the run. A retry fails the task again.
     """
     run_id, token = event["run_id"], event["token"]
     telemetry.logger.set_correlation_id(run_id)
-    stepfunctions = clients.client("stepfunctions")
+    stepfunctions, runs = clients.client("stepfunctions"), Stores.of_environment().runs
     # The machine of an earlier version passes neither. The emulator, which cannot redrive, does not count.
     generation, redrives = event.get("generation", 1), event.get("redrives") or 0
-    if Stores.of_environment().runs.record_failure(run_id, generation, event["execution"], redrives):
+    if runs.record_failure(run_id, generation, event["execution"], redrives):
         telemetry.logger.warning("run failed", extra={"reason": event["message"]})
+        found = runs.find(run_id)
+        is_there = found is not None and found.summary is not None and found.generation == generation
+        output = output_of(found.summary or {}, found.published or {}) if found is not None and is_there else {}
         with as_sink_error(f"could not fail the execution of run {run_id}"):
-            stepfunctions.send_task_failure(taskToken=token, error=ERROR, cause=event["message"][:_LONGEST_CAUSE])
+            stepfunctions.send_task_failure(taskToken=token, error=ERROR, cause=cause_of(event["message"], output))
     else:
         telemetry.logger.info("redriven")
         with as_sink_error(f"could not resume run {run_id} in its redriven execution"):
             stepfunctions.send_task_success(taskToken=token, output=json.dumps({"resume": run_id}))
+
+
+def cause_of(message: str, output: Mapping[str, Any]) -> str:
+    """Return the sentence for people, and behind an empty line, as JSON, what a program would read in an output.
+
+    An execution that fails has none (Step Functions API Reference, "DescribeExecution").
+    """
+    rest = {name: value for name, value in output.items() if name != "message"}
+    text = json.dumps(rest, indent=2) if rest else ""
+    with_rest = f"{message}\n\n{text}" if rest else message
+    # A sentence is never cut short for the sake of the rest.
+    return with_rest if len(with_rest) <= _LONGEST_CAUSE else message[:_LONGEST_CAUSE]

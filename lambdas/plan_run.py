@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pageturner import clients, telemetry
+from pageturner import clients, notices, telemetry
 from pageturner.crawls.catalogue import parse_changes, parse_dry_run, parse_input, parse_publish, parse_resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
-from pageturner.errors import RunWouldFailError
+from pageturner.errors import OverlapError, RunWouldFailError
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.plan.publishing import to_compare, to_publish
@@ -29,30 +29,46 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
     location of the `targets`, `max_concurrency`, and for people `paging`; or what PublishRun is to `publish`; or
-    `nothing_to_do`, which is the report of a dry run or the summary of a run that has succeeded before.
-    Raises `InvalidCrawlError`, `OverlapError`, `RunStoppedError` and `RunWouldFailError`.
+    `nothing_to_do`, which is the report of a dry run or the summary of a run that has succeeded before; or what is
+    `refused`, because an earlier run goes on; a machine of an earlier version takes that for nothing to do.
+    Raises `InvalidCrawlError`, `RunStoppedError` and `RunWouldFailError`.
     """
+    try:
+        plan = _plan(event)
+    except OverlapError as error:
+        refused = _refuse(error)
+        plan = {"refused": refused, "nothing_to_do": refused}
+    telemetry.logger.info("run planned", extra={"plan": plan})
+    return plan
+
+
+def _plan(event: Mapping[str, Any]) -> dict[str, Any]:
     execution = Execution(**event["execution"])
     stores = Stores.of_environment()
     planner = Planner(stores, clients.is_running)
     if run_id := parse_publish(event["input"]):
-        plan = {"publish": to_publish(stores, run_id)}
-    elif runs := parse_changes(event["input"]):
-        plan = {"publish": to_compare(stores, *runs)}
-    elif resume := parse_resume(event["input"]):
-        plan = planner.resume(resume, execution)
-    else:
-        is_dry, asked = parse_dry_run(event["input"])
-        crawl = parse_input(asked, _catalogue())
-        account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
-        expansion = Expansion(clients.client, stores, _catalogue(), account, region)
-        plan = (
-            {"nothing_to_do": _dry_run(crawl, expansion, execution.entered_at)}
-            if is_dry
-            else planner.begin(crawl, execution, expansion)
-        )
-    telemetry.logger.info("run planned", extra={"plan": plan})
-    return plan
+        return {"publish": to_publish(stores, run_id)}
+    if runs := parse_changes(event["input"]):
+        return {"publish": to_compare(stores, *runs)}
+    if resume := parse_resume(event["input"]):
+        return planner.resume(resume, execution)
+    is_dry, asked = parse_dry_run(event["input"])
+    crawl = parse_input(asked, _catalogue())
+    account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
+    expansion = Expansion(clients.client, stores, _catalogue(), account, region)
+    if is_dry:
+        return {"nothing_to_do": _dry_run(crawl, expansion, execution.entered_at)}
+    return planner.begin(crawl, execution, expansion)
+
+
+def _refuse(error: OverlapError) -> dict[str, Any]:
+    """Count that an execution is refused, and tell people if it happens again and again: at the 2nd, 4th, 8th time."""
+    times = Stores.of_environment().history.refuse(error.crawl)
+    telemetry.logger.warning("refused", extra={"crawl": error.crawl, "times": times, "reason": str(error)})
+    if times > 1 and times & (times - 1) == 0:
+        notices.send(notices.of_refusals(error.crawl, times, str(error), error.run_id))
+    about = {"crawl": error.crawl, "run_id": error.run_id, "execution": error.execution}
+    return {"outcome": "refused", "message": str(error), **about}
 
 
 def _dry_run(crawl: Crawl, expansion: Expansion, now: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from moto import mock_aws
 from moto.s3.models import s3_backends
 
+from pageturner.errors import OverlapError
 from pageturner.paging import api
 from pageturner.paging.api import LOADER
 from tests.fake_tables import fake_tables
@@ -190,7 +191,10 @@ class Machines:
             patch.setattr(clients, "is_running", lambda execution: execution in self.running)
             times = {"started_at": self.started_at, "entered_at": self.entered_at or self.started_at}
             event = {"input": execution_input, "execution": {"id": execution, **times}}
-            return {**_through_json(plan_run.handler(event, self.context)), "execution": execution}
+            planned = _through_json(plan_run.handler(event, self.context))
+            if "refused" in planned:
+                raise OverlapError(planned["refused"]["message"])
+            return {**planned, "execution": execution}
 
     def fetch(
         self,

@@ -19,8 +19,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pageturner.console import Console
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.console import Console
 from pageturner.finish.finishing import Finisher
 from pageturner.finish.progress import LIMITS, Limits
 from pageturner.page_state import PageState, Place, Run, Target

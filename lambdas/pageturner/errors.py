@@ -7,7 +7,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
 
     PageturnerError
     ├── InvalidCrawlError     the crawl or the execution input is wrong     never retried: a person must change it
-    ├── OverlapError          another run of the crawl is running           never retried: the execution is refused
+    ├── OverlapError          another run of the crawl is running           never retried: the execution ends as refused
     ├── RunWouldFailError     a dry run found that a run would fail         never retried: the execution is refused
     ├── RunStoppedError       the run's execution was stopped               never retried: the PageLoop ends
     ├── ThrottledError        the service throttled the request             PageLoop backs off, then Crawl waits
@@ -60,7 +60,11 @@ class InvalidCrawlError(PageturnerError):
 
 
 class OverlapError(PageturnerError):
-    """Another run of the crawl is running; the message names it."""
+    """Another run of the crawl is running: `run_id` of `crawl`, in `execution`; the message names it."""
+
+    def __init__(self, message: str = "", *, crawl: str = "", run_id: str = "", execution: str = "") -> None:
+        super().__init__(message)
+        self.crawl, self.run_id, self.execution = crawl, run_id, execution
 
 
 class RunWouldFailError(PageturnerError):

@@ -19,7 +19,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 logger = Logger(service="pageturner")
 # Powertools prefers Lambda's application log level to its own setting; infra/python_function.py says why that is INFO.
 logging.getLogger(logger.name).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
-metrics = Metrics(namespace="Pageturner")
+metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Pageturner"))
 
 
 @contextmanager

@@ -9,16 +9,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pageturner import costs
+from pageturner.console import Console
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import RunStoppedError, SinkError
 from pageturner.finish.collecting import Collector
-from pageturner.finish.console import Console
 from pageturner.finish.manifest import summary_in, text_of
 from pageturner.finish.progress import Limits, Progress, Workshop
 from pageturner.finish.summary import Tally, summary
 from pageturner.page_state import Run
 from pageturner.stores import Stores
-from pageturner.stores.keys import manifest_key, page_prefix
+from pageturner.stores.keys import INDEX, manifest_key, page_prefix, report_key
 from pageturner.stores.page_store import Version
 
 
@@ -60,10 +60,13 @@ class Finisher:
         result = {
             **ended_as,
             "manifest": f"s3://{self.stores.pages.bucket}/{manifest_key(run)}",
+            "report": f"s3://{self.stores.pages.bucket}/{report_key(run)}",
             "items_prefix": f"s3://{self.stores.pages.bucket}/{page_prefix(run, crawl.name)}",
             "items_table": self.stores.items.name,
             "links": {
                 "execution": self.console.execution(execution),
+                "report": self.console.object(self.stores.pages.bucket, report_key(run)),
+                "index": self.console.object(self.stores.pages.bucket, INDEX),
                 "items": self.console.objects(self.stores.pages.bucket, page_prefix(run, crawl.name)),
                 "manifest": self.console.object(self.stores.pages.bucket, manifest_key(run)),
                 "items_table": self.console.table(self.stores.items.name),
@@ -73,6 +76,7 @@ class Finisher:
             self.stores.runs.record_latest(run, crawl)
         if not self.stores.runs.finish(run, result):
             raise _resumed(run)
+        self.stores.history.end(run, crawl.name, result, as_catalogued=found.as_catalogued)
         self.stores.executions.end(execution, run.generation)
         if ended_as["outcome"] == "continues":
             self.stores.runs.hand_lock_over(crawl.name, run)

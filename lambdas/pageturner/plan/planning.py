@@ -72,16 +72,18 @@ class Planner:
         """
         run = targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at)
         self._lock(crawl, run)
+        as_catalogued = expansion.as_catalogued(crawl)
+        self._name(run, crawl, as_catalogued=as_catalogued)
         try:
             source = expansion.source_run(crawl)
             window = expansion.window(crawl, execution.entered_at)
             planned_targets = ((target, Patience()) for target in expansion.targets(crawl, source, window))
             planned = self._put_targets(targets_key(run), planned_targets, source, window)
-        except InvalidCrawlError:
+        except InvalidCrawlError as error:
             if self.stores.runs.find(run.run_id) is None:  # else another attempt at this plan has begun the run
+                self.stores.history.stop(run, crawl.name, str(error), execution.entered_at, is_reported=False)
                 self.stores.runs.unlock(crawl.name, run)
             raise
-        as_catalogued = expansion.as_catalogued(crawl)
         if not self.stores.runs.begin(
             run,
             crawl.as_dict(),
@@ -130,7 +132,10 @@ class Planner:
         if found.execution not in ("", execution.id):
             if self.is_running(found.execution):
                 raise OverlapError(
-                    f"{run_id} is still running, in {found.execution}; wait for it to end, or stop it first"
+                    f"{run_id} is still running, in {found.execution}; wait for it to end, or stop it first",
+                    crawl=found.crawl["name"],
+                    run_id=run_id,
+                    execution=found.execution,
                 )
             self.stores.executions.stop(found.execution)
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
@@ -155,7 +160,13 @@ class Planner:
                 now = self.stores.runs.find(run_id)
                 if now is None or now.planned_by != execution.plan:
                     self.stores.runs.unlock(crawl.name, run)
-                    raise OverlapError(f"{run_id} was resumed just now, by another execution; wait for it to end")
+                    raise OverlapError(
+                        f"{run_id} was resumed just now, by another execution; wait for it to end",
+                        crawl=crawl.name,
+                        run_id=run_id,
+                        execution=now.execution if now else "",
+                    )
+        self._name(run, crawl, as_catalogued=found.as_catalogued)
         self.stores.executions.begin(run, crawl.name)
         # What continues by itself is long.
         return self._state(run, crawl, key, planned.count, in_batches=planned.count > 1 and not by_itself)
@@ -192,6 +203,11 @@ class Planner:
         window = json.loads(found.metadata.get("window", "null"))
         return Planned(int(found.metadata["count"]), found.metadata.get("source") or None, window)
 
+    def _name(self, run: Run, crawl: Crawl, *, as_catalogued: bool) -> None:
+        """Record which run the execution is about: of a new run before its targets are looked for, in minutes maybe."""
+        self.stores.executions.name(run, crawl.name)
+        self.stores.history.begin(run, crawl.name, as_catalogued=as_catalogued)
+
     def _lock(self, crawl: Crawl, run: Run) -> None:
         if crawl.overlap == "allow":
             return
@@ -206,11 +222,15 @@ class Planner:
         instead = "or stop it" if crawl.since else 'stop it, or set "overlap: allow" in the crawl'
         raise OverlapError(
             f"{owner.run_id} of the crawl {crawl.name} is still running, in {owner.execution}; "
-            f"wait for it to end, {instead}"
+            f"wait for it to end, {instead}",
+            crawl=crawl.name,
+            run_id=owner.run_id,
+            execution=owner.execution,
         )
 
     def _state(self, run: Run, crawl: Crawl, key: str, count: int, *, in_batches: bool) -> dict[str, Any]:
         """Return the output of PlanRun. A single target needs no batch: LongTargets turns its pages at once."""
+        self.stores.history.plan(run, crawl.name, count)
         return {
             "run": asdict(run),
             "crawl": self._for_pages(run, crawl),

@@ -13,6 +13,7 @@ from pageturner.costs import Volume, estimate
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError, SinkError, as_sink_error
 from pageturner.finish.manifest import Manifest
+from pageturner.finish.output import said_of, with_publishing
 from pageturner.messages import count_of
 from pageturner.page_state import Run
 from pageturner.publish.database import Database, database, quoted
@@ -164,22 +165,6 @@ def _finished(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
 def _changed(found: RunRecord, published: Mapping[str, Any], made: Made) -> dict[str, Any]:
     where = {name: published[name] for name in ("database", "table", "name", "changes")}
     return {**_about(found, published), **where, **{f"{kind}_keys": keys for kind, keys in made.keys.items()}}
-
-
-def said_of(summary: Mapping[str, Any], published: Mapping[str, Any]) -> str:
-    """Return a run's sentence, and what was published. That of an incomplete run ends with what to type next."""
-    message = str(summary.get("message", ""))
-    return f"{message}; {published['message']}" if summary.get("outcome") == "succeeded" else message
-
-
-def with_publishing(summary: Mapping[str, Any], published: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a run cost with its publication, if both are known; what the summary says is without."""
-    if "estimated_cost" not in summary or "estimated_cost" not in published:
-        return {}
-    return {
-        "estimated_cost": round(summary["estimated_cost"] + published["estimated_cost"], 6),
-        "cost_arithmetic": [*summary["cost_arithmetic"], *published["cost_arithmetic"]],
-    }
 
 
 def _target_row(entry: Mapping[str, Any], run: Run, crawl: Crawl, now: Published) -> dict[str, Any]:

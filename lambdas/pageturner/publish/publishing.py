@@ -11,8 +11,9 @@ from typing import Any
 
 from pageturner.costs import Volume
 from pageturner.errors import CannotPublishError, RunStoppedError, SinkError
+from pageturner.finish.output import output_of
 from pageturner.page_state import Run
-from pageturner.publish.announcing import Announcer, said_of, with_publishing
+from pageturner.publish.announcing import Announcer
 from pageturner.publish.columns import Column
 from pageturner.publish.making import Maker, table_file_key
 from pageturner.publish.metering import OF_PARTS, Meter
@@ -125,8 +126,7 @@ class Publisher:
         self.stores.runs.unlock(found.crawl["name"], Run(**found.run))
         if asked_by:
             summary["outcome"] = "succeeded"
-        summary |= with_publishing(summary, published)
-        return {**summary, "message": said_of(summary, published), "published": published}
+        return output_of(summary, published)
 
     def _step(self, publication: Publication, state: State) -> dict[str, Any] | None:
         """Do the next step of the pending publication. Returns None if it is finished."""

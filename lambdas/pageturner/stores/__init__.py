@@ -12,6 +12,7 @@ from pageturner import clients
 if TYPE_CHECKING:
     from pageturner.stores.checkpoints import CheckpointStore
     from pageturner.stores.executions import ExecutionStore
+    from pageturner.stores.history import History
     from pageturner.stores.item_table import ItemTable
     from pageturner.stores.paces import PaceStore
     from pageturner.stores.page_store import PageStore
@@ -68,6 +69,13 @@ class Stores:
         from pageturner.stores.runs_and_locks import RunStore
 
         return RunStore(self._run_table)
+
+    @cached_property
+    def history(self) -> History:
+        """All runs, and how each crawl is."""
+        from pageturner.stores.history import History
+
+        return History(self._run_table)
 
     @cached_property
     def executions(self) -> ExecutionStore:

@@ -1,14 +1,18 @@
 """The executions that turn pages, in the runs table: one row an execution, for as long as it drives a run.
 
+Another row says for longer which run an execution was about.
+
 A stopped execution does not stop the PageLoops that it has started. They look for its row, and end without it. This
 only saves requests: what they still write is fenced off, or is under a name that nobody reads any more.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
-from pageturner.page_state import Run
+from pageturner.page_state import Run, known
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
 
@@ -35,6 +39,16 @@ class ExecutionStore:
             },
         )
 
+    def name(self, run: Run, crawl_name: str) -> None:
+        """Record which run an execution is about, from its first second. Repeating this is harmless."""
+        about = {"crawl": {"S": crawl_name}, "run": {"S": json.dumps(asdict(run))}, "expires_at": expires_at(run)}
+        self._table.put_row(_named(run.execution), f"the execution of run {run.run_id}", about)
+
+    def run_of(self, execution: str) -> tuple[Run, str] | None:
+        """Return the run that an execution is, or was, about, and the name of its crawl; None if it is about none."""
+        row = self._table.get(_named(execution), f"execution {execution}")
+        return None if row is None else (Run(**known(Run, json.loads(row["run"]["S"]))), str(row["crawl"]["S"]))
+
     def drives(self, execution: str) -> bool:
         """Return whether an execution drives a run. A change shows within a second, for half a read unit."""
         return self._row(execution, consistent=False) is not None
@@ -55,3 +69,7 @@ class ExecutionStore:
     def _row(self, execution: str, *, consistent: bool) -> Any:
         row = keys.row(keys.EXECUTION.format(execution), "execution")
         return self._table.get(row, f"execution {execution}", consistent=consistent)
+
+
+def _named(execution: str) -> dict[str, Any]:
+    return keys.row(keys.EXECUTION.format(execution), "run")

@@ -12,7 +12,7 @@ from pageturner.page_state import Place, Run, Target
 
 # Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock, the
 # latest complete runs, the fence, and what is published, of a crawl, by name; the pace of a service in an account and a
-# region, by run (or "deployment"), service, account and region.
+# region, by run (or "deployment"), service, account and region; the runs of a crawl, by name; how all crawls are.
 RUN = "run#{}"
 EXECUTION = "execution#{}"
 LOCK = "lock#{}"
@@ -21,6 +21,10 @@ FENCE = "fence#{}"
 LANE = "lane#{}"
 PUBLISHED = "published#{}"
 PACE = "pace#{}"
+HISTORY = "history#{}"
+STATUS = "status"
+# The page of all runs.
+INDEX = "runs/index.html"
 # The records of a run, by target id (pages, verdicts, throttles, witnesses) or by listing id (comparisons). Passes and
 # pages are padded to sort as numbers; page 0 is the beginning of a pass. A verdict has the generation of the run, and a
 # comparison the last pass of the listing, so that those who are late write under a name that nobody reads any more.
@@ -112,6 +116,11 @@ def token_key(run: Run, token: str) -> str:
 def manifest_key(run: Run) -> str:
     """The key of the manifest: every file with its counts and every target with its verdict."""
     return f"runs/{run.run_id}/manifest.json"
+
+
+def report_key(run: Run) -> str:
+    """The key of the report: what people look at."""
+    return f"runs/{run.run_id}/report.html"
 
 
 def manifest_prefix(run: Run) -> str:

@@ -140,6 +140,19 @@ class RunTable:
                 for item in answer["Items"]:
                     yield item["sk"]["S"], item
 
+    def rows(self, partition: str, *, latest_first: bool = False) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of a partition in the order of their sort keys, or the other way round."""
+        answers = self._dynamodb.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ScanIndexForward=not latest_first,
+            ConsistentRead=True,
+        )
+        with as_sink_error(f"could not read {partition} from the runs table"):
+            for answer in answers:
+                yield from answer["Items"]
+
     def last(self, run: Run, prefix: str) -> Mapping[str, Any] | None:
         """Return the last record of a run whose sort key begins with `prefix`, or None if there is none."""
         with as_sink_error(f'could not read the last "{prefix}" record of run {run.run_id} from the runs table'):
@@ -189,7 +202,12 @@ def _size(value: Mapping[str, str]) -> int:
 
 
 def _record(run: Run, record: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    item: dict[str, Any] = {**keys.run_row(run.run_id, record), "expires_at": expires_at(run)}
+    return {**keys.run_row(run.run_id, record), "expires_at": expires_at(run), **values_of(values)}
+
+
+def values_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as DynamoDB has them: numbers as numbers, strings as strings, all else as JSON, None left out."""
+    item: dict[str, Any] = {}
     for name, value in values.items():
         if value is None:
             continue

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from pageturner.console import Console
 from pageturner.errors import CannotPublishError, RunStoppedError
-from pageturner.finish.console import Console
 from pageturner.finish.finishing import Finisher
 from pageturner.finish.progress import LIMITS, Limits
 from pageturner.page_state import Place, Run

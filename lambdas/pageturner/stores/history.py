@@ -1,0 +1,221 @@
+"""The history of crawls, in the runs table: a row for each run from its first second, and one for how each crawl is.
+
+Whoever asks "is it well?" reads these rows, and nothing else. They follow the records of runs, which decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pageturner.page_state import Run
+from pageturner.stores import keys
+from pageturner.stores.run_table import RunTable, values_of
+
+_LONGEST_MESSAGE = 2_000
+# What a summary says of a run, and what is said of its publication.
+_OF_SUMMARY = ("outcome", "verdict", "ended_at", "pages", "items", "bytes", "throttles", "restarts")
+_OF_PUBLICATION = ("new", "changed", "gone")
+_DECIMALS = ("seconds", "estimated_cost")
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """A run: its `outcome` is that of its summary, or "stopped".
+
+    Without `ended_at` it has not ended; with it, but without `reported_at`, it has not been published and reported.
+    `targets` are counted once they are planned. `seconds` and `estimated_cost` (dollars) are numbers as text.
+    """
+
+    run_id: str
+    crawl: str
+    started_at: str
+    execution: str
+    generation: int = 1
+    as_catalogued: bool = False
+    targets: int | None = None
+    ended_at: str | None = None
+    outcome: str | None = None
+    verdict: str | None = None
+    message: str | None = None
+    pages: int | None = None
+    items: int | None = None
+    bytes: int | None = None
+    throttles: int | None = None
+    restarts: int | None = None
+    seconds: str | None = None
+    estimated_cost: str | None = None
+    new: int | None = None
+    changed: int | None = None
+    gone: int | None = None
+    reported_at: str | None = None
+
+
+@dataclass(frozen=True)
+class CrawlStatus:
+    """How a crawl is: its latest run, its last complete one as the catalogue has it, and who was `refused` since.
+
+    `outcome`, `verdict`, `ended_at` and `message` are those of the latest run, once it has ended. `complete_seconds` is
+    a number as text.
+    """
+
+    crawl: str
+    run_id: str | None = None
+    started_at: str | None = None
+    execution: str | None = None
+    outcome: str | None = None
+    verdict: str | None = None
+    ended_at: str | None = None
+    message: str | None = None
+    complete_run_id: str | None = None
+    complete_started_at: str | None = None
+    complete_ended_at: str | None = None
+    complete_seconds: str | None = None
+    refused: int = 0
+    first_seen_at: str | None = None
+
+
+class History:
+    """Writes and reads the rows. Repeating a write is harmless, and who is late changes nothing."""
+
+    def __init__(self, table: RunTable) -> None:
+        self._table = table
+
+    def begin(self, run: Run, crawl: str, *, as_catalogued: bool) -> None:
+        """Record that a run begins, or that its next generation does."""
+        about = _about(run, crawl)
+        ended = [*_OF_SUMMARY, *_OF_PUBLICATION, *_DECIMALS, "message", "reported_at"]
+        if self._update(
+            _row(run, crawl),
+            {**about, "as_catalogued": int(as_catalogued)},
+            "attribute_not_exists(pk) OR generation < :generation",
+            removed=ended,
+        ):
+            self._update(
+                _status(crawl),
+                {**about, "refused": 0},
+                "attribute_not_exists(started_at) OR started_at <= :started_at",
+                removed=["outcome", "verdict", "ended_at", "message"],
+            )
+
+    def plan(self, run: Run, crawl: str, targets: int) -> None:
+        """Record how many targets a run has."""
+        self._of_generation(run, crawl, {"targets": targets})
+
+    def end(self, run: Run, crawl: str, summary: Mapping[str, Any], *, as_catalogued: bool) -> None:
+        """Record that a run has ended; or that it continues in another execution."""
+        found = {name: summary[name] for name in _OF_SUMMARY} | {"message": summary["message"][:_LONGEST_MESSAGE]}
+        numbers = {name: str(summary[name]) for name in _DECIMALS}
+        self._of_generation(run, crawl, {**found, **numbers, "as_catalogued": int(as_catalogued)})
+        said = {name: found[name] for name in ("outcome", "verdict", "ended_at", "message")}
+        self._update(_status(crawl), said | {"run_id": run.run_id}, "run_id = :run_id")
+
+    def report(self, run: Run, crawl: str, summary: Mapping[str, Any], now: str) -> None:
+        """Record that a run has been published, as far as it was to be, and reported."""
+        published = summary.get("published") or {}
+        changes = {name: published[name] for name in _OF_PUBLICATION if name in published}
+        cost = {"estimated_cost": str(summary["estimated_cost"])}
+        self._of_generation(run, crawl, {**changes, **cost, "reported_at": now})
+        row = self.run(run, crawl)
+        if row is not None and row.as_catalogued and summary["outcome"] == "succeeded":
+            complete = {"run_id": run.run_id, "started_at": run.started_at, "ended_at": summary["ended_at"]}
+            self._update(
+                _status(crawl),
+                {f"complete_{name}": value for name, value in {**complete, "seconds": str(summary["seconds"])}.items()},
+                "attribute_not_exists(complete_started_at) OR complete_started_at < :complete_started_at",
+            )
+
+    def stop(self, run: Run, crawl: str, message: str, now: str, *, is_reported: bool) -> None:
+        """Record that a run has ended without a summary, or without being published; its `message` says why."""
+        said = {"outcome": "stopped", "message": message[:_LONGEST_MESSAGE], "ended_at": now}
+        reported = {"reported_at": now} if is_reported else {}
+        if self._of_generation(run, crawl, {**said, **reported}):
+            self._update(_status(crawl), {**said, "run_id": run.run_id}, "run_id = :run_id")
+
+    def refuse(self, crawl: str) -> int:
+        """Count that a run was refused, and return how many were since one has begun."""
+        updated = self._table.update_row(
+            _status(crawl),
+            f"the status of crawl {crawl}",
+            "SET refused = if_not_exists(refused, :none) + :one, crawl = :crawl",
+            {":none": {"N": "0"}, ":one": {"N": "1"}, ":crawl": {"S": crawl}},
+        )
+        return int(updated["refused"]["N"]) if updated else 0
+
+    def run(self, run: Run, crawl: str) -> HistoryRow | None:
+        """Return the row of a run, or None if it has expired or an earlier version has not put it."""
+        found = self._table.get(_row(run, crawl), f"the history of run {run.run_id}")
+        return None if found is None else _parsed(HistoryRow, found)
+
+    def runs(self, crawl: str) -> Iterator[HistoryRow]:
+        """Yield the runs of a crawl, the latest first."""
+        for found in self._table.rows(keys.HISTORY.format(crawl), latest_first=True):
+            yield _parsed(HistoryRow, found)
+
+    def crawls(self) -> list[CrawlStatus]:
+        """Return how each crawl is that has ever run, or was to run, by name."""
+        return [_parsed(CrawlStatus, found) for found in self._table.rows(keys.STATUS)]
+
+    def crawl(self, name: str) -> CrawlStatus | None:
+        """Return how a crawl is, or None if it has never run."""
+        found = self._table.get(_status(name), f"the status of crawl {name}")
+        return None if found is None else _parsed(CrawlStatus, found)
+
+    def _of_generation(self, run: Run, crawl: str, values: Mapping[str, Any]) -> bool:
+        """Set values of a run's row, unless it is of another generation. That of a run which began before there was a
+        history is put now.
+        """
+        return self._update(
+            _row(run, crawl),
+            {**_about(run, crawl), **values},
+            "(attribute_not_exists(generation) OR generation = :generation)",
+        )
+
+    def _update(
+        self, row: Mapping[str, Any], values: Mapping[str, Any], condition: str, removed: list[str] | None = None
+    ) -> bool:
+        """Set what is not None of `values`, the names of which the condition can use; return whether it held."""
+        given = {name: value for name, value in values.items() if value is not None}
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in given)
+        gone = [name for name in removed or [] if name not in given]
+        expression += f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
+        return self._table.write_if(
+            f"could not write {row['sk']['S']} of {row['pk']['S']} to the runs table",
+            "update_item",
+            Key=row,
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            ExpressionAttributeNames={f"#{name}": name for name in (*given, *gone)},
+            ExpressionAttributeValues={f":{name}": value for name, value in values_of(given).items()},
+        )
+
+
+def _parsed(kind: type[Any], item: Mapping[str, Any]) -> Any:
+    """Return a row; that of a later version may have more."""
+    found = {}
+    for each in fields(kind):
+        if value := item.get(each.name):
+            found[each.name] = int(value["N"]) if "N" in value else value["S"]
+    if "as_catalogued" in found:
+        found["as_catalogued"] = bool(found["as_catalogued"])
+    return kind(**found)
+
+
+def _row(run: Run, crawl: str) -> dict[str, Any]:
+    return keys.row(keys.HISTORY.format(crawl), f"{run.started_at}#{run.run_id}")
+
+
+def _status(crawl: str) -> dict[str, Any]:
+    return keys.row(keys.STATUS, crawl)
+
+
+def _about(run: Run, crawl: str) -> dict[str, Any]:
+    return {
+        "crawl": crawl,
+        "run_id": run.run_id,
+        "started_at": run.started_at,
+        "execution": run.execution,
+        "generation": run.generation,
+        "expires_at": run.expires_at,
+    }
