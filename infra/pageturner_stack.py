@@ -17,6 +17,7 @@ from infra.schedules import Schedules
 from infra.settings import Settings
 from infra.sql import Sql
 from infra.stopped_executions import StoppedExecutions
+from pageturner import version
 
 
 class PageturnerStack(Stack):
@@ -58,5 +59,6 @@ class PageturnerStack(Stack):
             "WorkGroup": sql.workgroup,
             "NoticesTopic": notices.topic.topic_arn,
             "DeadLetterQueue": schedules.dead_letters.queue_url,
+            "Version": version.of_code(),
         }.items():
             CfnOutput(self, name, value=value)

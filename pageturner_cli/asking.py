@@ -40,7 +40,7 @@ def asked_for(words: Sequence[str], parameters: str | None, settings: Iterable[s
 
 
 def settings_of(settings: Iterable[str]) -> dict[str, Any]:
-    """Return keys with their values, from texts like ``deadline_hours=48``; a value is YAML or JSON. Raises `Failure`."""
+    """Return keys and values, from texts like ``deadline_hours=48``; a value is YAML or JSON. Raises `Failure`."""
     found = {}
     for text in settings:
         key, equals, value = text.partition("=")

@@ -42,11 +42,6 @@ class Asked:
     region: str | None = None
     profile: str | None = None
 
-    @property
-    def options(self) -> str:
-        """What a command has to be given to ask the same: empty if these are the defaults."""
-        return f" --profile {self.profile}" if self.profile else ""
-
 
 def failure_of(error: BotoCoreError | ClientError | SinkError, asked: Asked) -> Failure:
     """Return the failure that an error of AWS, or on the way to it, means for a person."""
@@ -55,7 +50,7 @@ def failure_of(error: BotoCoreError | ClientError | SinkError, asked: Asked) -> 
         if isinstance(cause, (BotoCoreError, ClientError)):
             return failure_of(cause, asked)
         return Failure(str(error), UNREACHABLE)
-    lines = _of_service(error, asked) if isinstance(error, ClientError) else _on_the_way(error, asked)
+    lines = _of_service(error) if isinstance(error, ClientError) else _on_the_way(error, asked)
     return Failure("\n".join(lines), UNREACHABLE)
 
 
@@ -78,7 +73,7 @@ def _on_the_way(error: BotoCoreError, asked: Asked) -> Iterator[str]:
         yield f"{type(error).__name__}: {error}"
 
 
-def _of_service(error: ClientError, asked: Asked) -> Iterator[str]:
+def _of_service(error: ClientError) -> Iterator[str]:
     code, said = error.response["Error"].get("Code", ""), error.response["Error"].get("Message", "")
     if code in _EXPIRED:
         yield f"The credentials have expired ({code}: {said})."

@@ -56,9 +56,9 @@ class Deployment:
     def stack(self) -> Mapping[str, Any]:
         """CloudFormation's description of the stack. Raises `Failure` if there is none."""
         try:
-            found: Mapping[str, Any] = self.client("cloudformation").describe_stacks(StackName=self.asked.stack)["Stacks"][
-                0
-            ]
+            found: Mapping[str, Any] = self.client("cloudformation").describe_stacks(StackName=self.asked.stack)[
+                "Stacks"
+            ][0]
         except ClientError as error:
             said = error.response["Error"]
             if said["Code"] == "ValidationError" and "does not exist" in said["Message"]:

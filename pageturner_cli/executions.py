@@ -13,6 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pageturner.console import Console
 from pageturner.crawls.crawl import Crawl
 from pageturner.plan.targets import plan_run
 from pageturner_cli.deployment import Deployment
@@ -27,7 +28,7 @@ _MOST_LISTED = 1_000
 
 @dataclass(frozen=True)
 class Execution:
-    """An execution as Step Functions describes it. `output` is parsed; `error` and `cause` are empty if it succeeded."""
+    """An execution, as Step Functions describes it; `error` and `cause` are empty if it succeeded."""
 
     arn: str
     status: str
@@ -85,9 +86,7 @@ def described(deployment: Deployment, arn: str) -> Execution | None:
     )
 
 
-def ended(
-    deployment: Deployment, execution: Execution, meanwhile: Callable[[], object] = lambda: None
-) -> Execution:
+def ended(deployment: Deployment, execution: Execution, meanwhile: Callable[[], object] = lambda: None) -> Execution:
     """Wait until an execution has ended, and return it. `meanwhile` is called with each look."""
     while True:
         found = described(deployment, execution.arn)
@@ -109,8 +108,8 @@ def of_run(deployment: Deployment, run_id: str) -> Execution | None:
     """Return the execution that was to begin a run, which may have failed before it did; None if it is not among the
     last 1,000.
     """
-    pages = deployment.client("stepfunctions").get_paginator("list_executions").paginate(
-        stateMachineArn=deployment.machine
+    pages = (
+        deployment.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=deployment.machine)
     )
     listed = (each for page in pages for each in page["executions"])
     for each in islice(listed, _MOST_LISTED):
@@ -121,8 +120,7 @@ def of_run(deployment: Deployment, run_id: str) -> Execution | None:
 
 def console(deployment: Deployment, arn: str) -> str:
     """The page of an execution in the AWS console."""
-    region = deployment.region
-    return f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{arn}"
+    return Console(deployment.region).execution(arn)
 
 
 def _parsed(text: str | None) -> Any:

@@ -89,14 +89,17 @@ def names(deployment: Deployment) -> list[str]:
 
 def status_of(deployment: Deployment, crawl: str) -> CrawlStatus | None:
     """Return how a crawl is, or None if it has not run yet."""
-    return next((each for each in deployment.stores.history.crawls() if each.crawl == crawl), None)
+    return deployment.stores.history.crawl(crawl)
 
 
 def _by_id(deployment: Deployment, run_id: str) -> Found | None:
     record = deployment.stores.runs.find(run_id)
     named = _RUN_ID.fullmatch(run_id)
     crawl = str(record.crawl["name"]) if record is not None else named["crawl"] if named else ""
-    row = next((each for each in _around(deployment, crawl, named) if each.run_id == run_id), None)
+    if record is not None:
+        row = deployment.stores.history.run(Run(**record.run), crawl)
+    else:
+        row = next((each for each in _around(deployment, crawl, named) if each.run_id == run_id), None)
     it = Found(deployment, run_id, crawl, row, record)
     return it if record is not None or row is not None or it.execution is not None else None
 

@@ -40,10 +40,12 @@ Exit codes: 0 complete; 1 not complete, or something is wrong; 2 wrong usage;
 
 
 class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    """Imports the module of a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"pageturner_cli.commands.{_COMMANDS[cmd_name]}")
@@ -83,9 +85,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return COMPLETE
     except (BotoCoreError, ClientError, SinkError) as error:
-        failure = failure_of(error, settings.asked)
-        return _say(str(failure), failure.code)
+        of_aws = failure_of(error, settings.asked)
+        return _say(str(of_aws), of_aws.code)
     return code if isinstance(code, int) else COMPLETE
+
+
+def command() -> None:
+    """What the script ``pageturner`` runs."""
+    sys.exit(main())
 
 
 def _say(text: str, code: int) -> int:

@@ -49,8 +49,12 @@ class Because:
         """The reason, for programs."""
         policy = json.loads(self.policy) if self.policy else None
         return {
-            **{"what": self.what, "why": self.why, "do": self.to_do, "targets": self.targets},
-            **{"names": list(self.names), "statement": policy},
+            "what": self.what,
+            "why": self.why,
+            "do": self.to_do,
+            "targets": self.targets,
+            "names": list(self.names),
+            "statement": policy,
         }
 
 
@@ -167,7 +171,9 @@ def _never_begun(found: Found, outcome: str) -> Explanation:
         command = asking.typed(["watch", found.crawl], asked) if is_overlap else again
         return Explanation("refused", (Because(execution.error or "refused", str(refusal), to_do),), (command,))
     said = _ended(execution)
-    return Explanation(outcome, (Because(said.what, said.why, "Mend what the error names, and start it again"),), (again,))
+    return Explanation(
+        outcome, (Because(said.what, said.why, "Mend what the error names, and start it again"),), (again,)
+    )
 
 
 def _not_published(found: Found, execution: Execution | None, asked: Asked) -> Explanation:

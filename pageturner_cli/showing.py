@@ -98,7 +98,9 @@ def _in_a_log(watcher: Watcher) -> Progress:
         progress = watcher.look()
         is_due = time.monotonic() - said_at >= _LOG_SECONDS
         if is_due or progress.phase != phase:
-            print(f"{'✓' if progress.phase == 'ended' else '…'} {took(progress.seconds):>8}  {detail(progress)}".rstrip())
+            print(
+                f"{'✓' if progress.phase == 'ended' else '…'} {took(progress.seconds):>8}  {detail(progress)}".rstrip()
+            )
             sys.stdout.flush()
             said_at, phase = time.monotonic(), progress.phase
         if progress.phase == "ended":

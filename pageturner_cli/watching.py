@@ -110,7 +110,9 @@ class Watcher:
         if run is None or record is None:
             over = execution is None or not execution.is_running
             began = execution.started_at if execution is not None else datetime.now(UTC)
-            return self._at(Progress(self.found.run_id, self.found.crawl, "ended" if over else "planning"), began, execution)
+            return self._at(
+                Progress(self.found.run_id, self.found.crawl, "ended" if over else "planning"), began, execution
+            )
         if record.generation != self._generation:
             self._begin(run, record.generation)
         is_over = execution is None or not execution.is_running
@@ -196,9 +198,10 @@ class Watcher:
             summary=summary,
         )
         if summary is not None:
-            totals = {name: int(summary[name]) for name in ("pages", "items", "throttles")}
+            pages, items, throttles = (int(summary[name]) for name in ("pages", "items", "throttles"))
             done = sum(summary["targets"].values())
-            return replace(progress, **totals, targets=done, done=done, read=done)
+            progress = replace(progress, pages=pages, items=items, throttles=throttles)
+            return replace(progress, targets=done, done=done, read=done)
         return replace(progress, rate=self._rate(progress.pages))
 
     def _rate(self, pages: int) -> float | None:

@@ -21,10 +21,12 @@ _MOST_ROWS = 1_000
 _KINDS = ("new", "changed", "gone")
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner items buckets | jq -r .Name
 pageturner items buckets-20260203T040506Z-1a2b3c4d | head -3
-""")
+"""
+)
 @click.argument("what", metavar="CRAWL|RUN", shell_complete=complete_runs)
 @common
 @pass_settings
@@ -35,7 +37,9 @@ def items(given: Settings, what: str) -> int:
     else:
         run = finding.found(given.deployment, what)
         if what == run.crawl:
-            raise Failure(f"Nothing is published of {what} yet. pageturner items {run.run_id} has what that run listed.")
+            raise Failure(
+                f"Nothing is published of {what} yet. pageturner items {run.run_id} has what that run listed."
+            )
         outcomes.refuse_unfinished(run)
         assert run.run is not None  # noqa: S101 - it has a summary
         found = manifests.items_of_run(given.deployment, run.run)
@@ -44,10 +48,12 @@ def items(given: Settings, what: str) -> int:
     return COMPLETE
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner query 'SELECT crawl, verdict, items FROM runs ORDER BY started_at DESC LIMIT 5'
 pageturner query 'SELECT * FROM buckets' --json | jq -r .name
-""")
+"""
+)
 @click.argument("sql")
 @common
 @pass_settings
@@ -73,11 +79,13 @@ def _show_rows(rows: Iterator[Row], is_terminal: bool) -> None:
         screen.say(said, "dim") if is_terminal else print(said, file=sys.stderr)
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner changes
 pageturner changes buckets
 pageturner changes buckets-20260203T040506Z-1a2b3c4d buckets-20260204T040506Z-5e6f7a8b
-""")
+"""
+)
 @click.argument("run", required=False, shell_complete=complete_runs)
 @click.argument("other", metavar="[RUN]", required=False, shell_complete=complete_runs)
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many changes to show.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import webbrowser
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +26,13 @@ from pageturner_cli.text import Column, ago, took
 _RUN = click.argument("run", required=False, shell_complete=complete_runs)
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner watch
 pageturner watch buckets
 pageturner watch buckets-20260203T040506Z-1a2b3c4d --json
-""")
+"""
+)
 @_RUN
 @common
 @pass_settings
@@ -42,13 +44,17 @@ def watch(given: Settings, run: str | None) -> int:
     return watched(given, finding.found(given.deployment, run))
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner runs
 pageturner runs buckets --limit 5
 pageturner runs --json | jq 'select(.outcome != "succeeded") | .run_id'
-""")
+"""
+)
 @click.argument("crawl", required=False, shell_complete=complete_crawls)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many, the latest first.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many, the latest first."
+)
 @common
 @pass_settings
 def runs(given: Settings, crawl: str | None, limit: int) -> int:
@@ -81,12 +87,14 @@ def _row(row: HistoryRow, now: datetime) -> tuple[object, ...]:
     )
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner show
 pageturner show buckets --targets 100
 pageturner show buckets --report
 pageturner show buckets --report --to report.html
-""")
+"""
+)
 @_RUN
 @click.option("--targets", default=20, show_default=True, type=click.IntRange(0), help="How many targets, worst first.")
 @click.option("--report", is_flag=True, help="Open the run's report in a browser.")
@@ -125,7 +133,7 @@ def _worst_first(entry: Mapping[str, Any]) -> tuple[bool, int, str]:
     return entry["verdict"] in ENDED, -entry["pages"], str(entry["target_id"])
 
 
-def _target(entry: Mapping[str, Any]) -> Iterable[object]:
+def _target(entry: Mapping[str, Any]) -> tuple[object, ...]:
     error = f"{entry['error']}: {entry.get('cause', '')}" if "error" in entry else ""
     throttles = f"{entry['throttles']:,}" if entry["throttles"] else ""
     return entry["verdict"], named(entry), f"{entry['pages']:,}", f"{entry['items']:,}", throttles, error
@@ -152,11 +160,13 @@ def _report(found: finding.Found, to: Path | None) -> int:
     return COMPLETE
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner why
 pageturner why buckets
 pageturner why buckets-20260203T040506Z-1a2b3c4d --json | jq -r '.commands[]'
-""")
+"""
+)
 @_RUN
 @common
 @pass_settings
@@ -191,5 +201,3 @@ def why(given: Settings, run: str | None) -> int:
         for typed in explanation.commands:
             screen.command(typed)
     return WRONG
-
-

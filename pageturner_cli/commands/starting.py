@@ -18,17 +18,21 @@ from pageturner_cli.watching import Watcher, wait_for_plan
 _PLAN_SECONDS = 8.0
 
 _words = click.argument("crawl", nargs=-1, required=True, shell_complete=complete_crawls)
-_set = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a key of the crawl; YAML or JSON.")
+_set = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a key of the crawl; YAML or JSON."
+)
 _parameters = click.option("--parameters", metavar="JSON", help="The parameters of the operation.")
 _watch = click.option("--watch", "-w", "watched", is_flag=True, help="Watch the run until it ends.")
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner start buckets --watch
 pageturner start buckets --set deadline_hours=48 --set 'tolerate=[denied]'
 pageturner start s3 list_objects_v2 --parameters '{"Bucket": "my-bucket"}'
 pageturner start ec2:describe_vpcs iam:list_roles --set 'regions=[all]'
-""")
+"""
+)
 @_words
 @_parameters
 @_set
@@ -50,10 +54,12 @@ def start(
     return _begun(given, execution, executions.run_id_of(name, execution), name, watched=watched)
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner resume buckets-20260203T040506Z-1a2b3c4d
 pageturner resume buckets --set deadline_hours=48 --watch
-""")
+"""
+)
 @click.argument("run", shell_complete=complete_runs)
 @_set
 @_watch
@@ -134,10 +140,13 @@ def watched(given: Settings, found: finding.Found) -> int:
     return outcomes.tell(finding.by_id(given.deployment, found.run_id), as_json=given.json)
 
 
-@click.command("dry-run", epilog="""\b
+@click.command(
+    "dry-run",
+    epilog="""\b
 pageturner dry-run buckets
 pageturner dry-run s3 list_objects_v2 --parameters '{"Bucket": "my-bucket"}'
-""")
+""",
+)
 @_words
 @_parameters
 @_set
@@ -177,5 +186,3 @@ def _report(report: Mapping[str, Any]) -> None:
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) else as_json(value)
-
-

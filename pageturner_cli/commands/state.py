@@ -19,10 +19,12 @@ from pageturner_cli.text import Column, ago
 _MARKS: Mapping[str, str] = {"ok": "✓", "wrong": "✗", "unknown": "?", "note": "·"}
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner crawls
 pageturner crawls --json | jq -r 'select(.outcome == "failed") | .crawl'
-""")
+"""
+)
 @common
 @pass_settings
 def crawls(given: Settings) -> int:
@@ -61,10 +63,12 @@ def _next(given: Settings, status: CrawlStatus, outcome: str) -> str:
     return f"{status.refused} starts were refused since" if status.refused else ""
 
 
-@click.command(epilog="""\b
+@click.command(
+    epilog="""\b
 pageturner doctor
 pageturner doctor --json | jq 'select(.level == "wrong")'
-""")
+"""
+)
 @common
 @pass_settings
 def doctor(given: Settings) -> int:
