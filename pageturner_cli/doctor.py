@@ -44,7 +44,11 @@ class Doctor:
     now: datetime
 
     def checks(self) -> Iterator[Check]:
-        """Yield what was found, one after another. What the person may not look at is unknown."""
+        """Yield what was found, one after another. What the person may not look at is unknown.
+
+        Raises as `Deployment.outputs` does: without a stack there is nothing to look at.
+        """
+        _ = self.deployment.outputs
         looks: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
             ("stack", self._stack),
             ("state machine", self._machine),
