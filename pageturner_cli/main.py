@@ -52,6 +52,17 @@ class _Commands(click.Group):
         found: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return found
 
+    def invoke(self, ctx: click.Context) -> int:
+        """Run a command, and return its exit code. Who read from the pipe may have read enough."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:  # click would make it a failure
+            # What is still in the buffer must not fail at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return COMPLETE
+        return code if isinstance(code, int) else COMPLETE
+
 
 @click.group(cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @common
@@ -69,8 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line. Returns the exit code."""
     settings = Settings()
     try:
-        code = pageturner.main(arguments, prog_name="pageturner", standalone_mode=False, obj=settings)
-        sys.stdout.flush()
+        return int(pageturner.main(arguments, prog_name="pageturner", standalone_mode=False, obj=settings) or COMPLETE)
     except Failure as failure:
         return _say(str(failure), failure.code)
     except click.exceptions.Exit as ended:
@@ -80,14 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Who read has read enough. What is still in the buffer must not fail at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return COMPLETE
     except (BotoCoreError, ClientError, SinkError) as error:
         of_aws = failure_of(error, settings.asked)
         return _say(str(of_aws), of_aws.code)
-    return code if isinstance(code, int) else COMPLETE
 
 
 def command() -> None:

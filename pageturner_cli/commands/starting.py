@@ -170,8 +170,10 @@ def dry_run(given: Settings, crawl: tuple[str, ...], parameters: str | None, set
 def _report(report: Mapping[str, Any]) -> None:
     estimate = report["estimate"]
     screen.field("plan", str(report["message"]).partition(": ")[2])
-    for line in (*estimate["arithmetic"], *estimate.get("cost_arithmetic", ())):
+    for line in estimate["arithmetic"]:
         screen.field("", str(line), "dim")
+    for number, line in enumerate(estimate["cost_arithmetic"]):
+        screen.field("" if number else "cost", str(line))
     paging = report["paging"]
     screen.field("pages", ", ".join(f"{name}: {_shown(value)}" for name, value in paging.items()))
     screen.field("needs", ", ".join(report["iam"]["actions"]))

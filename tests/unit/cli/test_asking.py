@@ -43,7 +43,7 @@ def test_what_is_to_type_asks_the_same(asked: dict[str, Any]) -> None:
     options: dict[str, list[str]] = {"--set": [], "--parameters": []}
     while rest:
         word = rest.pop(0)
-        (options[word] if word in options else words).append(rest.pop(0) if word in options else word)
+        options.get(word, words).append(rest.pop(0) if word in options else word)
     assert asking.asked_for(words, *options["--parameters"] or [None], options["--set"]) == asked
 
 

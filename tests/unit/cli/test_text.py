@@ -47,7 +47,10 @@ def test_wide_characters_take_two_columns() -> None:
 
 
 def test_numbers_of_a_query_are_on_the_right() -> None:
-    rows: list[dict[str, str | None]] = [{"key": "a", "size": "9", "share": "0.5"}, {"key": "b", "size": None, "share": "-1"}]
+    rows: list[dict[str, str | None]] = [
+        {"key": "a", "size": "9", "share": "0.5"},
+        {"key": "b", "size": None, "share": "-1"},
+    ]
     assert [column.right for column in columns_of(rows)] == [False, True, True]
     assert columns_of([]) == []
 
