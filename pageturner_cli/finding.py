@@ -6,9 +6,10 @@ import difflib
 import heapq
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice, takewhile
+from typing import Any
 
 from pageturner.page_state import Run
 from pageturner.stores.history import CrawlStatus, HistoryRow
@@ -80,6 +81,12 @@ def latest_runs(deployment: Deployment, crawl: str | None, most: int) -> list[Hi
     crawls = [crawl] if crawl is not None else [each.crawl for each in history.crawls()]
     merged = heapq.merge(*map(history.runs, crawls), key=lambda each: each.started_at, reverse=True)
     return list(islice(merged, most))
+
+
+def as_document(row: HistoryRow | CrawlStatus) -> dict[str, Any]:
+    """A row, for programs: what the table keeps as text because it is no whole number is a number."""
+    decimals = ("seconds", "estimated_cost", "complete_seconds")
+    return {name: float(value) if value and name in decimals else value for name, value in asdict(row).items()}
 
 
 def names(deployment: Deployment) -> list[str]:

@@ -6,9 +6,10 @@ the others, so many are read with each look, those that have moved before those 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -250,13 +251,21 @@ def _moved(before: TargetProgress, place: Place | None) -> TargetProgress:
     )
 
 
-def wait_for_plan(deployment: Deployment, execution: Execution, run_id: str, seconds: float) -> Execution:
-    """Wait for some seconds until an execution has planned its run, or has ended, and return it."""
+def until_it_drives(
+    deployment: Deployment, execution: Execution, run_id: str, pause: Callable[[], object], seconds: float = math.inf
+) -> Execution:
+    """Wait until an execution drives a run, or has ended, or for some seconds; and return it.
+
+    One that resumes a run drives it only when PlanRun has looked: until then, the run has ended.
+    """
+
+    def drives() -> bool:
+        record = deployment.stores.runs.find(run_id)
+        return record is not None and record.run.get("execution") == execution.arn
+
     until = time.monotonic() + seconds
-    while execution.is_running and time.monotonic() < until:
-        if deployment.stores.runs.find(run_id) is not None:
-            break
-        time.sleep(min(executions.POLL_SECONDS, max(until - time.monotonic(), 0)))
+    while execution.is_running and not drives() and time.monotonic() < until:
+        pause()
         execution = executions.described(deployment, execution.arn) or execution
     return execution
 

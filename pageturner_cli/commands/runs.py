@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import webbrowser
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,7 @@ def runs(given: Settings, crawl: str | None, limit: int) -> int:
     """List the runs of a crawl, or of all, the latest first."""
     found = finding.latest_runs(given.deployment, crawl, limit)
     if given.json:
-        screen.documents(asdict(row) for row in found)
+        screen.documents(map(finding.as_document, found))
         return COMPLETE
     if not found:
         raise Failure(f"{crawl or 'No crawl'} has {'not ' if crawl else ''}run yet.", WRONG)

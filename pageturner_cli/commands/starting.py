@@ -12,7 +12,7 @@ from pageturner_cli.executions import Execution
 from pageturner_cli.failures import COMPLETE, INTERRUPTED, USAGE, WRONG, Failure
 from pageturner_cli.options import Settings, common, complete_crawls, complete_runs, pass_settings
 from pageturner_cli.text import as_json
-from pageturner_cli.watching import Watcher, wait_for_plan
+from pageturner_cli.watching import Watcher, until_it_drives
 
 # PlanRun answers in a second or two, also if it starts cold; a crawl with many targets takes longer.
 _PLAN_SECONDS = 8.0
@@ -87,7 +87,7 @@ def _begun(given: Settings, execution: Execution, run_id: str, crawl: str, *, wa
         if not watched:
             screen.field("watch", asking.typed(["watch", run_id], deployment.asked), "bold")
     if not watched:
-        ended = wait_for_plan(deployment, execution, run_id, _PLAN_SECONDS)
+        ended = until_it_drives(deployment, execution, run_id, showing.pause, _PLAN_SECONDS)
         return _quickly_ended(given, ended, run_id)
     return follow(given, run_id, crawl, execution)
 
@@ -104,8 +104,7 @@ def _quickly_ended(given: Settings, execution: Execution, run_id: str) -> int:
 def follow(given: Settings, run_id: str, crawl: str, execution: Execution) -> int:
     """Watch the run that an execution drives until it ends, and tell what it came to."""
     deployment = given.deployment
-    # An execution that resumes a run drives it only when PlanRun has looked.
-    begun = wait_until_it_drives(given, execution, run_id)
+    begun = until_it_drives(deployment, execution, run_id, showing.pause)
     if not begun.is_running:
         if begun.refusal is not None:
             raise begun.refusal
@@ -113,20 +112,6 @@ def follow(given: Settings, run_id: str, crawl: str, execution: Execution) -> in
             screen.document(begun.output) if given.json else screen.say(str(begun.output["message"]))
             return COMPLETE
     return watched(given, finding.Found(deployment, run_id, crawl))
-
-
-def wait_until_it_drives(given: Settings, execution: Execution, run_id: str) -> Execution:
-    """Wait until the run's record names the execution, or the execution has ended."""
-    deployment = given.deployment
-
-    def drives() -> bool:
-        record = deployment.stores.runs.find(run_id)
-        return record is not None and record.run.get("execution") == execution.arn
-
-    while execution.is_running and not drives():
-        showing.pause()
-        execution = executions.described(deployment, execution.arn) or execution
-    return execution
 
 
 def watched(given: Settings, found: finding.Found) -> int:

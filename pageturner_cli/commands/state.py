@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from pageturner.stores.history import CrawlStatus
-from pageturner_cli import asking, screen
+from pageturner_cli import asking, finding, screen
 from pageturner_cli.doctor import Doctor
 from pageturner_cli.failures import COMPLETE, WRONG
 from pageturner_cli.options import Settings, common, pass_settings
@@ -35,7 +35,7 @@ def crawls(given: Settings) -> int:
     found = given.deployment.stores.history.crawls()
     code = WRONG if any(each.outcome in ("failed", "stopped") for each in found) else COMPLETE
     if given.json:
-        screen.documents(asdict(each) for each in found)
+        screen.documents(map(finding.as_document, found))
         return code
     if not found:
         screen.say("Nothing has run yet. pageturner start CRAWL starts a crawl of the catalogue.")
