@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
-    ConnectionError,  # noqa: A004 - botocore's, not the built-in
-    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -20,7 +17,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from pageturner.errors import CONNECTION_ERRORS, SinkError
+from pageturner.errors import CONNECTION_ERRORS, SERVICE_ERRORS, SinkError
 from pageturner_cli.failures import UNREACHABLE, Failure
 
 # IAM's codes for tokens that are over, and for keys that it does not know (AWS's Common Errors, and S3's own).
@@ -43,18 +40,22 @@ class Asked:
     profile: str | None = None
 
 
-def failure_of(error: BotoCoreError | ClientError | SinkError, asked: Asked) -> Failure:
-    """Return the failure that an error of AWS, or on the way to it, means for a person."""
+# What keeps a person from AWS: whatever botocore raises by itself, and what the stores make of that.
+AWS_ERRORS = (*SERVICE_ERRORS, SinkError)
+
+
+def failure_of(error: Exception, asked: Asked) -> Failure:
+    """Return the failure that one of `AWS_ERRORS` means for a person."""
     if isinstance(error, SinkError):
         cause = error.__cause__
-        if isinstance(cause, (BotoCoreError, ClientError)):
+        if isinstance(cause, SERVICE_ERRORS):
             return failure_of(cause, asked)
         return Failure(str(error), UNREACHABLE)
     lines = _of_service(error) if isinstance(error, ClientError) else _on_the_way(error, asked)
     return Failure("\n".join(lines), UNREACHABLE)
 
 
-def _on_the_way(error: BotoCoreError, asked: Asked) -> Iterator[str]:
+def _on_the_way(error: Exception, asked: Asked) -> Iterator[str]:
     if isinstance(error, ProfileNotFound):
         yield f"There is no AWS profile {asked.profile or 'of this name'} ({error})."
         yield "aws configure list-profiles lists yours: name one with --profile, or set AWS_PROFILE."
@@ -66,7 +67,7 @@ def _on_the_way(error: BotoCoreError, asked: Asked) -> Iterator[str]:
     elif isinstance(error, (SSOError, TokenRetrievalError)):
         yield f"The credentials have expired: {error}"
         yield f"To go on, {_LOG_IN}."
-    elif isinstance(error, (ConnectionError, HTTPClientError, *CONNECTION_ERRORS)):
+    elif isinstance(error, CONNECTION_ERRORS):
         yield f"AWS does not answer: {error}"
         yield "Check the network, --region, and AWS_ENDPOINT_URL if it is set: it must name an emulator that runs."
     else:

@@ -13,10 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pageturner import version
 from pageturner.crawls.crawl import Crawl
-from pageturner.errors import SinkError
 from pageturner.stores.history import CrawlStatus
 from pageturner_cli import asking, executions
-from pageturner_cli.aws_errors import failure_of
+from pageturner_cli.aws_errors import AWS_ERRORS, failure_of
 from pageturner_cli.deployment import Deployment
 from pageturner_cli.text import ago
 
@@ -63,7 +62,7 @@ class Doctor:
         for what, look in looks:
             try:
                 yield from look()
-            except (BotoCoreError, ClientError, SinkError) as error:
+            except AWS_ERRORS as error:
                 said = str(failure_of(error, self.deployment.asked)).partition("\n")
                 yield Check(what, "unknown", f"could not be looked at: {said[0]}", said[2])
 

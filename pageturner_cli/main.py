@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
-from pageturner.errors import SinkError
-from pageturner_cli.aws_errors import failure_of
+from pageturner_cli.aws_errors import AWS_ERRORS, failure_of
 from pageturner_cli.failures import COMPLETE, INTERRUPTED, USAGE, Failure
 from pageturner_cli.options import Settings, common
 from pageturner_cli.text import clean
@@ -90,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except (BotoCoreError, ClientError, SinkError) as error:
+    except AWS_ERRORS as error:
         of_aws = failure_of(error, settings.asked)
         return _say(str(of_aws), of_aws.code)
 

@@ -9,11 +9,10 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from click.shell_completion import CompletionItem
 
 from pageturner_cli.asking import DEFAULT_STACK
-from pageturner_cli.aws_errors import Asked
+from pageturner_cli.aws_errors import AWS_ERRORS, Asked
 from pageturner_cli.failures import Failure
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -81,7 +80,6 @@ def complete_runs(context: click.Context, _: click.Parameter, incomplete: str) -
 
 
 def _asked(context: click.Context, ask: Callable[[Any], list[str]]) -> list[str]:
-    from pageturner.errors import SinkError
     from pageturner_cli.deployment import Deployment
 
     given = context.find_object(Settings) or Settings()
@@ -91,7 +89,7 @@ def _asked(context: click.Context, ask: Callable[[Any], list[str]]) -> list[str]
             setattr(given, name, context.params[name])
     try:
         return ask(Deployment.of(given.asked, in_a_hurry=True))
-    except (BotoCoreError, ClientError, Failure, SinkError):
+    except (*AWS_ERRORS, Failure):
         return []
 
 

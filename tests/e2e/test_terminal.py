@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 
 from local.emulator import PROJECT
-from local.fault_proxy import answering, json_error
+from local.fault_proxy import Answer, answering
 from tests.e2e.conftest import OBJECTS, Deployed, slow_pages
 from tests.e2e.terminal import PROGRAM, Terminal, without_credentials
 
@@ -204,7 +204,9 @@ def test_without_credentials_it_is_said_where_they_come_from(deployed: Deployed)
 
 
 def test_an_expired_token_is_said_to_be_one(deployed: Deployed) -> None:
-    deployed.proxy.add(answering(lambda _: True, json_error("ExpiredTokenException"), 100))
+    said = b"<Error><Code>ExpiredToken</Code><Message>The security token in the request is expired</Message></Error>"
+    answer = Answer(403, b"<ErrorResponse>" + said + b"</ErrorResponse>", "text/xml")
+    deployed.proxy.add(answering(lambda _: True, answer, 100))
     ended = Terminal(deployed, {"AWS_ENDPOINT_URL": deployed.proxy.url}).run("runs")
     assert ended.code == 4
     assert ended.error.startswith("The credentials have expired (ExpiredToken")
@@ -250,7 +252,8 @@ def test_completion_knows_crawls_and_runs_and_is_silent_without_a_stack(terminal
         asked = {**more, "_PAGETURNER_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": "2"}
         said = Terminal(terminal.deployed, asked).run()
         assert said.error == ""
-        return [each.partition(",")[2] for each in said.out.splitlines()]
+        # click ends with an empty line.
+        return [each.partition(",")[2] for each in said.out.splitlines() if each]
 
     assert "objects" in completed({}, "pageturner start obj")
     assert run_id in completed({}, "pageturner why objects-2")

@@ -44,7 +44,8 @@ def test_what_is_to_type_asks_the_same(asked: dict[str, Any]) -> None:
     while rest:
         word = rest.pop(0)
         options.get(word, words).append(rest.pop(0) if word in options else word)
-    assert asking.asked_for(words, *options["--parameters"] or [None], options["--set"]) == asked
+    parameters = options["--parameters"][0] if options["--parameters"] else None
+    assert asking.asked_for(words, parameters, options["--set"]) == asked
 
 
 def test_what_to_type_names_another_stack_and_its_credentials() -> None:
