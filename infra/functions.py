@@ -87,7 +87,7 @@ class Functions(Construct):
         if self.plan_run.role is not None:
             grant_organization(self.plan_run.role, crawls)
         name = crawl_machine_name(self)
-        for function in (self.plan_run, self.fetch_page):
+        for function in (self.plan_run, self.fetch_page, self.stop_run):
             function.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
         for action in ("states:SendTaskFailure", "states:SendTaskSuccess"):
             self.fail_run.add_to_role_policy(self._may(action, "stateMachine", name))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pageturner import notices, telemetry
+from pageturner import clients, notices, telemetry
 from pageturner.console import Console
 from pageturner.finish.output import output_of
 from pageturner.page_state import utc_text
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     """Take EventBridge's "Step Functions Execution Status Change" of an execution that has ended.
 
-    The event may come late or twice. An execution that was redriven meanwhile drives its run again by itself. What
-    ReportRun has reported is not reported again: most have nothing else to do.
+    The event may come late or twice. An execution that was redriven meanwhile drives its run again. What ReportRun has
+    reported is not reported again: most have nothing else to do.
     """
     detail, stores, now = event["detail"], Stores.of_environment(), utc_text(datetime.now(UTC))
     execution, status = detail["executionArn"], detail["status"]
+    if clients.is_running(execution):
+        return
     if status != "SUCCEEDED" and (run_id := stores.executions.stop(execution)):
         telemetry.logger.set_correlation_id(run_id)
         telemetry.logger.warning("run stopped", extra={"status": status, "execution": execution})

@@ -264,6 +264,12 @@ class Machines:
                         part = _through_json(publish_part.handler({"part": part}, self.context))
         raise AssertionError("it does not come to an end")
 
+    def report(self, output: Mapping[str, Any], execution: str = "execution-1") -> None:
+        """Report a run, by the output of its execution."""
+        import report_run
+
+        report_run.handler(_through_json({"summary": output, "execution": execution}), self.context)
+
     def fail(self, summary: Mapping[str, Any], execution: str = "execution-1", redrives: int = 0) -> dict[str, Any]:
         """Return what FailRun reports to Step Functions about its task: `error` and `cause`, or `output`."""
         import fail_run
@@ -280,13 +286,16 @@ class Machines:
         assert only.pop("taskToken") == "t"
         return only
 
-    def stop(self, execution: str, status: str = "ABORTED") -> None:
-        """Stop an execution, and give StopRun the event that says so."""
+    def stop(self, execution: str, status: str = "ABORTED", **detail: str) -> None:
+        """End an execution, and give StopRun the event that says so."""
         import stop_run
+        from pageturner import clients
 
         self.running.discard(execution)
-        event = {"source": "aws.states", "detail": {"executionArn": execution, "status": status}}
-        stop_run.handler(event, self.context)
+        event = {"source": "aws.states", "detail": {"executionArn": execution, "status": status, **detail}}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(clients, "is_running", lambda execution: execution in self.running)
+            stop_run.handler(event, self.context)
 
     def run(self, aws: Aws, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:
         planned = self.plan(execution_input, execution)

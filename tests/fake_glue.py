@@ -101,3 +101,19 @@ class FakeEvents:
             raise client_error("ValidationException", "PutEvents")
         self.sent += [{**each, "Detail": json.loads(each["Detail"])} for each in Entries]
         return {"FailedEntryCount": 0, "Entries": [{"EventId": str(number)} for number, _ in enumerate(Entries)]}
+
+
+@dataclass
+class FakeSns:
+    """SNS: it takes all notices that are not too large."""
+
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    def publish(self, *, TopicArn: str, Subject: str, Message: str, MessageAttributes: Mapping[str, Any]) -> Any:
+        assert 1 <= len(Subject) < 100
+        assert Subject.isascii()
+        assert Subject.isprintable()
+        assert 1 <= len(Message.encode()) <= _MOST_BYTES
+        kind = MessageAttributes["kind"]["StringValue"]
+        self.sent.append({"topic": TopicArn, "subject": Subject, "message": Message, "kind": kind})
+        return {"MessageId": str(len(self.sent))}

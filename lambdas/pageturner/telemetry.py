@@ -31,10 +31,15 @@ def about_run(run_id: str, crawl_name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if metrics.metric_set:
-            metrics.flush_metrics()
-        else:
-            metrics.clear_metrics()
+        flush()
+
+
+def flush() -> None:
+    """Print the metrics that were counted, if there are any."""
+    if metrics.metric_set:
+        metrics.flush_metrics()
+    else:
+        metrics.clear_metrics()
 
 
 def count(name: str, value: float) -> None:

@@ -106,7 +106,9 @@ def test_a_target_that_fails_fails_the_run_in_words(deployed: Deployed) -> None:
     assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
     assert ended["cause"].startswith("1 of 1 target not complete (1 failed)")
     assert "The specified bucket does not exist. Nothing there has this name: check Bucket" in ended["cause"]
-    assert ended["cause"].endswith("Resuming the run as it is does not help")
+    sentence, _, output = ended["cause"].partition("\n\n")
+    assert sentence.endswith("Resuming the run as it is does not help")
+    assert json.loads(output)["links"]["report"].endswith("report.html")
 
 
 def test_no_permission_is_the_verdict_denied(deployed: Deployed, source: list[str]) -> None:
@@ -173,7 +175,7 @@ def test_a_listing_that_shrank_too_much_is_red_until_a_person_says_that_it_is_tr
 
     assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
     assert "the listing has 30 items, but the last complete run listed 50 on" in ended["cause"]
-    resume = json.loads(ended["cause"].rpartition("with the input ")[2])
+    resume = json.loads(ended["cause"].partition("\n\n")[0].rpartition("with the input ")[2])
     assert resume["mistrust"] == "off"
     listed = len([request for request in deployed.proxy.requests if request.path.startswith("/shrinking?list-type=2")])
     summary = deployed.run(resume)

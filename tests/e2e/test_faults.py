@@ -330,8 +330,9 @@ def test_a_run_that_is_stopped_is_resumed_and_overlaps_are_refused(deployed: Dep
     execution = in_the_middle(deployed)
 
     refused = deployed.wait(deployed.start({"crawl": "objects"}))
-    assert (refused["status"], refused["error"]) == ("FAILED", "OverlapError")
-    assert f"is still running, in {execution}" in refused["cause"]
+    said = json.loads(refused["output"])
+    assert (refused["status"], said["outcome"], said["execution"]) == ("SUCCEEDED", "refused", execution)
+    assert f"is still running, in {execution}" in said["message"]
 
     deployed.stepfunctions.stop_execution(executionArn=execution)
     run_id = deployed.run_of(execution)

@@ -133,7 +133,10 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
             "EventPattern": {
                 "source": ["aws.states"],
                 "detail-type": ["Step Functions Execution Status Change"],
-                "detail": {"status": ["ABORTED", "FAILED", "TIMED_OUT"], "stateMachineArn": [{"Ref": machine}]},
+                "detail": {
+                    "status": ["ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"],
+                    "stateMachineArn": [{"Ref": machine}],
+                },
             },
             "Targets": [
                 Match.object_like(
@@ -143,7 +146,8 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
         },
     )
     assert actions(resources, "FunctionsStopRun") == {
-        *("dynamodb:GetItem", "dynamodb:DeleteItem"),
+        *("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "sns:Publish"),
+        "states:DescribeExecution",
         *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
     }
 
@@ -154,7 +158,7 @@ def test_a_page_can_be_committed_when_nobody_waits_for_its_details_any_more() ->
 
 def test_functions(template: Template) -> None:
     timeouts = {"plan_run": 840, "fetch_page": 60, "finish_run": 900, "fail_run": 30, "stop_run": 30}
-    timeouts |= {"plan_long_targets": 840, "publish_run": 900, "publish_part": 900}
+    timeouts |= {"plan_long_targets": 840, "publish_run": 900, "publish_part": 900, "report_run": 300}
     template.resource_count_is("AWS::Lambda::Function", len(timeouts))
     for handler, timeout in timeouts.items():
         template.has_resource_properties(
@@ -188,7 +192,7 @@ def test_no_log_level_makes_lambda_drop_metrics(synth: Synth, level: str, lambda
 
 def test_every_log_group_forgets(resources: dict[str, Any]) -> None:
     groups = [each["Properties"] for each in resources.values() if each["Type"] == "AWS::Logs::LogGroup"]
-    assert len(groups) == 10
+    assert len(groups) == 11
     assert {group["RetentionInDays"] for group in groups} == {30}
 
 

@@ -145,7 +145,7 @@ def test_no_task_waits_for_ever(page_loop: dict[str, Any], crawl_machine: dict[s
         for name, state in itertools.chain(states(page_loop), states(crawl_machine))
         if state["Type"] == "Task"
     ]
-    names = {"FetchPage", "PlanRun", "FinishRun", "FailRun", "TurnPages", "RecordVerdict", "ContinueRun"}
+    names = {"FetchPage", "PlanRun", "FinishRun", "ReportRun", "FailRun", "TurnPages", "RecordVerdict", "ContinueRun"}
     names |= {"LastPage", "PublishRun", "PublishPart", "PlanLongTargets", "ShortRecordVerdict"}
     assert {name for name, _ in tasks} == names
     assert all(0 < state["TimeoutSeconds"] <= 960 for _, state in tasks)
@@ -368,6 +368,7 @@ def test_what_is_left_is_planned_from_the_records(crawl_machine: dict[str, Any])
 def test_nothing_waits_for_what_was_given_up(crawl_machine: dict[str, Any]) -> None:
     """It is fenced off instead: whoever may write late does so under another name, or on a condition."""
     assert crawl_machine["States"]["AnythingToDo?"]["Choices"] == [
+        {"Variable": "$.refused", "IsPresent": True, "Next": "RunRefused"},
         {"Variable": "$.batches", "IsPresent": True, "Next": "ShortTargets"},
         {"Variable": "$.targets", "IsPresent": True, "Next": "LongTargets"},
         {"Variable": "$.publish", "IsPresent": True, "Next": "OnlyPublish"},
@@ -447,7 +448,16 @@ def test_the_documents_name_every_error_of_lambda_that_is_retried() -> None:
 
 
 def test_a_function_that_dies_is_tried_again(page_loop: dict[str, Any], crawl_machine: dict[str, Any]) -> None:
-    functions = {"FetchPage", "PlanRun", "PlanLongTargets", "FinishRun", "FailRun", "PublishRun", "PublishPart"}
+    functions = {
+        "FetchPage",
+        "PlanRun",
+        "PlanLongTargets",
+        "FinishRun",
+        "FailRun",
+        "PublishRun",
+        "PublishPart",
+        "ReportRun",
+    }
     both = itertools.chain(states(page_loop), states(crawl_machine))
     invoked = {name: state for name, state in both if name in functions}
     assert invoked.keys() == functions

@@ -15,7 +15,7 @@ from tests.machines.states import Failed
 from tests.machines.world import Process, Violation, World
 
 # What an execution may fail with (docs/reliability.md).
-_FAILURES = ("RunIncomplete", "InvalidCrawlError", "OverlapError", "RunStoppedError")
+_FAILURES = ("RunIncomplete", "InvalidCrawlError", "RunStoppedError")
 # After its deadline, a run may go on for so long: a last page, the longest BackOff, and the retries of its tasks.
 SLACK_SECONDS = 3600
 MAPS = ("ShortTargets", "LongTargets")
@@ -132,7 +132,7 @@ class Auditor:
         _is(late <= SLACK_SECONDS, f"{process.arn} ended {late:.0f} s after the deadline")
         if process.status == "SUCCEEDED":
             summary = process.output
-            if summary["outcome"] != "continues":
+            if summary["outcome"] not in ("continues", "refused"):
                 self.published.check_published(summary)
             # A run that a person has published may lack listings.
             if summary["outcome"] == "succeeded" and "publish" not in process.input:
@@ -223,6 +223,23 @@ class Auditor:
             _is(not is_left, f"{run_id} continues in no execution")
             _is(outcome == "succeeded" or run_id not in self.green, f"{run_id} was green, and its summary is {outcome}")
         self.published.check()
+        self._check_history()
+
+    def _check_history(self) -> None:
+        """The history has each run as its record has it, and nobody is silent about one that is not complete."""
+        rows = self.world.dynamodb.tables.get("runs", {})
+        history = {row["run_id"]["S"]: row for (pk, _), row in rows.items() if pk.startswith("history#")}
+        told = " ".join(each["message"] for each in self.world.sns.sent)
+        for run_id in (run["run_id"] for run in self._runs()):
+            record, row = rows[f"run#{run_id}", "run"], history[run_id]
+            _is(row["generation"] == record["generation"], f"the history has another generation of {run_id}")
+            if "summary" in record and row["outcome"]["S"] != "stopped":
+                outcome = json.loads(record["summary"]["S"])["outcome"]
+                _is(row["outcome"]["S"] == outcome, f"{run_id} is {outcome}, and its history says {row['outcome']}")
+            silent = "reported_at" in row and row["outcome"]["S"] != "succeeded" and run_id not in told
+            _is(not silent, f"{run_id} is not complete, and nobody was told")
+        complete = rows.get(("status", "c"), {}).get("complete_run_id", {}).get("S")
+        _is(complete is None or complete in self.green, f"{complete} is not complete, and counts as the last that is")
 
     def _runs(self) -> list[dict[str, Any]]:
         rows = self.world.dynamodb.tables.get("runs", {})

@@ -16,7 +16,7 @@ import pytest
 BEGINNING = 1_767_225_600.0
 _HANDLERS = (
     *("fail_run", "fetch_page", "finish_run", "plan_long_targets", "plan_run"),
-    *("publish_part", "publish_run", "stop_run"),
+    *("publish_part", "publish_run", "report_run", "stop_run"),
 )
 
 

@@ -101,7 +101,7 @@ class Schedule:
         functions = ("plan_run", "plan_long_targets", "finish_run", "publish_run", "publish_part", "fetch_page")
         if self.is_about_one:
             likelihood[rng.choice(functions)] = 0.12
-        for where in () if self.is_about_one else (*functions, "fail_run", "stop_run"):
+        for where in () if self.is_about_one else (*functions, "fail_run", "report_run", "stop_run"):
             if rng.random() < 0.4:
                 likelihood[where] = rng.choice((0.02, 0.06, 0.2))
             if rng.random() < 0.15:
@@ -233,10 +233,9 @@ class Schedule:
                     break
                 process = world.start({"resume": run_id})
                 world.run()
-                if process.status == "FAILED" and process.failure is not None:
-                    cause = str(process.failure.cause)
-                    if process.failure.error == "OverlapError":
-                        raise Violation(f"{run_id} cannot be resumed, though nothing is running: {cause}")
+                if process.status == "SUCCEEDED" and process.output["outcome"] == "refused":
+                    said = process.output["message"]
+                    raise Violation(f"{run_id} cannot be resumed, though nothing is running: {said}")
             if run_id not in self.auditor.green:
                 raise Violation(f"{run_id} does not become green")
         self.auditor.at_rest()

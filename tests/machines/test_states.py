@@ -131,7 +131,12 @@ class CrawlScripts(Scripts):
         planned = {"run": RUN, "crawl": {}, "targets": file, "max_concurrency": 1}
         if self.rng.random() < 0.6:
             planned["batches"] = file
-        others = {"publish": {"run_id": "r", "generation": 1}}, {"nothing_to_do": {"outcome": "succeeded"}}
+        refused = {"outcome": "refused"}
+        others = (
+            {"publish": {"run_id": "r", "generation": 1}},
+            {"nothing_to_do": {"outcome": "succeeded"}},
+            {"refused": refused, "nothing_to_do": refused},
+        )
         return self.some_of(0.3, planned, {**planned, "wait_seconds": 0}, *others)
 
     def ShortTargets(self) -> Step:  # noqa: N802
@@ -159,6 +164,9 @@ class CrawlScripts(Scripts):
 
     def ContinueRun(self) -> Step:  # noqa: N802
         return self.some_of(0.3, {"ExecutionArn": "e"})
+
+    def ReportRun(self) -> Step:  # noqa: N802
+        return self.some_of(0.5, {})
 
     def FailRun(self) -> Step:  # noqa: N802
         return self.some_of(0.5, {"resume": "r"})

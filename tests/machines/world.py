@@ -27,6 +27,7 @@ import plan_long_targets
 import plan_run
 import publish_part
 import publish_run
+import report_run
 import stop_run
 from pageturner import clients, telemetry
 from pageturner.crawls import checks
@@ -36,7 +37,7 @@ from pageturner.finish.progress import LIMITS, Limits
 from pageturner.publish import page_files
 from pageturner.stores import item_table
 from tests.conftest import ACCOUNT, REGION, LambdaContext
-from tests.fake_glue import FakeEvents, FakeGlue
+from tests.fake_glue import FakeEvents, FakeGlue, FakeSns
 from tests.fakes import FakeDynamoDB, FakePaginator, FakeS3, client_error
 from tests.machines import states
 from tests.machines.clock import Clock, virtual_time
@@ -53,6 +54,7 @@ HANDLERS: Mapping[str, ModuleType] = {
     "plan_run": plan_run,
     "publish_part": publish_part,
     "publish_run": publish_run,
+    "report_run": report_run,
     "stop_run": stop_run,
 }
 # What the caller of an invocation hears that was given up, and goes on; and of one that was killed.
@@ -427,7 +429,7 @@ class World:
         self.s3, self.dynamodb = FakeS3(), FakeDynamoDB()
         self.pages_refused_until = 0.0
         self.service = Service(self.clock)
-        self.glue, self.events = FakeGlue("database"), FakeEvents()
+        self.glue, self.events, self.sns = FakeGlue("database"), FakeEvents(), FakeSns()
         self.faults = Faults(rng)
         self.latency = 0.02
         self.catalogue = {name: Crawl.from_dict({"name": name, **entry}) for name, entry in catalogue.items()}
@@ -494,15 +496,14 @@ class World:
         process.end("ABORTED")
 
     def _ended(self, process: Process) -> None:
-        if process.status != "SUCCEEDED":
-            detail = {"executionArn": process.arn, "status": process.status}
-            how = self.rng.choice(("soon", "soon", "late", "twice", "lost")) if self.faults.late_events else "soon"
-            if how != "lost":
-                self.after(
-                    self.rng.random() * (900 if how == "late" else 2), partial(self._stop_run, {"detail": detail}, 3)
-                )
-            if how == "twice":
-                self.after(self.rng.random() * 900, partial(self._stop_run, {"detail": detail}, 3))
+        detail = {"executionArn": process.arn, "status": process.status, "input": json.dumps(process.input)}
+        how = self.rng.choice(("soon", "soon", "late", "twice", "lost")) if self.faults.late_events else "soon"
+        if how != "lost":
+            self.after(
+                self.rng.random() * (900 if how == "late" else 2), partial(self._stop_run, {"detail": detail}, 3)
+            )
+        if how == "twice":
+            self.after(self.rng.random() * 900, partial(self._stop_run, {"detail": detail}, 3))
         self.on_end(process)
 
     def _stop_run(self, event: Any, attempts: int) -> None:
@@ -614,7 +615,7 @@ class World:
         own = region is None
         if (service, own) not in self._clients:
             made = (
-                {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue, "events": self.events}
+                {"s3": self.s3, "dynamodb": self.dynamodb, "glue": self.glue, "events": self.events, "sns": self.sns}
                 if own
                 else dict.fromkeys(("s3", "cloudwatch"), self.service)
             )
@@ -690,6 +691,7 @@ def installed(world: World, loop_seconds: float, most_rows: int, limits: Limits 
         for name, value in {**environment, "AWS_REGION": REGION, "LOOP_SECONDS": str(loop_seconds)}.items():
             patch.setenv(name, value)
         patch.setenv("DATABASE", "database")
+        patch.setenv("NOTICES_TOPIC", "topic")
         patch.setenv("MOST_ROWS", str(most_rows))
         patch.setattr(finish_run, "LIMITS", limits)
         patch.setattr("pageturner.publish.database.duckdb.connect", connect)

@@ -44,4 +44,4 @@ def tell(stores: Stores, output: Mapping[str, Any], now: str) -> None:
 def count(name: str) -> None:
     """Count a run in a metric without a dimension."""
     telemetry.count(name, 1)
-    telemetry.metrics.flush_metrics()
+    telemetry.flush()

@@ -42,11 +42,11 @@ class ExecutionStore:
     def name(self, run: Run, crawl_name: str) -> None:
         """Record which run an execution is about, from its first second. Repeating this is harmless."""
         about = {"crawl": {"S": crawl_name}, "run": {"S": json.dumps(asdict(run))}, "expires_at": expires_at(run)}
-        self._table.put_row(_named(run.execution), f"the execution of run {run.run_id}", about)
+        self._table.put_row(_about(run.execution), f"the execution of run {run.run_id}", about)
 
     def run_of(self, execution: str) -> tuple[Run, str] | None:
         """Return the run that an execution is, or was, about, and the name of its crawl; None if it is about none."""
-        row = self._table.get(_named(execution), f"execution {execution}")
+        row = self._table.get(_about(execution), f"execution {execution}")
         return None if row is None else (Run(**known(Run, json.loads(row["run"]["S"]))), str(row["crawl"]["S"]))
 
     def drives(self, execution: str) -> bool:
@@ -71,5 +71,5 @@ class ExecutionStore:
         return self._table.get(row, f"execution {execution}", consistent=consistent)
 
 
-def _named(execution: str) -> dict[str, Any]:
-    return keys.row(keys.EXECUTION.format(execution), "run")
+def _about(execution: str) -> dict[str, Any]:
+    return keys.row(keys.EXECUTION.format(execution), "about")

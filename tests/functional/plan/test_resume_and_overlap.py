@@ -47,12 +47,21 @@ def test_a_run_is_resumed_from_its_checkpoints(aws: Aws, machines: Machines) -> 
     assert len(aws.object_keys("items/")) == 4
 
 
+def failed(summary: Mapping[str, Any]) -> dict[str, str]:
+    """What FailRun says of a run: the sentence, and then what would be the output of an execution that succeeds."""
+    rest = {name: value for name, value in summary.items() if name != "message"}
+    return {
+        "error": "RunIncomplete",
+        "cause": f"{summary['message']}\n\n{json.dumps({**rest, 'published': {}}, indent=2)}",
+    }
+
+
 @pytest.mark.usefixtures("source")
 def test_a_failed_execution_that_is_redriven_resumes_its_run(aws: Aws, machines: Machines) -> None:
     planned = machines.plan({"crawl": "c"})
     machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
     summary = machines.finish(planned)
-    assert machines.fail(summary) == {"error": "RunIncomplete", "cause": summary["message"]}
+    assert machines.fail(summary) == failed(summary)
 
     # The execution is redriven long afterwards, and the run gets a new deadline.
     machines.entered_at = LATER
@@ -62,7 +71,7 @@ def test_a_failed_execution_that_is_redriven_resumes_its_run(aws: Aws, machines:
     assert resumed["run"]["deadline"] == "2127-01-02T00:00:00.000Z"
     # If the run fails again, the execution fails again too, instead of resuming forever.
     summary = machines.finish(resumed)
-    assert machines.fail(summary, redrives=1) == {"error": "RunIncomplete", "cause": summary["message"]}
+    assert machines.fail(summary, redrives=1) == failed(summary)
 
     whole = machines.run(aws, resumes, "execution-2")
     assert (whole["run_id"], whole["outcome"]) == (summary["run_id"], "succeeded")
@@ -79,14 +88,14 @@ def test_a_failure_that_is_told_twice_is_the_same_failure(aws: Aws, machines: Ma
     planned = machines.plan({"crawl": "c"})
     machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
     summary = machines.finish(planned)
-    told = {"error": "RunIncomplete", "cause": summary["message"]}
+    told = failed(summary)
     assert [machines.fail(summary) for _ in range(3)] == [told] * 3
     # A redrive that did not reach FailRun does not count as one that did.
     resumes = [json.loads(machines.fail(summary, redrives=2)["output"]) for _ in range(2)]
     assert resumes == [{"resume": summary["run_id"]}] * 2
     machines.entered_at = LATER
     summary = machines.finish(machines.plan(resumes[0]))
-    told = {"error": "RunIncomplete", "cause": summary["message"]}
+    told = failed(summary)
     assert [machines.fail(summary, redrives=2) for _ in range(2)] == [told] * 2
     assert "output" in machines.fail(summary, redrives=3)
 
