@@ -160,8 +160,9 @@ class Watcher:
 
     def _read(self, run: Run) -> None:
         """Read the last page records of some targets, and what else is on record of a few."""
-        moving = [of for of, each in self._targets.items() if each.pace and not each.is_ended][:_MOST_READ]
-        chosen = dict.fromkeys(moving)
+        # Those that move leave half of the reads to those that nobody has seen for longer.
+        moving = (of for of, each in self._targets.items() if each.pace and not each.is_ended)
+        chosen = dict.fromkeys(islice(moving, _MOST_READ // 2))
         while self._unread and len(chosen) < _MOST_READ:
             of = self._unread.popleft()
             if not self._targets[of].is_ended:
