@@ -15,11 +15,10 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.finish.witness import in_words
 from pageturner.page_state import Run
 from pageturner.turn.records import item_json
-from pageturner_cli import asking, executions, watching
+from pageturner_cli import asking, executions, finding, watching
 from pageturner_cli.aws_errors import Asked
 from pageturner_cli.deployment import Deployment
 from pageturner_cli.failures import Failure
-from pageturner_cli.finding import Found
 from pageturner_cli.manifests import items_of_run, manifest_of
 from pageturner_cli.watching import Progress, Watcher
 
@@ -45,11 +44,11 @@ class Runs:
         this returns None.
         """
         execution = executions.begin(self.deployment, asked)
-        crawl = asking.crawl_of(asked) or ""
-        run_id = str(asked["resume"]) if "resume" in asked else executions.run_id_of(crawl, execution)
+        crawl = asking.crawl_of(asked)
+        run_id = executions.run_id_of(crawl, execution) if crawl is not None else str(asked["resume"])
         execution = watching.until_it_drives(self.deployment, execution, run_id, lambda: time.sleep(_POLL_SECONDS))
         if execution.is_running:
-            watcher = Watcher(self.deployment, Found(self.deployment, run_id, crawl))
+            watcher = Watcher(self.deployment, finding.by_id(self.deployment, run_id))
             while (progress := watcher.look()).phase != "ended":
                 if not go_on(progress):
                     self.deployment.client("stepfunctions").stop_execution(executionArn=execution.arn)
