@@ -218,7 +218,7 @@ class World:
         most_rows = int(os.environ.get("MOST_ROWS", MOST_ROWS))
         glue: Any = Glue()
         self.publisher = Publisher(
-            self.stores, Tables(glue, "d", "b"), Announcer(self.stores, glue, "d"), most_rows=most_rows
+            self.stores, Tables(glue, "d", "b"), Announcer(self.stores, glue, "d", "s"), most_rows=most_rows
         )
 
     def path(self, key: str) -> Path:

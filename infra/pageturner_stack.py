@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import Annotations, CfnOutput, Stack
 from constructs import Construct
 
+from infra.chains import Chains
 from infra.crawl_machine import CrawlMachine
 from infra.function_code import runtime_notice
 from infra.functions import Functions
@@ -48,7 +49,16 @@ class PageturnerStack(Stack):
         StoppedExecutions(
             self, "StoppedExecutions", state_machine=crawl_machine.state_machine, stop_run=functions.stop_run
         )
-        schedules = Schedules(self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine)
+        schedules = Schedules(
+            self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine, emulator=settings.emulator
+        )
+        Chains(
+            self,
+            "Chains",
+            crawls=crawls,
+            state_machine=crawl_machine.state_machine,
+            dead_letters=schedules.dead_letters,
+        )
         for name, value in {
             "CrawlMachineArn": crawl_machine.state_machine.state_machine_arn,
             "PageLoopArn": page_loop.state_machine.state_machine_arn,

@@ -64,7 +64,7 @@ class PythonFunction(lambda_.Function):
                 "ITEMS_TABLE": store.items.table_name,
                 "RUNS_TABLE": store.runs.table_name,
                 "POWERTOOLS_LOG_LEVEL": settings.log_level,
-                # Two deployments can share an account and a region.
+                # Two deployments can share an account and a region: what belongs to this one, its metrics and events.
                 "POWERTOOLS_METRICS_NAMESPACE": settings.stack_name,
                 **(environment or {}),
             },

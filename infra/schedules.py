@@ -13,9 +13,16 @@ from constructs import Construct
 
 from pageturner.crawls.crawl import Crawl
 
+# By default, EventBridge retries 185 times within a day. A run that is hours late would only overlap with the next one.
+RETRY_ATTEMPTS = 10
+MAX_EVENT_AGE = Duration.hours(1)
+
 
 class Schedules(Construct):
-    """Starts the Crawl machine with ``{"crawl": name}``; events that cannot be delivered go to `dead_letters`."""
+    """Starts the Crawl machine with ``{"crawl": name}``; events that cannot be delivered go to `dead_letters`.
+
+    Scheduler delivers at least once, so the `trigger` names the time, and starts nothing twice.
+    """
 
     def __init__(
         self,
@@ -24,6 +31,7 @@ class Schedules(Construct):
         *,
         crawls: Mapping[str, Crawl],
         state_machine: sfn.IStateMachine,
+        emulator: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         # Scheduler accepts only standard queues as dead-letter queues.
@@ -37,19 +45,26 @@ class Schedules(Construct):
         for crawl in crawls.values():
             if crawl.schedule is None:
                 continue
+            # MiniStack would pass the attribute's name on, so that each time would have the same trigger.
+            trigger = {} if emulator else {"trigger": f"schedule {scheduler.ContextAttribute.scheduled_time}"}
             scheduler.Schedule(
                 self,
                 crawl.name,
                 description=f"Pageturner: crawl {crawl.name}",
                 schedule=scheduler.ScheduleExpression.expression(crawl.schedule, TimeZone.of(crawl.timezone)),
+                time_window=_time_window(crawl),
                 enabled=crawl.enabled,
                 target=targets.StepFunctionsStartExecution(
                     state_machine,
-                    input=scheduler.ScheduleTargetInput.from_object({"crawl": crawl.name}),
+                    input=scheduler.ScheduleTargetInput.from_object({"crawl": crawl.name, **trigger}),
                     dead_letter_queue=self.dead_letters,
-                    # By default, Scheduler retries 185 times within a day. A run that is hours late would only
-                    # overlap with the next one.
-                    retry_attempts=10,
-                    max_event_age=Duration.hours(1),
+                    retry_attempts=RETRY_ATTEMPTS,
+                    max_event_age=MAX_EVENT_AGE,
                 ),
             )
+
+
+def _time_window(crawl: Crawl) -> scheduler.TimeWindow:
+    if crawl.flexible_time_window is None:
+        return scheduler.TimeWindow.off()
+    return scheduler.TimeWindow.flexible(Duration.minutes(crawl.flexible_time_window))

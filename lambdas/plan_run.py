@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, notices, telemetry
-from pageturner.crawls.catalogue import parse_changes, parse_dry_run, parse_input, parse_publish, parse_resume
+from pageturner.crawls.catalogue import (
+    parse_changes,
+    parse_dry_run,
+    parse_input,
+    parse_publish,
+    parse_resume,
+    parse_trigger,
+)
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
 from pageturner.errors import OverlapError, RunWouldFailError
@@ -29,9 +36,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
     The execution has an `id`, `started_at`, and `entered_at`, when it entered PlanRun. Returns `run`, `crawl`, the
     location of the `targets`, `max_concurrency`, and for people `paging`; or what PublishRun is to `publish`; or
-    `nothing_to_do`, which is the report of a dry run or the summary of a run that has succeeded before; or what is
-    `refused`, because an earlier run goes on; a machine of an earlier version takes that for nothing to do.
-    Raises `InvalidCrawlError`, `RunStoppedError` and `RunWouldFailError`.
+    `nothing_to_do`, which is the report of a dry run, the summary of a run that has succeeded before, or what the same
+    trigger has started before; or what is `refused`, because an earlier run goes on; a machine of an earlier version
+    takes that for nothing to do. Raises `InvalidCrawlError`, `RunStoppedError` and `RunWouldFailError`.
     """
     try:
         plan = _plan(event)
@@ -53,12 +60,13 @@ def _plan(event: Mapping[str, Any]) -> dict[str, Any]:
     if resume := parse_resume(event["input"]):
         return planner.resume(resume, execution)
     is_dry, asked = parse_dry_run(event["input"])
+    trigger, asked = parse_trigger(asked)
     crawl = parse_input(asked, _catalogue())
     account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
     expansion = Expansion(clients.client, stores, _catalogue(), account, region)
     if is_dry:
         return {"nothing_to_do": _dry_run(crawl, expansion, execution.entered_at)}
-    return planner.begin(crawl, execution, expansion)
+    return planner.begin(crawl, execution, expansion, trigger)
 
 
 def _refuse(error: OverlapError) -> dict[str, Any]:

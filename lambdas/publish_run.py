@@ -49,7 +49,7 @@ def publisher() -> Publisher:
     return Publisher(
         stores,
         Tables(clients.client("glue"), database, os.environ["ITEMS_BUCKET"]),
-        Announcer(stores, clients.client("events"), database),
+        Announcer(stores, clients.client("events"), database, os.environ["POWERTOOLS_METRICS_NAMESPACE"]),
         int(os.environ["MOST_ROWS"]),
         meter,
     )

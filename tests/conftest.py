@@ -147,6 +147,7 @@ def aws(_no_account: None, tables: AbstractContextManager[None], monkeypatch: py
         monkeypatch.setenv("RUNS_TABLE", made.runs_table)
         monkeypatch.setenv("LOOP_SECONDS", "225")
         monkeypatch.setenv("DATABASE", "pageturner")
+        monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Stack")
         monkeypatch.setenv("MOST_ROWS", "500000")
         monkeypatch.setenv("ACCOUNT", ACCOUNT)
         monkeypatch.setenv("READER_ROLE_ARN", "arn:aws:iam::{account}:role/PageturnerReader")

@@ -288,7 +288,7 @@ class World:
         publisher = Publisher(
             stores,
             Tables(process.client(self.glue), "pageturner", "bucket"),
-            Announcer(stores, process.client(self.events), "pageturner"),
+            Announcer(stores, process.client(self.events), "pageturner", "Stack"),
             self.most_rows,
         )
         for _ in range(100):

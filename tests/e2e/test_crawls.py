@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from local.fault_proxy import answering, json_error, s3_error
-from tests.e2e.conftest import FEW_PAGES, OBJECTS, PAGE_SIZE, RUN_SECONDS, Deployed, lists_source, slow_pages
+from tests.e2e.conftest import FEW_PAGES, OBJECTS, PAGE_SIZE, Deployed, lists_source, slow_pages
 
 
 def test_a_crawl_finds_exactly_what_boto3_finds_through_many_hand_overs(deployed: Deployed, source: list[str]) -> None:
@@ -211,43 +209,3 @@ def test_every_queue_is_listed_although_the_crawl_has_no_page_size(deployed: Dep
     names = [f"all-{number:04}" for number in range(1010)]
     assert sorted(key.rpartition("/")[2] for key in deployed.keys_in_s3(summary)) == names
     assert sorted(key.rpartition("/")[2] for key in deployed.keys_in_dynamodb(summary)) == names
-
-
-# The last test: the emulator counts the minute from when the stack was deployed.
-@pytest.fixture
-def every_minute(deployed: Deployed) -> Iterator[None]:
-    """Enable the schedule of `every-minute` for one test, so that it does not start runs during the others."""
-    scheduler = deployed.emulator.client("scheduler")
-    all_found = [
-        scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])
-        for each in scheduler.list_schedules()["Schedules"]
-    ]
-    (found,) = (each for each in all_found if json.loads(each["Target"]["Input"]) == {"crawl": "every-minute"})
-    assert found["Target"]["Arn"] == deployed.outputs["CrawlMachineArn"]
-    name = {"Name": found["Name"], "GroupName": found["GroupName"]}
-    assert found["State"] == "DISABLED"
-    kept = {key: found[key] for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target")}
-    scheduler.update_schedule(**name, **kept, State="ENABLED")
-    yield
-    scheduler.update_schedule(**name, **kept, State="DISABLED")
-    deployed.wait_for(lambda: not deployed.running())
-
-
-@pytest.mark.usefixtures("every_minute")
-def test_a_schedule_fires_and_its_run_completes(deployed: Deployed) -> None:
-    deadline = time.monotonic() + RUN_SECONDS
-    while time.monotonic() < deadline:
-        executions = deployed.stepfunctions.list_executions(
-            stateMachineArn=deployed.outputs["CrawlMachineArn"], statusFilter="SUCCEEDED"
-        )["executions"]
-        for execution in executions:
-            found = deployed.stepfunctions.describe_execution(executionArn=execution["executionArn"])
-            if json.loads(found["input"]) == {"crawl": "every-minute"}:
-                summary = json.loads(found["output"])
-                policies = deployed.emulator.client("iam").get_paginator("list_policies").paginate()
-                listed = [policy["Arn"] for page in policies for policy in page["Policies"]]
-                assert summary["verdict"] == "complete"
-                assert deployed.keys_in_s3(summary) == listed
-                return
-        time.sleep(1)
-    pytest.fail(f"no scheduled execution succeeded within {RUN_SECONDS} s")

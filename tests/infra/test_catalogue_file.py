@@ -167,6 +167,7 @@ AROUND: dict[str, dict[str, Any]] = {
     "ignore_fields": {"service": "secretsmanager", "operation": "list_secrets"},
     "since": {"service": "cloudtrail", "operation": "lookup_events"},
     "time_to_live": {**OBJECTS, "stale_items": "mark"},
+    "flexible_time_window": {**OBJECTS, "schedule": "rate(1 day)"},
     "detail": {"service": "s3", "operation": "list_buckets"},
     "operations": {},
     "except": {"operations": "inventory"},

@@ -70,6 +70,9 @@ class Auditor:
             return
         run_id = process.machine.input["run"]["run_id"]
         self.runs[process.arn] = run_id
+        trigger = process.input.get("trigger")
+        same = [arn for arn in self.runs if trigger and self.world.executions[arn].input.get("trigger") == trigger]
+        _is(len(same) <= 1, f"{trigger} runs in {same}")
         _is(run_id not in self.green, f"{run_id} is green, and {process.arn} pages it")
         for arn, other in self.runs.items():
             # One that was stopped and is redriven turns no page while another run has the lock.
@@ -132,7 +135,7 @@ class Auditor:
         _is(late <= SLACK_SECONDS, f"{process.arn} ended {late:.0f} s after the deadline")
         if process.status == "SUCCEEDED":
             summary = process.output
-            if summary["outcome"] not in ("continues", "refused"):
+            if summary["outcome"] not in ("continues", "refused", "duplicate"):
                 self.published.check_published(summary)
             # A run that a person has published may lack listings.
             if summary["outcome"] == "succeeded" and "publish" not in process.input:

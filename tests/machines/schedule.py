@@ -30,6 +30,8 @@ class Schedule:
         self.rng = random.Random(self.seed)
         # About late writers of one kind, which meet a run that goes on soon: there are otherwise few.
         self.is_about_one = self.rng.random() < 0.35
+        # What starts runs names the occasion, and delivers it twice.
+        self.is_triggered = self.seed % 6 == 4
         self.crawl = self._crawl()
         self.world = World(self.definitions, self.rng, {"c": self.crawl})
         self.auditor = Auditor(self.world)
@@ -114,7 +116,7 @@ class Schedule:
             world.faults = Faults(rng, rng.choice((1, 2)), likelihood, ("given up",), pauses=(70, 150, 400))
         self.auditor.then = self._after_an_execution
         world.faults.on_give_up = lambda: world.after(rng.random() * 5, self._change_a_key)
-        world.start({"crawl": "c"})
+        self._start()
         at = 0.0
         for _ in range(rng.randint(0, 7)):
             at += rng.choice((1, 5, 30, 200, 1000)) * rng.random()
@@ -190,7 +192,11 @@ class Schedule:
             bucket.denied = False
 
     def _start(self) -> None:
-        self.world.start({"crawl": "c"})
+        asked = {"crawl": "c"}
+        if self.is_triggered:
+            asked["trigger"] = f"occasion {len(self.world.executions)}"
+            self.world.after(self.rng.choice((0.01, 5, 200, 2000)) * self.rng.random(), lambda: self.world.start(asked))
+        self.world.start(asked)
 
     def _stop(self) -> None:
         if running := self._executions("RUNNING"):

@@ -2,8 +2,9 @@
 
 A schedule has up to five faults: invocations given up at any request, which go on up to 15 minutes later; invocations
 delivered twice; requests that fail before or after they take effect; killed functions; lost PageLoops that go on.
-Between them, executions are started, stopped, resumed and redriven, keys come and go, tokens expire, and the service
-throttles. Then all faults end, every run must become green, and a last run must find everything in order.
+Between them, executions are started (some by a trigger that is delivered twice), stopped, resumed and redriven, keys
+come and go, tokens expire, and the service throttles. Then all faults end, every run must become green, and a last run
+must find everything in order.
 
 A fifth as many schedules are about publishing: runs overlap, and only the functions that publish are late. As many are
 about finishing: a run takes FinishRun many steps, and its manifest is in parts.

@@ -30,7 +30,7 @@ import publish_run
 import report_run
 import stop_run
 from pageturner import clients, telemetry
-from pageturner.crawls import checks
+from pageturner.crawls import starts
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import PageturnerError
 from pageturner.finish.progress import LIMITS, Limits
@@ -691,6 +691,7 @@ def installed(world: World, loop_seconds: float, most_rows: int, limits: Limits 
         for name, value in {**environment, "AWS_REGION": REGION, "LOOP_SECONDS": str(loop_seconds)}.items():
             patch.setenv(name, value)
         patch.setenv("DATABASE", "database")
+        patch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Stack")
         patch.setenv("NOTICES_TOPIC", "topic")
         patch.setenv("MOST_ROWS", str(most_rows))
         patch.setattr(finish_run, "LIMITS", limits)
@@ -701,7 +702,7 @@ def installed(world: World, loop_seconds: float, most_rows: int, limits: Limits 
         patch.setattr(clients, "client_that_asks_once", world.client)
         patch.setattr(plan_run, "_catalogue", lambda: world.catalogue)
         patch.setattr(telemetry, "count", lambda *_: None)
-        patch.setattr(checks, "wrong_timezone", lambda _: None)  # it reads hundreds of files
+        patch.setattr(starts, "wrong_timezone", lambda _: None)  # it reads hundreds of files
         forget()
         telemetry.logger.setLevel("CRITICAL")
         try:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pageturner.crawls.checks import against_schema, problems
-from pageturner.crawls.crawl import SCHEDULE_KEYS, Crawl
+from pageturner.crawls.crawl import ADHOC_PREFIX, SCHEDULE_KEYS, Crawl
 from pageturner.crawls.expression_checks import wrong_for_each
 from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.pagination_config import without_nulls
+from pageturner.crawls.starts import wrong_after
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging.paginators import STATED
@@ -25,10 +26,9 @@ from pageturner.table_names import RESERVED, TABLE_OF_ALL, history_name, operati
 
 # The name is part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
-# Crawls from the console have a prefix of their own, so they never mix with the catalogue's.
-ADHOC_PREFIX = "adhoc-"
 # The keys that decide what counts as an item, and what identifies it.
 _ITEM_KEYS = {"search", "key", *STATED}
+_LONGEST_TRIGGER = 256
 _KEYS = tuple(f.name.rstrip("_") for f in fields(Crawl) if f.name != "name")
 # The keys that can change when a run is resumed: how long and how fast, what may be missing at the end, and what to
 # mistrust. A run with other `tolerate` or `ignore_errors` than the catalogue's crawl is no source for `for_each`, as
@@ -40,6 +40,7 @@ _FIXED_LISTING = "it decides what is listed, and a part of that is listed alread
 _FIXED = {
     "crawl": "the run has its crawl",
     "dry_run": "a dry run has nothing to resume",
+    "trigger": "it starts a run, and this one has begun",
     "max_pages": "a listing that has reached it has ended; start a new run",
     **dict.fromkeys(SCHEDULE_KEYS, "only the catalogue says when a crawl runs"),
     **dict.fromkeys(
@@ -70,6 +71,7 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
     wrong += _same_tables(map(str, document["crawls"]))
     if not wrong:
         wrong = [line for name, crawl in crawls.items() for line in _check_chain(crawl, crawls, f"crawls.{name}")]
+        wrong += wrong_after(crawls)
         wrong += _same_tables_of_operations(crawls)
     if wrong:
         raise InvalidCrawlError("\n".join(wrong))
@@ -97,7 +99,7 @@ def parse_resume(document: object) -> Resume | None:
         raise InvalidCrawlError(
             f'input.resume: invalid value {shown(run_id)}; must be a run_id, like {{"resume": "<run_id>"}}'
         )
-    _refuse_unknown_keys(changes, ["crawl", "dry_run", *_KEYS], "input", ["resume"])
+    _refuse_unknown_keys(changes, ["crawl", "dry_run", "trigger", *_KEYS], "input", ["resume"])
     wrong = []
     for key, value in changes.items():
         if key not in RESUME_KEYS:
@@ -154,6 +156,22 @@ def parse_dry_run(document: object) -> tuple[bool, object]:
     return document["dry_run"], {key: value for key, value in document.items() if key != "dry_run"}
 
 
+def parse_trigger(document: object) -> tuple[str, object]:
+    """Return the trigger that an input names ("" if it names none), and the input without it.
+
+    Raises `InvalidCrawlError`.
+    """
+    if not isinstance(document, Mapping) or "trigger" not in document:
+        return "", document
+    trigger = document["trigger"]
+    if not isinstance(trigger, str) or not 1 <= len(trigger) <= _LONGEST_TRIGGER:
+        raise InvalidCrawlError(
+            f"input.trigger: invalid value {shown(trigger)}; must be text of 1 to {_LONGEST_TRIGGER} characters that "
+            "names the occasion, which starts one run, however often it is delivered"
+        )
+    return trigger, {key: value for key, value in document.items() if key != "trigger"}
+
+
 def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     """Return the crawl that an execution's input asks for.
 
@@ -181,7 +199,7 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     if scheduled := [key for key in asked if key in SCHEDULE_KEYS]:
         lines = (f"input.{key}: only the catalogue says when a crawl runs; remove it" for key in scheduled)
         raise InvalidCrawlError("\n".join(lines))
-    _refuse_unknown_keys(asked, allowed, "input", ["crawl", "dry_run", "resume"])
+    _refuse_unknown_keys(asked, allowed, "input", ["crawl", "dry_run", "resume", "trigger"])
     for key, value in asked.items():
         merged = key in ("parameters", "pagination_config", "since") and isinstance(value, Mapping)
         entry[key] = {**entry.get(key, {}), **value} if merged else value

@@ -31,8 +31,8 @@ from pageturner.crawls.operation_checks import wrong_operation
 from pageturner.crawls.operations import wrong_operations
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.regions import wrong_regions
-from pageturner.crawls.schedules import wrong_schedule, wrong_timezone
 from pageturner.crawls.since_checks import parameters_of_some_run, wrong_since
+from pageturner.crawls.starts import check_start
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api, split
 from pageturner.paging.paginators import NEEDED, STATED, paginator_of
@@ -271,13 +271,6 @@ def _check_stale_items(entry: Mapping[str, Any], place: str) -> Iterable[str]:
         yield f'{place}.time_to_live: only marked items expire; add "stale_items: mark", or remove this'
 
 
-def _check_schedule(entry: Mapping[str, Any], place: str) -> Iterable[str]:
-    if "schedule" in entry:
-        yield from (f"{place}.schedule: {line}" for line in wrong_schedule(entry["schedule"]))
-    if wrong := wrong_timezone(entry.get("timezone", "UTC")):
-        yield f"{place}.timezone: {wrong}"
-
-
 _CHECKS = (
     wrong_operations,
     _check_api,
@@ -289,5 +282,5 @@ _CHECKS = (
     _check_paging,
     _check_expressions,
     _check_stale_items,
-    _check_schedule,
+    check_start,
 )

@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from pageturner.crawls.choice import Choice
     from pageturner.crawls.detail import Detail
 
+# Crawls from the console have a prefix of their own, so they never mix with the catalogue's.
+ADHOC_PREFIX = "adhoc-"
 # Only the catalogue says when a crawl runs; an execution's input can override everything else.
-SCHEDULE_KEYS = ("schedule", "timezone", "enabled")
+SCHEDULE_KEYS = ("schedule", "timezone", "flexible_time_window", "after", "enabled")
 # The keys that planning turns into targets, and those of the schedule.
 _PLACE_KEYS = ("regions", "accounts", "organizational_units", "account_tags")
 _PLAN_KEYS = (
     *("operations", "except", "parameters", "for_each", "split", "since"),
     *(*_PLACE_KEYS, *SCHEDULE_KEYS),
 )
+# What decides which listings a crawl has.
+_TARGET_KEYS = ("service", "operation", "operations", "except", "parameters", "for_each", *_PLACE_KEYS)
 # What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
 _LISTING_KEYS = (
     *("service", "operation", "operations", "except", "parameters", "pagination_config", "for_each", "search", "key"),
@@ -81,6 +85,8 @@ class Crawl:
     time_to_live: int | None = None
     schedule: str | None = None
     timezone: str = "UTC"
+    flexible_time_window: int | None = None
+    after: str | None = None
     enabled: bool = True
 
     def of(self, service: str, operation: str, parameters: Mapping[str, Any] | None = None) -> Crawl:
@@ -119,6 +125,14 @@ class Crawl:
     def source(self) -> str | None:
         """The name of the crawl whose items become the targets of this one, or None."""
         return None if self.for_each is None else self.for_each.get("crawl")
+
+    @property
+    def lock_name(self) -> str:
+        """The name of the lock that its runs share. Crawls from the console share one if they list the same."""
+        if not self.name.startswith(ADHOC_PREFIX):
+            return self.name
+        whole = self.as_dict()
+        return f"{self.name}#{_hash({name: whole[name] for name in _TARGET_KEYS if name in whole})}"
 
     @property
     def region_choice(self) -> Choice:

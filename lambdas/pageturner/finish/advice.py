@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pageturner.crawls.catalogue import ADHOC_PREFIX
-from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.crawls.detail import Detail
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.messages import count_of, listed, shortened, shown

@@ -79,7 +79,7 @@ class Finisher:
         self.stores.history.end(run, crawl.name, result, as_catalogued=found.as_catalogued)
         self.stores.executions.end(execution, run.generation)
         if ended_as["outcome"] == "continues":
-            self.stores.runs.hand_lock_over(crawl.name, run)
+            self.stores.runs.hand_lock_over(crawl.lock_name, run)
         return result
 
     def _ended_as(self, run: Run, crawl: Crawl, ended: datetime) -> dict[str, Any] | None:

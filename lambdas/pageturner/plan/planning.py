@@ -23,6 +23,7 @@ from pageturner.paging.page_size import default_page_size
 from pageturner.plan import targets
 from pageturner.plan.batches import put_batches
 from pageturner.plan.expansion import Expansion
+from pageturner.plan.triggered import duplicate
 from pageturner.plan.unfinished import unfinished
 from pageturner.stores import Stores
 from pageturner.stores.keys import resumed_targets_key, targets_key
@@ -65,12 +66,16 @@ class Planner:
     stores: Stores
     is_running: Callable[[str], bool]
 
-    def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion) -> dict[str, Any]:
+    def begin(self, crawl: Crawl, execution: Execution, expansion: Expansion, trigger: str = "") -> dict[str, Any]:
         """Begin a run. Raises `OverlapError` if a run of this crawl is running and the crawl does not allow two.
+
+        If another execution has taken the `trigger` before, it returns which one, under `nothing_to_do`.
 
         A plan can be made twice, because Crawl retries PlanRun. The first one that puts its targets counts.
         """
         run = targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at)
+        if trigger and (taken := duplicate(self.stores, self.is_running, crawl, trigger, run)):
+            return {"nothing_to_do": taken}
         self._lock(crawl, run)
         as_catalogued = expansion.as_catalogued(crawl)
         self._name(run, crawl, as_catalogued=as_catalogued)
@@ -82,7 +87,7 @@ class Planner:
         except InvalidCrawlError as error:
             if self.stores.runs.find(run.run_id) is None:  # else another attempt at this plan has begun the run
                 self.stores.history.stop(run, crawl.name, str(error), execution.entered_at, is_reported=False)
-                self.stores.runs.unlock(crawl.name, run)
+                self.stores.runs.unlock(crawl.lock_name, run)
             raise
         if not self.stores.runs.begin(
             run,
@@ -97,7 +102,7 @@ class Planner:
             if found is None or found.begun_by != execution.plan:  # this execution was redriven
                 return self.resume(Resume(run.run_id, {}), execution)
             if found.generation > 1 or found.summary is not None:
-                self.stores.runs.unlock(crawl.name, run)
+                self.stores.runs.unlock(crawl.lock_name, run)
                 raise RunStoppedError(f"{run.run_id} was planned before, and has ended or was resumed since")
         self.stores.executions.begin(run, crawl.name)
         state = self._state(run, crawl, targets_key(run), planned.count, in_batches=planned.count > 1)
@@ -159,7 +164,7 @@ class Planner:
             if not self.stores.runs.resume(run, crawl.as_dict(), execution.plan):
                 now = self.stores.runs.find(run_id)
                 if now is None or now.planned_by != execution.plan:
-                    self.stores.runs.unlock(crawl.name, run)
+                    self.stores.runs.unlock(crawl.lock_name, run)
                     raise OverlapError(
                         f"{run_id} was resumed just now, by another execution; wait for it to end",
                         crawl=crawl.name,
@@ -211,13 +216,13 @@ class Planner:
     def _lock(self, crawl: Crawl, run: Run) -> None:
         if crawl.overlap == "allow":
             return
-        owner = self.stores.runs.lock(crawl.name, run)
+        owner = self.stores.runs.lock(crawl.lock_name, run)
         if owner is None:
             return
         # A stopped execution leaves its lock behind, and PageLoops that go on.
         if not owner.is_continuing and not self.is_running(owner.execution):
             self.stores.executions.stop(owner.execution)
-            if self.stores.runs.lock(crawl.name, run, instead_of=owner) is None:
+            if self.stores.runs.lock(crawl.lock_name, run, instead_of=owner) is None:
                 return
         instead = "or stop it" if crawl.since else 'stop it, or set "overlap: allow" in the crawl'
         raise OverlapError(

@@ -38,11 +38,12 @@ _NOTHING = Made(0, dict.fromkeys(("new", "changed", "gone", "replaced"), 0), {})
 
 @dataclass(frozen=True)
 class Announcer:
-    """Announces runs. `database` is the name of Glue's."""
+    """Announces runs. `database` is the name of Glue's, and `stack` that of the deployment."""
 
     stores: Stores
     events: Any
     database: str
+    stack: str
 
     def announce(
         self, found: RunRecord, plan: Plan | None, made: Made | None, kept: Mapping[str, int], volume: Volume
@@ -57,9 +58,9 @@ class Announcer:
         # Otherwise, the run was resumed since, and is announced when it has ended again.
         if found.summary is not None and found.generation == published["generation"]:
             self._put_rows(found, plan, published)
-            events.append(_event(RUN_FINISHED, _finished(found, published)))
+            events.append(self._event(RUN_FINISHED, _finished(found, published)))
         if made is not None and any(made.changes.values()):
-            events.append(_event(ITEMS_CHANGED, _changed(found, published, made)))
+            events.append(self._event(ITEMS_CHANGED, _changed(found, published, made)))
         self._send(events)
         return published
 
@@ -130,6 +131,9 @@ class Announcer:
                 path = _write(db, table, columns, rows)
                 self.stores.pages.put_newer(summary_key(table, crawl, run), path, found.generation)
 
+    def _event(self, kind: str, detail: Mapping[str, Any]) -> dict[str, str]:
+        return {"Source": SOURCE, "DetailType": kind, "Detail": json.dumps({"stack": self.stack, **detail})}
+
     def _send(self, events: list[dict[str, str]]) -> None:
         if not events:
             return
@@ -146,9 +150,15 @@ def _about(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
         "crawl": found.crawl["name"],
         "run_id": found.run["run_id"],
         "generation": published["generation"],
+        "as_catalogued": _is_as_catalogued(found),
         **{name: summary.get(name) for name in ("verdict", "outcome")},
         **{name: published[name] for name in ("new", "changed", "gone", "replaced")},
     }
+
+
+def _is_as_catalogued(found: RunRecord) -> bool:
+    """Whether a run lists what the catalogue's crawl lists, also if it was resumed with more to tolerate."""
+    return found.as_catalogued and found.begun_as in ("", Crawl.from_dict(found.crawl).listing_hash)
 
 
 def _finished(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +202,3 @@ def _write(db: Database, table: str, columns: Iterable[tuple[str, str]], rows: I
     path = db.folder / f"{table}.parquet"
     db.execute(f"COPY {table} TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
     return path
-
-
-def _event(kind: str, detail: Mapping[str, Any]) -> dict[str, str]:
-    return {"Source": SOURCE, "DetailType": kind, "Detail": json.dumps(detail)}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pageturner.stores.run_table import RunTable
     from pageturner.stores.runs_and_locks import RunStore
     from pageturner.stores.target_records import TargetRecords
+    from pageturner.stores.triggers import TriggerStore
     from pageturner.stores.unfinished_pages import UnfinishedPages
     from pageturner.stores.witness_records import WitnessRecords
 
@@ -76,6 +77,13 @@ class Stores:
         from pageturner.stores.history import History
 
         return History(self._run_table)
+
+    @cached_property
+    def triggers(self) -> TriggerStore:
+        """Which executions took triggers."""
+        from pageturner.stores.triggers import TriggerStore
+
+        return TriggerStore(self._run_table)
 
     @cached_property
     def executions(self) -> ExecutionStore:

@@ -10,12 +10,14 @@ from typing import Any
 
 from pageturner.page_state import Place, Run, Target
 
-# Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock, the
-# latest complete runs, the fence, and what is published, of a crawl, by name; the pace of a service in an account and a
-# region, by run (or "deployment"), service, account and region; the runs of a crawl, by name; how all crawls are.
+# Partitions of the runs table: the records of a run, by run id; an execution that drives a run, by ARN; the lock and
+# the triggers of a crawl, by the lock's name; the latest complete runs, the fence, and what is published, of a crawl,
+# by name; the pace of a service in an account and a region, by run (or "deployment"), service, account and region; the
+# runs of a crawl, by name; how all crawls are.
 RUN = "run#{}"
 EXECUTION = "execution#{}"
 LOCK = "lock#{}"
+TRIGGER = "trigger#{}"
 LATEST = "latest#{}"
 FENCE = "fence#{}"
 LANE = "lane#{}"

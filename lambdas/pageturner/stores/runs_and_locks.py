@@ -23,9 +23,9 @@ class RunRecord:
     """The record of a run: its `execution` while it is running, and its `summary` once it has ended.
 
     `begun_by` and `planned_by` name its first and its last plan. `as_catalogued` says that it lists what the crawl of
-    its name in the catalogue listed when it began; `source` is the run whose items its targets come from;
-    `published` says what became of its publication; `window` has the times `from` which and `to` which it lists what
-    is new, if its crawl has `since`.
+    its name in the catalogue listed when it began, and `begun_as` is the hash of what it listed then; `source` is the
+    run whose items its targets come from; `published` says what became of its publication; `window` has the times
+    `from` which and `to` which it lists what is new, if its crawl has `since`.
     """
 
     run: Mapping[str, Any]
@@ -38,6 +38,7 @@ class RunRecord:
     source: str | None = None
     published: Mapping[str, Any] | None = None
     window: Mapping[str, Any] | None = None
+    begun_as: str = ""
 
     @property
     def generation(self) -> int:
@@ -87,6 +88,7 @@ class RunStore:
             "begun_by": planned_by,
             "planned_by": planned_by,
             "as_catalogued": int(as_catalogued),
+            "begun_as": Crawl.from_dict(crawl).listing_hash,
             "source": source,
             "window": window,
         }
@@ -110,6 +112,7 @@ class RunStore:
             source=item["source"]["S"] if "source" in item else None,
             published=json.loads(item["published"]["S"]) if "published" in item else None,
             window=json.loads(item["window"]["S"]) if "window" in item else None,
+            begun_as=item["begun_as"]["S"] if "begun_as" in item else "",
         )
 
     def resume(self, run: Run, crawl: Mapping[str, Any], planned_by: str) -> bool:

@@ -42,7 +42,9 @@ class StopCheck:
             raise RunStoppedError(f"{run.execution} no longer drives {run.run_id}, which has ended or was resumed")
         if not self.is_running(run.execution):
             raise RunStoppedError(f"{run.execution} was stopped; it turns no more pages of {run.run_id}")
-        if crawl.overlap == "refuse" and (owner := self.stores.runs.lock(crawl.name, run)):
+        # What travels does not have all that names the lock.
+        lock_name = Crawl.from_dict(found.crawl).lock_name
+        if crawl.overlap == "refuse" and (owner := self.stores.runs.lock(lock_name, run)):
             raise RunStoppedError(
                 f"{run.execution} was stopped and redriven, but {owner.run_id} of the crawl {crawl.name} is running "
                 f"since, in {owner.execution}; redrive again when it has ended"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pageturner.crawls.catalogue import ADHOC_PREFIX
+from pageturner.crawls.crawl import ADHOC_PREFIX
 from pageturner.paging import api
 from pageturner.table_names import HISTORY, RESERVED, history_name, table_name
 

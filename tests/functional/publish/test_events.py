@@ -57,6 +57,8 @@ def test_what_events_say(most_rows: int) -> None:
     about = {
         "crawl": "c",
         "run_id": ran.run.run_id,
+        "stack": "Stack",
+        "as_catalogued": True,
         "generation": 1,
         "verdict": "complete",
         "outcome": "succeeded",
@@ -241,7 +243,7 @@ def test_rows_of_a_later_generation_stay() -> None:
     assert {of: row["verdict"] for of, row in rows[1].items()} == {"l1": "complete", "l2": "complete"}
     assert [event["generation"] for event in sent(world, "Run finished")] == [1, 2]
     # Who publishes the generation before, and is late.
-    Announcer(world.stores, world.events, "pageturner").announce(before, None, None, {}, Volume())
+    Announcer(world.stores, world.events, "pageturner", "Stack").announce(before, None, None, {}, Volume())
     assert (row_of(world, resumed), targets_of(world, resumed)) == rows
 
 
@@ -271,3 +273,16 @@ def test_half_a_surrogate_pair_in_what_is_said() -> None:
     world.s3.put_object(Bucket="bucket", Key=key, Body=body.encode())
     publish(world, ran)
     assert targets_of(world, ran)["l1"]["cause"] == "half of it: ? \0"
+
+
+def test_a_run_that_lists_what_the_catalogue_does_not_says_so() -> None:
+    """Nothing starts after it: whoever comes after finds its source by what the catalogue lists."""
+    world = World()
+    denied = {"l1": listed([item("a")]), "l2": listed([item("b")], verdict="denied")}
+    publish(world, world.run(denied, as_catalogued=False))
+    first = world.run(denied)
+    publish(world, first)
+    # A person lets it pass.
+    publish(world, world.run(denied, resumes=first, tolerate=("denied",)))
+    said = [(event["as_catalogued"], event["outcome"]) for event in sent(world, "Run finished")]
+    assert said == [(False, "failed"), (True, "failed"), (False, "succeeded")]
