@@ -146,7 +146,8 @@ def _input(found: Found) -> Mapping[str, Any]:
     """The input that begins such a run anew."""
     execution = found.execution
     if execution is not None and isinstance(execution.input, Mapping) and asking.crawl_of(execution.input):
-        return execution.input
+        # What has been triggered once is not triggered again.
+        return {key: value for key, value in execution.input.items() if key != "trigger"}
     return asking.asked_by_run(found.record.crawl) if found.record is not None else {"crawl": found.crawl}
 
 

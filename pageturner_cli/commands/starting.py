@@ -108,7 +108,9 @@ def follow(given: Settings, run_id: str, crawl: str, execution: Execution) -> in
     if not begun.is_running:
         if begun.refusal is not None:
             raise begun.refusal
-        if isinstance(begun.output, Mapping) and "nothing is left to resume" in str(begun.output.get("message", "")):
+        record = deployment.stores.runs.find(run_id)
+        if begun.status == "SUCCEEDED" and (record is None or record.run.get("execution") != execution.arn):
+            # There was nothing to list: the run had succeeded, or its trigger has started another one.
             screen.document(begun.output) if given.json else screen.say(str(begun.output["message"]))
             return COMPLETE
     return watched(given, finding.Found(deployment, run_id, crawl))
