@@ -171,6 +171,10 @@ def _never_begun(found: Found, outcome: str) -> Explanation:
         is_overlap = execution.error in ("", "OverlapError")
         command = asking.typed(["watch", found.crawl], asked) if is_overlap else again
         return Explanation("refused", (Because(execution.error or "refused", str(refusal), to_do),), (command,))
+    if execution.status == "SUCCEEDED" and isinstance(execution.output, Mapping):
+        done = Because(outcome, str(execution.output.get("message", "")), "There is nothing to do: it was done before")
+        other = str(execution.output.get("run_id", found.crawl))
+        return Explanation(outcome, (done,), (asking.typed(["show", other], asked),))
     said = _ended(execution)
     return Explanation(
         outcome, (Because(said.what, said.why, "Mend what the error names, and start it again"),), (again,)

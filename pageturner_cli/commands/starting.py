@@ -93,12 +93,21 @@ def _begun(given: Settings, execution: Execution, run_id: str, crawl: str, *, wa
 
 
 def _quickly_ended(given: Settings, execution: Execution, run_id: str) -> int:
-    if execution.is_running or (execution.status == "SUCCEEDED" and execution.refusal is None):
-        return COMPLETE
     if execution.refusal is not None:
         raise execution.refusal
+    if execution.is_running or _had_nothing_to_list(given, execution, run_id) or execution.status == "SUCCEEDED":
+        return COMPLETE
     why = asking.typed(["why", run_id], given.asked)
     raise Failure(f"{execution.status}: {execution.error}: {execution.said}\n{why} says more.", WRONG)
+
+
+def _had_nothing_to_list(given: Settings, execution: Execution, run_id: str) -> bool:
+    """Say why an execution that has ended well did not drive the run: that had succeeded, or was triggered before."""
+    record = given.deployment.stores.runs.find(run_id)
+    if execution.status != "SUCCEEDED" or (record is not None and record.run.get("execution") == execution.arn):
+        return False
+    screen.document(execution.output) if given.json else screen.say(str(execution.output["message"]))
+    return True
 
 
 def follow(given: Settings, run_id: str, crawl: str, execution: Execution) -> int:
@@ -108,10 +117,7 @@ def follow(given: Settings, run_id: str, crawl: str, execution: Execution) -> in
     if not begun.is_running:
         if begun.refusal is not None:
             raise begun.refusal
-        record = deployment.stores.runs.find(run_id)
-        if begun.status == "SUCCEEDED" and (record is None or record.run.get("execution") != execution.arn):
-            # There was nothing to list: the run had succeeded, or its trigger has started another one.
-            screen.document(begun.output) if given.json else screen.say(str(begun.output["message"]))
+        if _had_nothing_to_list(given, begun, run_id):
             return COMPLETE
     return watched(given, finding.Found(deployment, run_id, crawl))
 

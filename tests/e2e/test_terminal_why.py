@@ -127,6 +127,18 @@ def test_what_planning_refuses_is_explained_by_the_name_that_was_printed(deploye
     assert said.commands == ["pageturner start object"]
 
 
+def test_what_was_triggered_before_says_what_that_has_started(deployed: Deployed, source: list[str]) -> None:
+    terminal = Terminal(deployed)
+    typed = ["start", "objects", "--set", "trigger=terminal", "--watch"]
+    first = terminal.run(*typed)
+    assert first.code == 0, first
+    second = terminal.run(*typed)
+    assert second.code == 0, second
+    assert f'the trigger "terminal" has started run {run_of(first)}' in second.out
+    said = terminal.run("why", run_of(second))
+    assert said.commands == [f"pageturner show {run_of(first)}"]
+
+
 def test_a_run_that_was_stopped_has_no_verdict_and_is_resumed(deployed: Deployed, source: list[str]) -> None:
     terminal = Terminal(deployed)
     deployed.proxy.add(slow_pages())
