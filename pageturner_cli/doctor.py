@@ -157,7 +157,9 @@ class Doctor:
         statuses = {each.crawl: each for each in self.deployment.stores.history.crawls()}
         found = list(self._own_schedules())
         if not found:
-            yield Check("schedules", "note", "no schedule starts a crawl", "schedule: in the catalogue, and make deploy")
+            yield Check(
+                "schedules", "note", "no schedule starts a crawl", "schedule: in the catalogue, and make deploy"
+            )
         for crawl, schedule in found:
             when = f"{crawl}: {schedule['ScheduleExpression']}"
             said = f"{when}, last complete {_complete(statuses.get(crawl), self.now)}"
