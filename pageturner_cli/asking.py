@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from pageturner.crawls.catalogue import ADHOC_PREFIX, adhoc_name
+from pageturner.crawls.catalogue import adhoc_name
+from pageturner.crawls.crawl import ADHOC_PREFIX
 from pageturner_cli.aws_errors import Asked
 from pageturner_cli.failures import USAGE, Failure
 

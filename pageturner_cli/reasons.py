@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pageturner.crawls.catalogue import ADHOC_PREFIX
-from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.errors import CannotPublishError
 from pageturner.finish.advice import advice

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from pageturner.plan.targets import plan_run
 from pageturner.stores.checkpoints import PageRecord
 from pageturner.stores.keys import targets_key
 from pageturner.stores.page_store import array_text
-from pageturner_cli import watching
+from pageturner_cli import executions, watching
 from pageturner_cli.aws_errors import Asked
 from pageturner_cli.deployment import Deployment
 from pageturner_cli.finding import Found
@@ -35,8 +37,8 @@ class Stack:
         self.asked: Counter[str] = Counter()
         self.deployment.client("dynamodb").meta.events.register("before-call", self._count)
         # Step Functions runs no machine here.
-        running = watching.executions.Execution(ARN, "RUNNING", watching.datetime.fromisoformat(STARTED_AT), {})
-        monkeypatch.setattr(watching.executions, "described", lambda *_: running)
+        running = executions.Execution(ARN, "RUNNING", datetime.fromisoformat(STARTED_AT), {})
+        monkeypatch.setattr(executions, "described", lambda *_: running)
         self.run: Run = plan_run(Crawl("c"), ARN, STARTED_AT, STARTED_AT)
 
     def _count(self, model: Any, **_: Any) -> None:
@@ -110,7 +112,7 @@ def test_a_resumed_run_is_learned_anew(stack: Stack) -> None:
     summary = {"outcome": "continues", "pages": 1, "items": 10, "throttles": 0, "targets": {"unfinished": 1}}
     assert stack.deployment.stores.runs.finish(stack.run, summary)
     assert watcher.look().phase == "continues"
-    resumed = watching.replace(stack.run, generation=2, since=1)
+    resumed = replace(stack.run, generation=2, since=1)
     assert stack.deployment.stores.runs.resume(resumed, json.loads('{"name": "c"}'), "later")
     progress = watcher.look()
     assert (progress.phase, progress.pages) == ("listing", 1)
