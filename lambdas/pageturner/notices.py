@@ -9,11 +9,12 @@ from typing import Any
 
 from pageturner import clients
 from pageturner.errors import as_sink_error
+from pageturner.messages import shortened
 
 # SNS API Reference, "Publish": a subject is ASCII in one line, and shorter than 100 characters…
 _LONGEST_SUBJECT = 99
-# … and a message has at most 256 KB; an e-mail that long is not read.
-_LONGEST_BODY = 32_000
+# … and a message has at most 256 KB; nobody reads so much.
+_LONGEST_SENTENCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def send(notice: Notice) -> None:
             clients.client("sns").publish(
                 TopicArn=topic,
                 Subject=_subject(notice.subject),
-                Message=notice.body[:_LONGEST_BODY],
+                Message=notice.body,
                 MessageAttributes={"kind": {"DataType": "String", "StringValue": notice.kind}},
             )
 
@@ -100,7 +101,7 @@ def _about(summary: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(said: str, about: Mapping[str, str], command: str) -> str:
     lines = [f"{name + ':':11}{value}" for name, value in about.items()]
-    return "\n".join([said, "", *lines, "", f"{'Type next:':11}{command}", ""])
+    return "\n".join([shortened(said, _LONGEST_SENTENCE), "", *lines, "", f"{'Type next:':11}{command}", ""])
 
 
 def _subject(text: str) -> str:

@@ -18,6 +18,7 @@ from local.deployment import deploy_assembly, synth
 from local.emulator import Emulator
 from local.fault_proxy import Fault, FaultProxy, Request
 from local.runs import deployment_on
+from pageturner.report.page import data_in
 from pageturner.stores.keys import partition_key
 from pageturner.verdicts import target_of
 from pageturner_cli import athena
@@ -112,6 +113,13 @@ class Deployed:
         body = self.s3.get_object(Bucket=self.outputs["ItemsBucket"], Key=key)["Body"].read()
         document: dict[str, Any] = json.loads(body)
         return document
+
+    def shown(self, key: str) -> dict[str, Any]:
+        """Return the data of a page for people."""
+        body = self.s3.get_object(Bucket=self.outputs["ItemsBucket"], Key=key)["Body"].read().decode("ascii")
+        found = data_in(iter(body.splitlines()))
+        assert found is not None
+        return found
 
     def keys_in_s3(self, summary: Mapping[str, Any]) -> list[str]:
         """The keys of all items in the files that a run's manifest lists."""

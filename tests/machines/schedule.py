@@ -195,7 +195,11 @@ class Schedule:
         asked = {"crawl": "c"}
         if self.is_triggered:
             asked["trigger"] = f"occasion {len(self.world.executions)}"
-            self.world.after(self.rng.choice((0.01, 5, 200, 2000)) * self.rng.random(), lambda: self.world.start(asked))
+            again = self.rng.choice((0.01, 5, 200, 2000)) * self.rng.random()
+            self.world.after(again, lambda: self._deliver(asked))
+        self._deliver(asked)
+
+    def _deliver(self, asked: dict[str, Any]) -> None:
         self.world.start(asked)
 
     def _stop(self) -> None:
