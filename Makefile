@@ -104,6 +104,7 @@ $(RUN): requirements.txt lambdas/requirements.txt lambdas/publish-requirements.t
 	$(need_python)
 	$(STEP) "Creating .venv" $(PYTHON) -m venv --clear .venv
 	$(STEP) "Installing the CDK and the functions' packages" .venv/bin/python -m pip install --requirement requirements.txt
+	$(STEP) "Installing the terminal, .venv/bin/pageturner" .venv/bin/python -m pip install --no-deps --editable .
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)

@@ -17,10 +17,12 @@ import pytest
 from local.deployment import deploy_assembly, synth
 from local.emulator import Emulator
 from local.fault_proxy import Fault, FaultProxy, Request
-from local.sql import Row, Sql
+from local.runs import deployment_on
 from pageturner.report.page import data_in
 from pageturner.stores.keys import partition_key
 from pageturner.verdicts import target_of
+from pageturner_cli import athena
+from pageturner_cli.athena import Row
 
 RUN_SECONDS = 300
 OBJECTS = 300
@@ -84,7 +86,7 @@ class Deployed:
         self.s3 = self.emulator.client("s3")
         self.dynamodb = self.emulator.client("dynamodb")
         self.stepfunctions = self.emulator.client("stepfunctions")
-        self.sql = Sql(self.emulator, self.outputs)
+        self.terminal = deployment_on(self.emulator, self.outputs)
 
     def start(self, execution_input: Any) -> str:
         """Start the Crawl machine, and return the execution's ARN."""
@@ -176,7 +178,7 @@ class Deployed:
 
     def query(self, sql: str) -> list[Row]:
         """The rows of a query through Athena's API."""
-        return self.sql.query(sql)
+        return list(athena.query(self.terminal, sql))
 
     def run_of(self, execution: str) -> str:
         """The ID of the run that an execution planned."""
