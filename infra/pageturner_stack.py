@@ -19,6 +19,7 @@ from infra.schedules import Schedules
 from infra.settings import Settings
 from infra.sql import Sql
 from infra.stopped_executions import StoppedExecutions
+from pageturner import version
 
 
 class PageturnerStack(Stack):
@@ -83,5 +84,6 @@ class PageturnerStack(Stack):
             "NoticesTopic": notices.topic.topic_arn,
             "Dashboard": monitoring.dashboard,
             "DeadLetterQueue": schedules.dead_letters.queue_url,
+            "Version": version.of_code(),
         }.items():
             CfnOutput(self, name, value=value)

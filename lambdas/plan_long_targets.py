@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return the location and `count` of those of `event["targets"]` that are left of the run `event["run"]`."""
-    run = Run(**event["run"])
+    run = Run.from_dict(event["run"])
     telemetry.logger.set_correlation_id(run.run_id)
     left = put_long_targets(Stores.of_environment(), run, event["targets"]["key"])
     telemetry.logger.info("short targets ended", extra={"targets": event["targets"]["count"], "left": left["count"]})

@@ -21,6 +21,7 @@ from pageturner.crawls.catalogue import (
 from pageturner.crawls.crawl import Crawl
 from pageturner.dry_run import DryRun
 from pageturner.errors import OverlapError, RunWouldFailError
+from pageturner.formats import known
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.plan.publishing import to_compare, to_publish
@@ -50,7 +51,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _plan(event: Mapping[str, Any]) -> dict[str, Any]:
-    execution = Execution(**event["execution"])
+    execution = Execution(**known(Execution, event["execution"]))
     stores = Stores.of_environment()
     planner = Planner(stores, clients.is_running)
     if run_id := parse_publish(event["input"]):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pageturner import telemetry
+from pageturner.formats import known
 from pageturner.publish.metering import OF_PUBLISH_PART
 from pageturner.publish.parts import Part
 from publish_run import publisher
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Do the part `event["part"]`, and return it with `next`: "part" if there is more to do of it, or "end"."""
     publisher().meter.begin(OF_PUBLISH_PART)
-    part = Part(**{name: value for name, value in event["part"].items() if name != "next"})
+    part = Part(**known(Part, event["part"]))
     is_done = publisher().do(part)
     telemetry.logger.info("part done" if is_done else "part goes on", extra={"part": event["part"]})
     return {**event["part"], "next": "end" if is_done else "part"}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pageturner import telemetry
-from pageturner.page_state import utc_text
+from pageturner.console import Console
+from pageturner.errors import CannotPublishError, SinkError
+from pageturner.page_state import Run, utc_text
+from pageturner.report.index import Index
+from pageturner.report.reporting import Reporter
 from pageturner.report.telling import tell
 from pageturner.stores import Stores
 
@@ -25,4 +30,21 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     if "compared_with" in summary:
         return
     telemetry.logger.set_correlation_id(summary["run_id"])
-    tell(Stores.of_environment(), summary, utc_text(datetime.now(UTC)))
+    stores = Stores.of_environment()
+    tell(stores, summary, utc_text(datetime.now(UTC)))
+    _put_pages(stores, summary)
+
+
+def _put_pages(stores: Stores, summary: Mapping[str, Any]) -> None:
+    """Put the report of the run and the page of all runs. Whoever fails here has told people: they are not told again.
+
+    Publishing the run once more puts them, too.
+    """
+    try:
+        if Reporter(stores, Console(os.environ["AWS_REGION"])).write(summary):
+            found = stores.runs.find(summary["run_id"])
+            row = stores.history.run(Run(**found.run), summary["crawl"]) if found is not None else None
+            if row is not None:
+                Index(stores).add(row)
+    except (CannotPublishError, SinkError) as error:
+        telemetry.logger.error("the run has no report: %s", error)

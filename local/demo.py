@@ -21,12 +21,15 @@ from local.deployment import Deployment
 from local.emulator import PROJECT, Emulator, EmulatorError, stop_on_signals
 from local.fault_proxy import FaultProxy
 from local.progress import Line, field, progress, shortened, width
-from local.runs import OwnListing, Progress, RunError, Runs, listed_by_boto3
+from local.runs import OwnListing, Runs, deployment_on, listed_by_boto3
 from local.seed import BUCKET, change, seed
-from local.sql import Row, Sql, SqlError
 from pageturner.crawls.crawl import Crawl
 from pageturner.messages import count_of
 from pageturner.table_names import table_name
+from pageturner_cli import athena, showing
+from pageturner_cli.failures import Failure
+from pageturner_cli.text import columns_of, table
+from pageturner_cli.watching import Progress
 
 CATALOGUE = "local/demo.yaml"
 TROUBLED = "s3-objects"
@@ -72,7 +75,7 @@ def main() -> int:
         with FaultProxy() as proxy, Emulator(wait_scale=_WAIT_SCALE, lambda_endpoint_url=proxy.url) as emulator:
             proxy.upstream = emulator.url
             return _demo(emulator, proxy, keep=keep)
-    except (EmulatorError, CommandError, RunError, SqlError) as error:
+    except (EmulatorError, CommandError, Failure) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except (EndpointConnectionError, HTTPClientError) as error:
@@ -101,7 +104,7 @@ def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
         line.show(f"{objects:,} objects, {rows:,} rows")
 
     catalogue = read_catalogue(PROJECT / CATALOGUE)
-    demo = Demo(Runs(emulator, outputs), Sql(emulator, outputs), emulator, proxy)
+    demo = Demo(Runs(deployment_on(emulator, outputs)), emulator, proxy)
     troubled, account = catalogue.pop(TROUBLED), catalogue.pop(ACCOUNT)
     proven = [demo.with_trouble(troubled), *map(demo.plainly, catalogue.values())]
     proven += [demo.in_sql(troubled), demo.changed(troubled), demo.inventory(account)]
@@ -114,9 +117,8 @@ def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
 class Demo:
     """The crawls and the queries of the demo. Each returns whether what it found is what boto3 lists."""
 
-    def __init__(self, runs: Runs, sql: Sql, emulator: Emulator, proxy: FaultProxy) -> None:
+    def __init__(self, runs: Runs, emulator: Emulator, proxy: FaultProxy) -> None:
         self._runs = runs
-        self._sql = sql
         self._emulator = emulator
         self._proxy = proxy
 
@@ -128,8 +130,6 @@ class Demo:
         print(f"\n▶ {json.dumps(asked)}, with trouble in its way")
         with progress("Crawling") as line:
             trouble.put_in_the_way(self._proxy, self._emulator, BUCKET, lambda text: _say(line, text))
-            execution = self._runs.start(asked)
-
             run_id = ""
 
             def go_on(found: Progress) -> bool:
@@ -138,8 +138,7 @@ class Demo:
                 line.show(_pages(found, own))
                 return found.pages < trouble.STOPPED_AT
 
-            if self._runs.wait(execution, go_on) is None:
-                self._runs.stop(execution)
+            if self._runs.output(asked, go_on) is None:
                 _say(line, f"page {trouble.STOPPED_AT}: StopExecution. The run is cut off in the middle.")
         return self._run({"resume": run_id}, crawl, own)
 
@@ -158,7 +157,7 @@ class Demo:
     def changed(self, crawl: Crawl) -> bool:
         """Put an object, change one and delete one; crawl again, and ask what has changed."""
         expected = change(self._emulator)
-        summary = self._runs.wait(self._runs.start({"crawl": crawl.name})) or {}
+        summary = self._runs.output({"crawl": crawl.name}, lambda _: True) or {}
         kinds = ", ".join(f"{kind} {key}" for key, kind in sorted(expected.items()))
         print(f"\n▶ {json.dumps({'crawl': crawl.name})}, when something has changed: {kinds}")
         print(field("verdict", summary["message"]))
@@ -174,10 +173,10 @@ class Demo:
         with progress("Crawling") as line:
 
             def show(found: Progress) -> bool:
-                line.show(f"{found.pages:,} pages · {found.items:,} items")
+                line.show(showing.detail(found))
                 return True
 
-            summary = self._runs.wait(self._runs.start(asked), show) or {}
+            summary = self._runs.output(asked, show) or {}
         print(field("verdict", summary["message"].partition("; ")[0]))
         print(field("cost", f"about ${summary['estimated_cost']:.4f} on AWS"))
         expected = [
@@ -189,8 +188,8 @@ class Demo:
 
     def _query(self, query: str, expected: Sequence[Mapping[str, str]]) -> bool:
         print("\n▶ " + query.replace("\n", "\n  "))
-        rows = self._sql.query(query)
-        for line in table(rows):
+        rows = list(athena.query(self._runs.deployment, query))
+        for line in table(columns_of(rows), (list(row.values()) for row in rows), width() - 2) if rows else ["no rows"]:
             print(f"  {shortened(line, 2)}")
         equal = rows == expected
         print(
@@ -202,7 +201,7 @@ class Demo:
         asked = {"crawl": crawl.name, "dry_run": True}
         print(f"\n▶ {json.dumps(asked)}")
         with progress("Asking"):
-            report = self._runs.wait(self._runs.start(asked)) or {}
+            report = self._runs.answer(asked)
         print(field("plan", report["message"].partition(": ")[2]))
 
     def _run(self, asked: Mapping[str, str], crawl: Crawl, own: OwnListing) -> bool:
@@ -213,7 +212,7 @@ class Demo:
                 line.show(_pages(found, own))
                 return True
 
-            summary = self._runs.wait(self._runs.start(asked), show) or {}
+            summary = self._runs.output(asked, show) or {}
         items = self._runs.items(summary)
         equal = items == own.items
         # The sentence ends with its witness.
@@ -234,19 +233,6 @@ class Demo:
         return equal
 
 
-def table(rows: Sequence[Row]) -> list[str]:
-    """Rows as text, in columns under their names. Numbers are on the right."""
-    if not rows:
-        return ["no rows"]
-    columns = []
-    for name in rows[0]:
-        texts = [row[name] or "" for row in rows]
-        wide = max(map(len, (name, *texts)))
-        is_number = all(text.isdecimal() for text in texts)
-        columns.append([text.rjust(wide) if is_number else text.ljust(wide) for text in (name, *texts)])
-    return ["  ".join(line).rstrip() for line in zip(*columns, strict=True)]
-
-
 def _pages(found: Progress, own: OwnListing) -> str:
     return f"page {found.pages:,} of {own.pages:,} · {found.items:,} items"
 
@@ -259,6 +245,7 @@ def _say_what_is_next(emulator: Emulator, outputs: Mapping[str, str], *, keep: b
     print("\nNext")
     if not keep:
         print(field("local", "make local does the same, and keeps it running for your own AWS CLI"))
+        print(field("terminal", ".venv/bin/pageturner start, watch, why: docs/terminal.md"))
         print(field("yours", "crawls.yaml is the catalogue: put your own crawls there"))
         print(field("deploy", "README.md tells how to deploy to an account"))
         return
@@ -269,6 +256,9 @@ def _say_what_is_next(emulator: Emulator, outputs: Mapping[str, str], *, keep: b
     print("    make deploy")
     print(f"    aws stepfunctions start-execution --state-machine-arn {outputs['CrawlMachineArn']} \\")
     print("""      --input '{"crawl": "iam-policies"}'""")
+    print("  Or with the terminal (docs/terminal.md):")
+    print("    .venv/bin/pageturner start iam-policies --watch")
+    print("    .venv/bin/pageturner show iam-policies")
     print("  Look around:")
     print(f"    aws s3 ls --recursive s3://{outputs['ItemsBucket']}/runs/")
     print(f"    aws dynamodb scan --max-items 3 --table-name {outputs['ItemsTable']}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import jmespath
@@ -15,98 +14,80 @@ from local.emulator import Emulator
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.witness import in_words
 from pageturner.page_state import Run
-from pageturner.stores import Stores, keys
 from pageturner.turn.records import item_json
-from pageturner.verdicts import counted
+from pageturner_cli import asking, executions, finding, watching
+from pageturner_cli.aws_errors import Asked
+from pageturner_cli.deployment import Deployment
+from pageturner_cli.failures import Failure
+from pageturner_cli.manifests import items_of_run, manifest_of
+from pageturner_cli.watching import Progress, Watcher
 
+# The demo's runs take seconds.
 _POLL_SECONDS = 0.3
 
 
-class RunError(Exception):
-    """An execution did not succeed; the message has its error and cause."""
+def deployment_on(emulator: Emulator, outputs: Mapping[str, str]) -> Deployment:
+    """The stack that was deployed to an emulator, with these outputs."""
+    return Deployment(Asked(asking.DEFAULT_STACK), emulator, given=outputs)
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a run is: pages and items of the last pass of all its targets."""
-
-    run_id: str
-    pages: int = 0
-    items: int = 0
-
-
 class Runs:
-    """Starts, watches and reads runs of the deployed stack, whose `outputs` these are."""
+    """Runs of the deployed stack, through the terminal's own code."""
 
-    def __init__(self, emulator: Emulator, outputs: Mapping[str, str]) -> None:
-        self._machine = outputs["CrawlMachineArn"]
-        self._stepfunctions = emulator.client("stepfunctions")
-        self._dynamodb = emulator.client("dynamodb")
-        self._s3 = emulator.client("s3")
-        self._runs_table = outputs["RunsTable"]
-        self._stores = Stores(emulator.client, outputs["ItemsBucket"], outputs["ItemsTable"], outputs["RunsTable"])
+    deployment: Deployment
 
-    def start(self, execution_input: Mapping[str, Any]) -> str:
-        """Start an execution of the Crawl machine; return its ARN."""
-        started = self._stepfunctions.start_execution(stateMachineArn=self._machine, input=json.dumps(execution_input))
-        return str(started["executionArn"])
+    def output(self, asked: Mapping[str, Any], go_on: Callable[[Progress], bool]) -> dict[str, Any] | None:
+        """Start an execution with an input, watch its run, and return the output. Raises `Failure`.
 
-    def stop(self, execution: str) -> None:
-        """Stop an execution."""
-        self._stepfunctions.stop_execution(executionArn=execution)
-
-    def wait(self, execution: str, watch: Callable[[Progress], bool] = lambda _: True) -> dict[str, Any] | None:
-        """Wait for the end of an execution, and return its output. Raises `RunError`.
-
-        `watch` is called with the run's progress now and then. When it returns False, this returns None at once.
+        `go_on` is called with the run's progress now and then. When it returns False, the execution is stopped, and
+        this returns None.
         """
-        run: Run | None = None
-        while (state := self._stepfunctions.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            run = run or self._run_of(execution)
-            if run is not None and not watch(self._progress(run)):
-                return None
-            time.sleep(_POLL_SECONDS)
-        if run is not None:
-            watch(self._progress(run))
-        if state["status"] != "SUCCEEDED":
-            raise RunError(f"{state['status']}  {state.get('error', '')}: {state.get('cause', '')}")
-        output: dict[str, Any] = json.loads(state["output"])
+        execution = executions.begin(self.deployment, asked)
+        crawl = asking.crawl_of(asked)
+        run_id = executions.run_id_of(crawl, execution) if crawl is not None else str(asked["resume"])
+        execution = watching.until_it_drives(self.deployment, execution, run_id, lambda: time.sleep(_POLL_SECONDS))
+        if execution.is_running:
+            watcher = Watcher(self.deployment, finding.by_id(self.deployment, run_id))
+            while (progress := watcher.look()).phase != "ended":
+                if not go_on(progress):
+                    self.deployment.client("stepfunctions").stop_execution(executionArn=execution.arn)
+                    return None
+                time.sleep(_POLL_SECONDS)
+            go_on(progress)
+        return self.ended(execution.arn)
+
+    def answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Start an execution that begins no run, such as a dry run, and return its output. Raises `Failure`."""
+        execution = executions.begin(self.deployment, asked)
+        return self.ended(executions.ended(self.deployment, execution).arn)
+
+    def ended(self, arn: str) -> dict[str, Any]:
+        """Return the output of an execution that has ended. Raises `Failure` if it has failed."""
+        ended = executions.described(self.deployment, arn)
+        if ended is None or ended.status != "SUCCEEDED":
+            raise Failure(f"{ended.status}  {ended.error}: {ended.cause}" if ended else f"{arn} is gone")
+        output: dict[str, Any] = ended.output
         return output
 
     def items(self, summary: Mapping[str, Any]) -> list[Any]:
         """The items of a run, in the order of the files in its manifest."""
-        bucket, files = self._stores.pages.bucket, self._manifest(summary)["files"]
-        bodies = (self._s3.get_object(Bucket=bucket, Key=file["key"])["Body"].read() for file in files)
-        return [json.loads(json.loads(line)["item"]) for body in bodies for line in gzip.decompress(body).splitlines()]
+        return [json.loads(item) for item in items_of_run(self.deployment, self._run(summary))]
 
     def witness(self, summary: Mapping[str, Any]) -> str:
         """What was said about the only target of a run, or why nothing was; empty if nobody else counts it."""
-        (target,) = self._manifest(summary)["targets"]
+        with manifest_of(self.deployment, self._run(summary)) as manifest:
+            (target,) = manifest.entries()
         witness = target["witness"]
         if witness is None or witness["count"] is None:
-            return witness["why"] if witness else ""
+            return str(witness["why"]) if witness else ""
         return f"{in_words(witness)} {'✓' if witness['agrees'] else '✗'}"
 
-    def _manifest(self, summary: Mapping[str, Any]) -> dict[str, Any]:
-        bucket, _, key = summary["manifest"].removeprefix("s3://").partition("/")
-        manifest: dict[str, Any] = json.loads(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        return manifest
-
-    def _run_of(self, execution: str) -> Run | None:
-        for answer in self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._runs_table,
-            FilterExpression="sk = :run AND execution = :execution",
-            ExpressionAttributeValues={":run": {"S": keys.THE_RUN}, ":execution": {"S": execution}},
-        ):
-            for row in answer["Items"]:
-                return Run(**json.loads(row["run"]["S"]))
-        return None
-
-    def _progress(self, run: Run) -> Progress:
-        progress = Progress(run.run_id)
-        for _, counts in counted(self._stores.checkpoints.pages(run)):
-            progress = replace(progress, pages=progress.pages + counts["pages"], items=progress.items + counts["items"])
-        return progress
+    def _run(self, summary: Mapping[str, Any]) -> Run:
+        record = self.deployment.stores.runs.find(str(summary["run_id"]))
+        if record is None:
+            raise Failure(f"the record of {summary['run_id']} is gone")
+        return Run(**record.run)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ targets of a run, `target` for all pages of a target. Only `place` moves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.formats import known, readable, stamped
 from pageturner.paging.split import Part
 
 # The error of a target that continues in another execution, because this one nears Step Functions' event limit.
@@ -40,6 +41,15 @@ class Run:
     execution: str = ""
     generation: int = 1
     since: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """The run as its record has it, and as the states pass it on."""
+        return stamped(asdict(self))
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Run:
+        """The inverse of `as_dict`. Raises `SinkError` if a newer version has written it, as all of these do."""
+        return cls(**known(cls, readable(document, f"run {document['run_id']}")))
 
 
 @dataclass(frozen=True)
@@ -79,14 +89,9 @@ class Target:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Target:
         """The inverse of `as_dict`, also for an element of the targets file, which has the target's patience too."""
+        readable(document, f"target {document['target_id']}")
         part = document.get("part")
-        return cls(**{**known(cls, document), "part": Part(**part) if part else None})
-
-
-def known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a dataclass has of a document: a record of an earlier version can have more."""
-    names = {each.name for each in fields(kind)}
-    return {name: value for name, value in document.items() if name in names}
+        return cls(**{**known(cls, document), "part": Part(**known(Part, part)) if part else None})
 
 
 def utc_text(time: datetime) -> str:
@@ -154,7 +159,7 @@ class Place:
 
     def as_dict(self) -> dict[str, Any]:
         """The place as the states pass it on."""
-        return asdict(self)
+        return stamped(asdict(self))
 
     def as_record(self) -> dict[str, Any]:
         """The place as a checkpoint has it: whoever goes on from there reserves a moment and listens anew."""
@@ -164,7 +169,7 @@ class Place:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Place:
         """The inverse of `as_dict`, also for the place of an earlier version, with members that are no longer used."""
-        return cls(**known(cls, document))
+        return cls(**known(cls, readable(document, "the place of a target")))
 
 
 # Used instead of a place: "continue from the checkpoint". Every target begins with it, for redrives and resumed runs.
@@ -205,7 +210,7 @@ class PageState:
         place = event["place"]
         target = Target.from_dict(event["target"])
         return cls(
-            run=Run(**event["run"]),
+            run=Run.from_dict(event["run"]),
             crawl=Crawl.from_dict(event["crawl"]).of(target.service, target.operation),
             target=target,
             place=None if "from_checkpoint" in place else Place.from_dict(place),

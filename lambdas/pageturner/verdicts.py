@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from pageturner.errors import MistrustedListingError
+from pageturner.formats import known
 from pageturner.messages import count_of
 from pageturner.page_state import CONTINUES, Place, Target
 from pageturner.stores.checkpoints import PageRecord
@@ -105,8 +106,8 @@ class PageCounts:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> PageCounts:
         """The inverse of `as_dict`."""
-        end = document["end"]
-        return cls(**{**document, "end": Place.from_dict(end) if end else None, "errors": list(document["errors"])})
+        end, values = document["end"], known(cls, document)
+        return cls(**{**values, "end": Place.from_dict(end) if end else None, "errors": list(document["errors"])})
 
 
 def counted(records: Iterable[PageRecord]) -> Iterator[tuple[str, dict[str, Any]]]:

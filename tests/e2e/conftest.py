@@ -17,9 +17,12 @@ import pytest
 from local.deployment import deploy_assembly, synth
 from local.emulator import Emulator
 from local.fault_proxy import Fault, FaultProxy, Request
-from local.sql import Row, Sql
+from local.runs import deployment_on
+from pageturner.report.page import data_in
 from pageturner.stores.keys import partition_key
 from pageturner.verdicts import target_of
+from pageturner_cli import athena
+from pageturner_cli.athena import Row
 
 RUN_SECONDS = 300
 OBJECTS = 300
@@ -83,7 +86,7 @@ class Deployed:
         self.s3 = self.emulator.client("s3")
         self.dynamodb = self.emulator.client("dynamodb")
         self.stepfunctions = self.emulator.client("stepfunctions")
-        self.sql = Sql(self.emulator, self.outputs)
+        self.terminal = deployment_on(self.emulator, self.outputs)
 
     def start(self, execution_input: Any) -> str:
         """Start the Crawl machine, and return the execution's ARN."""
@@ -110,6 +113,13 @@ class Deployed:
         body = self.s3.get_object(Bucket=self.outputs["ItemsBucket"], Key=key)["Body"].read()
         document: dict[str, Any] = json.loads(body)
         return document
+
+    def shown(self, key: str) -> dict[str, Any]:
+        """Return the data of a page for people."""
+        body = self.s3.get_object(Bucket=self.outputs["ItemsBucket"], Key=key)["Body"].read().decode("ascii")
+        found = data_in(iter(body.splitlines()))
+        assert found is not None
+        return found
 
     def keys_in_s3(self, summary: Mapping[str, Any]) -> list[str]:
         """The keys of all items in the files that a run's manifest lists."""
@@ -168,7 +178,7 @@ class Deployed:
 
     def query(self, sql: str) -> list[Row]:
         """The rows of a query through Athena's API."""
-        return self.sql.query(sql)
+        return list(athena.query(self.terminal, sql))
 
     def run_of(self, execution: str) -> str:
         """The ID of the run that an execution planned."""

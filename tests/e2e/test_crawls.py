@@ -55,6 +55,12 @@ def test_throttling_delays_a_crawl_and_loses_nothing(deployed: Deployed, source:
     summary = deployed.run({"crawl": "objects", "pagination_config": {"PageSize": 100}})
     assert fault.answered == times
     assert summary["throttles"] == times / 2  # botocore itself makes two attempts
+    report = deployed.shown(f"runs/{summary['run_id']}/report.html")
+    assert report["totals"]["throttles"] == report["throttled"][0][4] == times / 2
+    assert (report["totals"]["items"], report["targets"]["total"]) == (OBJECTS, 1)
+    assert sum(report["timeline"]["items"]) == OBJECTS
+    runs = deployed.shown("runs/index.html")
+    assert summary["run_id"] in {run[runs["columns"].index("run_id")] for run in runs["runs"]}
     assert deployed.keys_in_s3(summary) == source
     assert deployed.keys_in_dynamodb(summary) == sorted(source)
 

@@ -19,6 +19,7 @@ FOLDERS = [
     "",
     "lambdas/pageturner/",
     "tests/e2e/",
+    "tests/formats/",
     "tests/functional/",
     "tests/functional/finish/",
     "tests/functional/plan/",

@@ -191,7 +191,7 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
                 f'the input {shown(document)} names no crawl; use {{"crawl": "a-name"}} with a name from the catalogue '
                 f'(available: {listed(catalogue)}), or {{"service": "…", "operation": "…"}}'
             )
-        name = ADHOC_PREFIX + _adhoc_name(asked)
+        name = ADHOC_PREFIX + adhoc_name(asked)
     elif not isinstance(name, str) or name not in catalogue:
         raise InvalidCrawlError(f"input.crawl: {shown(name)} is not in the catalogue{nearest(name, catalogue)}")
     else:
@@ -220,7 +220,8 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     return crawl
 
 
-def _adhoc_name(asked: Mapping[str, Any]) -> str:
+def adhoc_name(asked: Mapping[str, Any]) -> str:
+    """Return the name of what an input asks for without naming a crawl of the catalogue, behind `ADHOC_PREFIX`."""
     if "operations" not in asked:
         return f"{asked.get('service')}-{asked.get('operation')}"
     # Those of other operations are another crawl.

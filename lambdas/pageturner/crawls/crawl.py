@@ -9,6 +9,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pageturner.formats import known
 from pageturner.paging.pagination import result_keys
 from pageturner.paging.paginators import STATED, Paginator, as_lists, paginator_of
 
@@ -201,12 +202,15 @@ class Crawl:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Crawl:
-        """The inverse of `as_dict`, for a crawl that was validated before it entered the state."""
+        """The inverse of `as_dict`, for a crawl that was validated before it entered the state.
+
+        That of a newer version may have more.
+        """
         names = {"except": "except_"}
         values: dict[str, Any] = {
             names.get(key, key): tuple(value) if isinstance(value, list) else value for key, value in document.items()
         }
-        return cls(**values)
+        return cls(**known(cls, values))
 
 
 def _default(of: Field[Any]) -> Any:

@@ -40,12 +40,13 @@ _NOT_ENABLED_CODES = {
 class Advice:
     """What to do, in a sentence; whether resuming the run helps then, and which keys of the crawl to change with it.
 
-    The text names no target, because it is for all targets to which it applies.
+    The text names no target, because it is for all targets to which it applies. `allow` is the IAM action to allow.
     """
 
     text: str
     resume: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
+    allow: str = ""
 
 
 def advice(crawl: Crawl, entry: Entry) -> Advice:
@@ -100,7 +101,7 @@ def _about_detail(detail: Detail, entry: Entry) -> Advice:
     if entry["verdict"] == "denied":
         action = iam_action(detail.service, detail.operation)
         text = f"Allow {action}: deploy the catalogue as it is now; in another account, its reader stack"
-        return Advice(f"{text}. Or {accepted}", resume=True)
+        return Advice(f"{text}. Or {accepted}", resume=True, allow=action)
     return Advice(
         f"Correct the parameters of the detail {detail.name}; or, if what it asks for may be missing, {accepted}"
     )
@@ -130,7 +131,7 @@ def _denied(crawl: Crawl, entry: Entry) -> Advice:
         )
     if crawl.since is None:
         text += ". Or set tolerate: [denied], in the crawl or when you resume"
-    return Advice(text, resume=True)
+    return Advice(text, resume=True, allow=action if text.startswith("Allow ") else "")
 
 
 def _not_found(crawl: Crawl, entry: Entry) -> Advice:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.finish.progress import Limits, Progress, Workshop
+from pageturner.finish.timeline import Timeline
 from pageturner.finish.trust import Trust
 from pageturner.finish.witness import Witnessed
 from pageturner.page_state import Run, Target
@@ -51,6 +52,7 @@ class Collector:
         target_id, pages = "", PageCounts()
         if progress.begun is not None:
             target_id, pages = progress.begun[0], PageCounts.from_dict(progress.begun[1])
+        timeline = Timeline.from_dict(progress.timeline) if progress.timeline else Timeline(self.run.started_at)
         read, last_ended, last_name = 0, "", ""
         for record in records:
             if record.target_id != target_id:
@@ -60,6 +62,7 @@ class Collector:
                 target_id, pages = record.target_id, PageCounts()
             pages.add(record)
             if record.page > 0:
+                timeline.add(record)
                 files.add(
                     {
                         "key": record.key,
@@ -81,6 +84,7 @@ class Collector:
             begun=None if is_all else (target_id, pages.as_dict()),
             pages=(*progress.pages, self.workshop.keep(files, f"pages-{number:05d}", target_id)),
             counts=(*progress.counts, self.workshop.keep(ended, f"counts-{number:05d}", last_ended)),
+            timeline=timeline.as_dict(),
         )
 
     def _judge(self, progress: Progress) -> Iterator[Progress]:

@@ -48,7 +48,7 @@ class Finisher:
         found = self.stores.runs.find(run_id)
         if found is None:
             raise SinkError(f"the runs table has no record of run {run_id}")
-        run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
+        run, crawl = Run.from_dict(found.run), Crawl.from_dict(found.crawl)
         if generation not in (None, run.generation):
             if found.summary is None or found.continues:
                 raise _resumed(run)

@@ -16,6 +16,7 @@ from typing import Any
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError
 from pageturner.finish.progress import Progress, Workshop, lines_in
+from pageturner.formats import readable, stamped
 from pageturner.page_state import Run
 from pageturner.stores.page_store import PageStore, array_text
 
@@ -35,9 +36,10 @@ def text_of(
         **{name: value for name, value in summary.items() if name not in (*first, "targets", "crawl")},
         "started_at": run.started_at,
         "crawl": crawl.as_dict(),
+        "timeline": progress.timeline,
     }
     yield "{"
-    for name, value in head.items():
+    for name, value in stamped(head).items():
         yield f"{json.dumps(name)}: {json.dumps(value)},\n"
     if progress.is_small:
         yield _FILES
@@ -63,6 +65,11 @@ class Manifest:
         """Return the summary of the run."""
         with self.path.open(encoding="ascii") as lines:
             return summary_in(line.rstrip("\n") for line in lines)
+
+    def head(self) -> dict[str, Any]:
+        """Return what is before the files: the summary, when the run began, its crawl, and its timeline."""
+        with self.path.open(encoding="ascii") as lines:
+            return head_in(line.rstrip("\n") for line in lines)
 
     def files(self) -> Iterator[dict[str, Any]]:
         """Yield the files. Raises `SinkError`, and `CannotPublishError` if a part is gone."""
@@ -90,10 +97,16 @@ class Manifest:
                     yield json.loads(line.rstrip().removesuffix(","))
 
 
-def summary_in(lines: Iterator[str]) -> dict[str, Any]:
-    """Return the summary of a run, as `text_of` took it, from the lines of its manifest."""
+def head_in(lines: Iterator[str]) -> dict[str, Any]:
+    """Return what the lines of a manifest say before its files."""
     head = "".join(takewhile(lambda line: not line.startswith((_FILES, _FILE_PARTS)), lines))
-    found: dict[str, Any] = json.loads(f"{head.rstrip().rstrip(',')}}}")
-    del found["started_at"]
+    return dict(readable(json.loads(f"{head.rstrip().rstrip(',')}}}"), "the manifest of a run"))
+
+
+def summary_in(lines: Iterator[str]) -> dict[str, Any]:
+    """Return the summary of a run, as `text_of` took it, from the lines of its manifest: it travels, and is small."""
+    found = head_in(lines)
+    for name in ("format", "started_at", "timeline"):
+        found.pop(name, None)
     verdicts = found.pop("verdicts")
     return {**found, "targets": verdicts, "crawl": found["crawl"]["name"]}

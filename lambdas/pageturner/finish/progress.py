@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pageturner.errors import SinkError
+from pageturner.formats import known, readable, stamped
 from pageturner.page_state import Run
 from pageturner.stores.keys import finishing_prefix
 from pageturner.stores.page_store import PageStore
@@ -54,7 +55,8 @@ class Progress:
     First, all page records are read, up to the one named `read_to` (None: all are read): `pages` have the files of all
     passes, `counts` the counts of the targets that were read to their end, and `begun` those of the next one. Then all
     targets are judged, up to `judged_to` (None: all are judged): their entries are in `targets`. At last, the verdicts
-    are put to the files of the last passes: `files` has a part for each of `pages`.
+    are put to the files of the last passes: `files` has a part for each of `pages`. `timeline` is that of all pages so
+    far, as JSON.
     """
 
     read_to: str | None = ""
@@ -64,6 +66,7 @@ class Progress:
     judged_to: str | None = ""
     targets: tuple[Part, ...] = ()
     files: tuple[Part, ...] = ()
+    timeline: Mapping[str, Any] | None = None
 
     @property
     def is_small(self) -> bool:
@@ -73,10 +76,19 @@ class Progress:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Progress:
         """The inverse of `asdict`."""
+        readable(document, "a step of finishing a run")
         names = ("pages", "counts", "targets", "files")
-        parts = {name: tuple(Part(**part) for part in document[name]) for name in names}
-        begun = document["begun"]
-        return cls(document["read_to"], begun=tuple(begun) if begun else None, judged_to=document["judged_to"], **parts)
+        parts = {name: tuple(Part(**known(Part, part)) for part in document[name]) for name in names}
+        begun, judged_to = document["begun"], document["judged_to"]
+        # The steps of an earlier version have no timeline.
+        of_pages = document.get("timeline")
+        return cls(
+            document["read_to"],
+            begun=tuple(begun) if begun else None,
+            judged_to=judged_to,
+            timeline=of_pages,
+            **parts,
+        )
 
 
 class Writer:
@@ -128,7 +140,7 @@ class Workshop:
             self.store.put_file(key, path)
             path.unlink()
         self._here.clear()
-        return self.store.put_text(self._key(step), [json.dumps(asdict(progress))], dict)
+        return self.store.put_text(self._key(step), [json.dumps(stamped(asdict(progress)))], dict)
 
     def writer(self) -> Writer:
         """Return a writer of a part."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -51,6 +51,12 @@ class Reason:
         if len(self.names) < _TARGETS_SHOWN:
             self.names.append(named(entry))
 
+    @property
+    def of(self) -> str:
+        """The names of the first targets, and how many more there are."""
+        more = self.targets - len(self.names)
+        return "; ".join(self.names) + (f"; and {more:,} more" if more else "")
+
 
 @dataclass
 class Tally:
@@ -85,7 +91,7 @@ class Tally:
         witness = entry.get("witness")
         self.turned.witnesses += witness is not None and (witness["who"] != LAST_RUN or "why" in witness)
         self.continues = self.continues or entry.get("error") == CONTINUES
-        if _is_elsewhere(crawl, entry, self.region):
+        if is_elsewhere(crawl, entry, self.region):
             self.absent += 1
             if not is_as_wanted(crawl, entry):
                 _explain(crawl, entry, self.elsewhere)
@@ -140,7 +146,7 @@ def _verdicts(tally: Tally) -> set[str]:
     return set(tally.verdicts - Counter(absent=tally.absent))
 
 
-def _is_elsewhere(crawl: Crawl, target: Mapping[str, Any], own_region: str) -> bool:
+def is_elsewhere(crawl: Crawl, target: Mapping[str, Any], own_region: str) -> bool:
     """Whether a region that was looked up has this target, and botocore does not know the service there either.
 
     An absent endpoint where the service is known can be an outage of its name, so it is never as wanted by itself. Nor
@@ -163,21 +169,28 @@ def is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
     return any(code == target.get("error") or f"({code})" in cause for code in crawl.ignore_errors)
 
 
-def _sentence(run: Run, tally: Tally) -> str:
+def headline(tally: Tally) -> str:
+    """The first sentence of a run, without the reasons, and without its full stop."""
     targets = count_of(tally.verdicts.total(), "target")
     written = f"{count_of(tally.totals['items'], 'item')} on {count_of(tally.totals['pages'], 'page')} of {targets}"
     note = f"; {tally.absent:,} of them absent: the service has no endpoint there" if tally.absent else ""
     witnesses = f"; {said}" if (said := tally.witnesses.sentence()) else ""
     by_verdict = ", ".join(f"{number:,} {verdict}" for verdict, number in sorted(tally.verdicts.items()))
+    if tally.short:
+        return f"{tally.short:,} of {targets} not complete ({by_verdict})"
+    if _verdicts(tally) <= {"complete"}:
+        return f"complete: {written}{note}{witnesses}"
+    return f"as requested ({by_verdict}): {written}{note}{witnesses}"
+
+
+def _sentence(run: Run, tally: Tally) -> str:
     if not tally.short:
-        if _verdicts(tally) <= {"complete"}:
-            return f"complete: {written}{note}{witnesses}"
-        return f"as requested ({by_verdict}): {written}{note}{witnesses}"
+        return headline(tally)
     shown = list(tally.reasons.items())[:_REASONS_SHOWN]
     more = len(tally.reasons) - len(shown)
     return " ".join(
         [
-            f"{tally.short:,} of {targets} not complete ({by_verdict}).",
+            f"{headline(tally)}.",
             *(_reason(verdict, reason) for (verdict, *_), reason in shown),
             *([f"And {count_of(more, 'more reason')}."] if more else []),
             *([f"A witness disagrees: {disagrees}."] if (disagrees := tally.witnesses.unexplained) else []),
@@ -188,23 +201,34 @@ def _sentence(run: Run, tally: Tally) -> str:
 
 
 def _reason(verdict: str, reason: Reason) -> str:
-    more = reason.targets - len(reason.names)
-    names = "; ".join(reason.names) + (f"; and {more:,} more" if more else "")
-    return f"{reason.targets:,} {verdict}: {names}: {reason.why}. {reason.advice.text}."
+    return f"{reason.targets:,} {verdict}: {reason.of}: {reason.why}. {reason.advice.text}."
+
+
+def changes_to_resume(reasons: Iterable[Reason]) -> tuple[list[Reason], dict[str, Any]]:
+    """Return the reasons for which resuming the run helps, and which keys of the crawl change then."""
+    helped = [reason for reason in reasons if reason.advice.resume]
+    # Nobody trusts a listing by resuming the run for the sake of other targets.
+    helped = [reason for reason in helped if "mistrust" not in reason.advice.changes] or helped
+    return helped, {key: value for reason in helped for key, value in reason.advice.changes.items()}
+
+
+def resuming(tally: Tally) -> str:
+    """Whether to resume a run that is not complete: the beginning of its last sentence."""
+    if tally.continues:
+        return "The run continues by itself, in another execution"
+    helped, _ = changes_to_resume(tally.reasons.values())
+    if not helped:
+        return "Resuming the run as it is does not help"
+    targets = sum(reason.targets for reason in helped)
+    only = "" if targets == tally.short else f", which can complete {targets:,} of them"
+    return f"Then resume the run{only}"
 
 
 def _how_to_resume(run: Run, tally: Tally) -> str:
-    if tally.continues:
-        return "The run continues by itself, in another execution"
-    helped = [reason for reason in tally.reasons.values() if reason.advice.resume]
-    # Nobody trusts a listing by resuming the run for the sake of other targets.
-    helped = [reason for reason in helped if "mistrust" not in reason.advice.changes] or helped
-    if not helped:
-        return "Resuming the run as it is does not help"
-    changes = {key: value for reason in helped for key, value in reason.advice.changes.items()}
+    helped, changes = changes_to_resume(tally.reasons.values())
+    if tally.continues or not helped:
+        return resuming(tally)
     again = json.dumps({"resume": run.run_id, **changes})
-    targets = sum(reason.targets for reason in helped)
-    only = "" if targets == tally.short else f", which can complete {targets:,} of them"
     # A redriven execution would judge as before.
     how = "start a new execution" if "mistrust" in changes else "redrive its execution, or start a new one"
-    return f"Then resume the run{only}: {how} with the input {again}"
+    return f"{resuming(tally)}: {how} with the input {again}"

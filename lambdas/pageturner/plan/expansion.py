@@ -110,7 +110,7 @@ class Expansion:
                 raise InvalidCrawlError(
                     f"for_each.crawl: the records of the latest run of {crawl.source} have expired; start a new run"
                 )
-            run = Run(**found.run)
+            run = Run.from_dict(found.run)
             listed = self.stores.pages.json_array(targets_key(run))
             parameters = {each["target_id"]: each["parameters"] for each in listed}
             yield from item_bindings(crawl, self._records(run, self.catalogue[crawl.source]), parameters)

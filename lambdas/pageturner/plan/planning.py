@@ -16,6 +16,7 @@ from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.since import Window
 from pageturner.errors import InvalidCrawlError, OverlapError, RunStoppedError, SinkError
+from pageturner.formats import stamped
 from pageturner.messages import count_of
 from pageturner.page_state import Patience, Run, Target
 from pageturner.paging.identity import Identity, keys_of
@@ -147,7 +148,7 @@ class Planner:
         # FetchPage asks about each of several operations.
         if not crawl.operations and (reason := refusal(crawl.service, crawl.operation)):
             raise InvalidCrawlError(f"input.resume: {reason}")
-        before = run = Run(**found.run)
+        before = run = Run.from_dict(found.run)
         # Then it has the time and the patience that are left, and the verdicts stay.
         by_itself = found.continues and not resume.changes
         if found.planned_by != execution.plan:  # else Crawl retries PlanRun
@@ -189,7 +190,7 @@ class Planner:
             nonlocal count
             for target, patience in planned:
                 count += 1
-                yield {**target.as_dict(), "patience": asdict(patience)}
+                yield stamped({**target.as_dict(), "patience": asdict(patience)})
 
         def about() -> Mapping[str, str]:
             return {"count": str(count), "source": source or "", **({"window": json.dumps(window)} if window else {})}
@@ -237,7 +238,7 @@ class Planner:
         """Return the output of PlanRun. A single target needs no batch: LongTargets turns its pages at once."""
         self.stores.history.plan(run, crawl.name, count)
         return {
-            "run": asdict(run),
+            "run": run.as_dict(),
             "crawl": self._for_pages(run, crawl),
             "targets": {"bucket": self.stores.pages.bucket, "key": key, "count": count},
             **({"batches": put_batches(self.stores.pages, key, crawl, count)} if in_batches else {}),

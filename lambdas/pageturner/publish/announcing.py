@@ -14,7 +14,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError, SinkError, as_sink_error
 from pageturner.finish.manifest import Manifest
 from pageturner.finish.output import said_of, with_publishing
-from pageturner.messages import count_of
+from pageturner.messages import count_of, shortened
 from pageturner.page_state import Run
 from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.making import Made
@@ -30,6 +30,8 @@ RUN_FINISHED = "Run finished"
 ITEMS_CHANGED = "Items changed"
 # EventBridge takes 256 KB (User Guide, "Quotas").
 _LONGEST_MESSAGE = 2_000
+# So many keys of each kind travel with the output of a run, and so much of each.
+_KEYS_SAID, _LONGEST_KEY = 5, 200
 # DuckDB's names of Glue's types.
 _TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMP_MS"}
 _SUMMED = ("pages", "items", "bytes", "throttles", "restarts")
@@ -95,11 +97,12 @@ class Announcer:
             "listings": sum(each.how != "remove" for each in listings.values()),
             "gone_listings": sum(each.how == "remove" for each in listings.values()),
             "changes": f"s3://{self.stores.pages.bucket}/{changes_prefix(crawl, publication.name)}",
+            **{f"{kind}_keys": _first(keys) for kind, keys in made.keys.items() if keys},
             "message": message + not_published,
         }
 
     def _put_rows(self, found: RunRecord, plan: Plan | None, published: Mapping[str, Any]) -> None:
-        run, summary = Run(**found.run), found.summary or {}
+        run, summary = Run.from_dict(found.run), found.summary or {}
         crawl = str(found.crawl["name"])
         if plan is None:
             now = self.stores.publications.published(self.stores.publications.state(crawl).current)
@@ -202,3 +205,7 @@ def _write(db: Database, table: str, columns: Iterable[tuple[str, str]], rows: I
     path = db.folder / f"{table}.parquet"
     db.execute(f"COPY {table} TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
     return path
+
+
+def _first(keys: list[str]) -> list[str]:
+    return [shortened(key, _LONGEST_KEY) for key in keys[:_KEYS_SAID]]

@@ -52,7 +52,7 @@ class Comparer:
 
     def _plan(self, earlier: RunRecord, later: RunRecord, comparison: Publication) -> None:
         """Put the plans of both runs; what is compared are the listings that are complete in both."""
-        crawl, runs = Crawl.from_dict(later.crawl), (Run(**earlier.run), Run(**later.run))
+        crawl, runs = Crawl.from_dict(later.crawl), (Run.from_dict(earlier.run), Run.from_dict(later.run))
         if Crawl.from_dict(earlier.crawl).definition != crawl.definition:
             raise CannotPublishError(
                 f"{runs[0].run_id} and {runs[1].run_id} cannot be compared: "

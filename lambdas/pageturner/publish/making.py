@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pageturner.formats import known
 from pageturner.publish import rows
 from pageturner.publish.columns import Column
 from pageturner.publish.database import Database, database, quoted
@@ -118,7 +119,7 @@ class Maker:
         return table_file_key(self.plan.publication, bucket)
 
     def _made(self, bucket: int) -> Made:
-        return Made(**self.stores.pages.get_json(_done_key(self.plan, "merged", bucket)))
+        return Made(**known(Made, self.stores.pages.get_json(_done_key(self.plan, "merged", bucket))))
 
     def _read_pages(self, db: Database, plan: Plan, chunks: Iterable[int]) -> None:
         keys = [key for chunk in chunks for key in self.stores.pages.get_json(plan.chunk_key(chunk))]

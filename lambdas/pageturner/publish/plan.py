@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError
+from pageturner.formats import known, readable, stamped
 from pageturner.page_state import Run
 from pageturner.stores import Stores
 from pageturner.stores.keys import publishing_prefix
@@ -79,17 +80,17 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON."""
-        return {**asdict(self), "crawl": self.crawl.as_dict()}
+        return stamped({**asdict(self), "crawl": self.crawl.as_dict()})
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Plan:
         """The inverse of `as_dict`."""
-        base = document["base"]
+        base = readable(document, "the plan of a publication")["base"]
         return cls(
-            publication=Publication(**document["publication"]),
-            run=Run(**document["run"]),
+            publication=Publication(**known(Publication, document["publication"])),
+            run=Run.from_dict(document["run"]),
             crawl=Crawl.from_dict(document["crawl"]),
-            base=Publication(**base) if base else None,
+            base=Publication(**known(Publication, base)) if base else None,
             published=Published.from_dict(document["published"]),
             listings={
                 of: ListingPlan(each["how"], each["is_comparable"], tuple(each["newer"]))

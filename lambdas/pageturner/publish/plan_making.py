@@ -41,7 +41,7 @@ class PlanMaker:
         If there is nothing to publish, returns what the plan would have as `kept`. Raises `SinkError`,
         `CannotPublishError` if the run has no manifest, and `RunStoppedError` if it is resumed.
         """
-        run, crawl = Run(**found.run), Crawl.from_dict(found.crawl)
+        run, crawl = Run.from_dict(found.run), Crawl.from_dict(found.crawl)
         before = self.stores.publications.published(state.current)
         with manifest_of(self.stores, run) as manifest:
             listings = listings_in(manifest, asked=bool(asked_by))

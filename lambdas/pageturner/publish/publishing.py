@@ -124,7 +124,7 @@ class Publisher:
     def _ended(self, found: RunRecord, asked_by: str) -> dict[str, Any]:
         """Return the summary of a run that is published, and let the next run of its crawl begin."""
         summary, published = dict(found.summary or {}), dict(found.published or {})
-        self.stores.runs.unlock(Crawl.from_dict(found.crawl).lock_name, Run(**found.run))
+        self.stores.runs.unlock(Crawl.from_dict(found.crawl).lock_name, Run.from_dict(found.run))
         if asked_by:
             summary["outcome"] = "succeeded"
         return output_of(summary, published)

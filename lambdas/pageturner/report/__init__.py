@@ -1,1 +1,1 @@
-"""What a run came to, for people."""
+"""What a run came to, for people: the report of each run, the page of all runs, notices, the history."""

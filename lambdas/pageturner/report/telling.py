@@ -36,7 +36,7 @@ def tell(stores: Stores, output: Mapping[str, Any], now: str) -> None:
             notices.send(notices.of_run(output))
         elif os.environ.get("NOTICE_CHANGES") == "true" and any(published.get(kind) for kind in _KINDS):
             notices.send(notices.of_changes(output))
-        stores.history.report(Run(**found.run), output["crawl"], output, now)
+        stores.history.report(Run.from_dict(found.run), output["crawl"], output, now)
     changes = {kind: published.get(kind) for kind in _KINDS}
     telemetry.logger.info("run reported", extra={**{name: output[name] for name in FACTS}, **changes})
 

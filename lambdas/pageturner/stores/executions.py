@@ -9,10 +9,9 @@ only saves requests: what they still write is fenced off, or is under a name tha
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
-from pageturner.page_state import Run, known
+from pageturner.page_state import Run
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
 
@@ -41,13 +40,13 @@ class ExecutionStore:
 
     def name(self, run: Run, crawl_name: str) -> None:
         """Record which run an execution is about, from its first second. Repeating this is harmless."""
-        about = {"crawl": {"S": crawl_name}, "run": {"S": json.dumps(asdict(run))}, "expires_at": expires_at(run)}
+        about = {"crawl": {"S": crawl_name}, "run": {"S": json.dumps(run.as_dict())}, "expires_at": expires_at(run)}
         self._table.put_row(_about(run.execution), f"the execution of run {run.run_id}", about)
 
     def run_of(self, execution: str) -> tuple[Run, str] | None:
         """Return the run that an execution is, or was, about, and the name of its crawl; None if it is about none."""
         row = self._table.get(_about(execution), f"execution {execution}")
-        return None if row is None else (Run(**known(Run, json.loads(row["run"]["S"]))), str(row["crawl"]["S"]))
+        return None if row is None else (Run.from_dict(json.loads(row["run"]["S"])), str(row["crawl"]["S"]))
 
     def drives(self, execution: str) -> bool:
         """Return whether an execution drives a run. A change shows within a second, for half a read unit."""

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from pageturner.errors import SinkError, as_sink_error
-from pageturner.page_state import Place, Run, Target, known
+from pageturner.formats import known, readable, stamped
+from pageturner.page_state import Place, Run, Target
 from pageturner.paging.pagination import REFERENCE
 from pageturner.stores.keys import page_key, token_key
 
@@ -107,10 +108,8 @@ class PageStore:
         )
         key = page_key(run, crawl_name, target, place)
         kept = replace(facts, next_token=self.keep_token(run, facts.next_token))
-        is_mine = self._put_instead_of(
-            None, key, Body=body, Metadata={_FACTS: json.dumps(asdict(kept))}, ContentType="application/gzip"
-        )
-        if not is_mine:
+        about = {_FACTS: json.dumps(stamped(asdict(kept)))}
+        if not self._put_instead_of(None, key, Body=body, Metadata=about, ContentType="application/gzip"):
             return replace(self.read(key), is_repeat=True)
         return CommittedPage(records, kept, len(body), key)
 
@@ -119,7 +118,7 @@ class PageStore:
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
             body = found["Body"].read()
-        facts = Facts(**known(Facts, json.loads(found["Metadata"][_FACTS])))
+        facts = Facts(**known(Facts, readable(json.loads(found["Metadata"][_FACTS]), f"s3://{self.bucket}/{key}")))
         records = [json.loads(line) for line in gzip.decompress(body).splitlines()]
         return CommittedPage(records, facts, len(body), key)
 
@@ -160,6 +159,7 @@ class PageStore:
         chunks: Iterable[str],
         metadata: Callable[[], Mapping[str, str]],
         instead_of: Version | None = None,
+        content_type: str = "application/json",
     ) -> bool:
         """Put a text in chunks; it may be larger than memory. Raises `SinkError`.
 
@@ -170,7 +170,7 @@ class PageStore:
             for chunk in chunks:
                 file.write(chunk.encode())
             file.seek(0)
-            about = {"ContentType": "application/json", "Metadata": dict(metadata())}
+            about = {"ContentType": content_type, "Metadata": dict(metadata())}
             return self._put_instead_of(instead_of, key, Body=file, **about)
 
     def download(self, key: str, path: Path) -> bool:

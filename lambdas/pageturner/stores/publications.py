@@ -14,13 +14,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pageturner.page_state import known
+from pageturner.formats import known, readable, stamped
 from pageturner.stores import keys
 from pageturner.stores.page_store import PageStore
 from pageturner.stores.run_table import RunTable
 
 # How long it is known how far DynamoDB has been told.
 _EXPIRES_SECONDS = 30 * 24 * 3600
+# A pending publication is the last one that was begun. Another version might write its text in another way.
+_IS_PENDING = "attribute_exists(pending) AND #last = :number"
 # What a publication has taken is kept in millionths.
 _MILLION = 1_000_000
 
@@ -116,6 +118,7 @@ class Published:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Published:
         """The inverse of `asdict`."""
+        readable(document, "what is published of a crawl")
         listings = {of: PublishedListing(**known(PublishedListing, each)) for of, each in document["listings"].items()}
         tables = {name: _columns(each) for name, each in document.get("tables", {}).items()}
         ignored = document["ignore_fields"]
@@ -140,7 +143,7 @@ class PublicationStore:
             current=_publication(found, "current"),
             pending=_publication(found, "pending"),
             is_committed="committed" in found,
-            told=Told(**json.loads(found["told"]["S"])) if "told" in found else None,
+            told=Told(**known(Told, json.loads(found["told"]["S"]))) if "told" in found else None,
             last=int(found["last"]["N"]),
         )
 
@@ -160,28 +163,31 @@ class PublicationStore:
         return self._update(
             publication.crawl,
             "SET #current = :mine, committed = :number",
-            "pending = :mine AND attribute_not_exists(committed)",
-            {"#current": "current"},
+            f"{_IS_PENDING} AND attribute_not_exists(committed)",
+            {"#current": "current", "#last": "last"},
             mine=_text(publication),
             number=publication.number,
         )
 
     def record_told(self, publication: Publication, told: Told) -> bool:
         """Record that DynamoDB has been told of a committed publication. Returns False if it is not pending."""
-        condition = "pending = :mine AND attribute_exists(committed)"
         return self._update(
             publication.crawl,
             "SET told = :told",
-            condition,
-            {},
-            mine=_text(publication),
+            f"{_IS_PENDING} AND attribute_exists(committed)",
+            {"#last": "last"},
+            number=publication.number,
             told=json.dumps(asdict(told)),
         )
 
     def finish(self, publication: Publication) -> bool:
         """End a committed publication, or give one up that is not. Returns False if it is not pending."""
         return self._update(
-            publication.crawl, "REMOVE pending, committed", "pending = :mine", {}, mine=_text(publication)
+            publication.crawl,
+            "REMOVE pending, committed",
+            _IS_PENDING,
+            {"#last": "last"},
+            number=publication.number,
         )
 
     def published(self, publication: Publication | None) -> Published:
@@ -192,7 +198,7 @@ class PublicationStore:
 
     def put_published(self, publication: Publication, published: Published) -> None:
         """Put what is published with a publication, before it is committed. Repeating this puts the same."""
-        self._pages.put_json(keys.published_key(publication.crawl, publication.number), asdict(published))
+        self._pages.put_json(keys.published_key(publication.crawl, publication.number), stamped(asdict(published)))
 
     def forget(self, publication: Publication) -> None:
         """Delete what was published with an earlier publication; its tables stay."""
@@ -269,8 +275,10 @@ def _expires_at(publication: Publication) -> dict[str, str]:
 
 
 def _text(publication: Publication) -> str:
-    return json.dumps(asdict(publication), sort_keys=True)
+    return json.dumps(stamped(asdict(publication)), sort_keys=True)
 
 
 def _publication(found: Mapping[str, Any], name: str) -> Publication | None:
-    return Publication(**known(Publication, json.loads(found[name]["S"]))) if name in found else None
+    if name not in found:
+        return None
+    return Publication(**known(Publication, readable(json.loads(found[name]["S"]), "what is published of a crawl")))

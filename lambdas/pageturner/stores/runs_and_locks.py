@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -83,7 +83,7 @@ class RunStore:
         window: Mapping[str, Any] | None = None,
     ) -> bool:
         """Record that a run has begun. Returns False if it had begun before."""
-        about = {"run": asdict(run), "crawl": crawl, "execution": run.execution, "targets": targets}
+        about = {"run": run.as_dict(), "crawl": crawl, "execution": run.execution, "targets": targets}
         origin = {
             "begun_by": planned_by,
             "planned_by": planned_by,
@@ -131,7 +131,7 @@ class RunStore:
             ConditionExpression=at_generation(run.generation - 1),
             ExpressionAttributeNames={"#run": "run"},
             ExpressionAttributeValues={
-                ":run": {"S": json.dumps(asdict(run))},
+                ":run": {"S": json.dumps(run.as_dict())},
                 ":crawl": {"S": json.dumps(crawl)},
                 ":execution": {"S": run.execution},
                 ":next": {"N": str(run.generation)},

@@ -14,7 +14,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from pageturner.page_state import CONTINUES, Patience, Run, Target, known
+from pageturner.formats import known
+from pageturner.page_state import CONTINUES, Patience, Run, Target
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pageturner.page_state import Run, Target, known
+from pageturner.formats import known, readable, stamped
+from pageturner.page_state import Run, Target
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, expires_at
 
@@ -90,7 +91,7 @@ class WitnessRecords:
 
     def compare(self, run: Run, comparisons: Mapping[OfListing, Comparison]) -> None:
         """Record how listings that have ended complete compare, by their ids and the last pass of all their targets."""
-        texts = {of: json.dumps(asdict(comparison)) for of, comparison in comparisons.items()}
+        texts = {of: json.dumps(stamped(asdict(comparison))) for of, comparison in comparisons.items()}
         self._table.put_all(run, {keys.COMPARISON.format(*of): {"comparison": text} for of, text in texts.items()})
 
     def comparisons(self, run: Run, after: str = "") -> Iterator[tuple[str, tuple[int, Comparison]]]:
@@ -106,13 +107,14 @@ class WitnessRecords:
 
 
 def _text(testimony: Testimony) -> str:
-    return json.dumps(asdict(testimony))
+    return json.dumps(stamped(asdict(testimony)))
 
 
 def _testimony(item: Mapping[str, Any]) -> Testimony:
-    return Testimony(**known(Testimony, json.loads(item["testimony"]["S"])))
+    return Testimony(**known(Testimony, readable(json.loads(item["testimony"]["S"]), "what a witness said")))
 
 
 def _comparison(document: Mapping[str, Any]) -> Comparison:
-    last = document["last"]
-    return Comparison(document["listed"], LastListing(**last) if last else None, document["mistrusted"])
+    last = readable(document, "the comparison of a listing")["last"]
+    before = LastListing(**known(LastListing, last)) if last else None
+    return Comparison(document["listed"], before, document["mistrusted"])

@@ -18,7 +18,8 @@ from typing import Any
 from pageturner import errors
 from pageturner.clients import Client
 from pageturner.crawls.detail import VALUE, Detail
-from pageturner.page_state import PageState, Place, known
+from pageturner.formats import known, readable, stamped
+from pageturner.page_state import PageState, Place
 from pageturner.paging.expressions import find
 from pageturner.stores.page_store import Facts
 from pageturner.stores.unfinished_pages import UnfinishedPages
@@ -63,17 +64,13 @@ class _Progress:
             "non_aggregate": self.page.non_aggregate,
             "answer": _numbers_in(self.page.answer),
         }
-        return {
-            "page": page,
-            "texts": texts,
-            "errors": self.errors,
-            "ignored": self.ignored,
-            "milliseconds": milliseconds,
-        }
+        more = {"errors": self.errors, "ignored": self.ignored, "milliseconds": milliseconds}
+        return stamped({"page": page, "texts": texts, **more})
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], etag: str) -> _Progress:
-        page = {**document["page"], "facts": Facts(**known(Facts, document["page"]["facts"]))}
+        readable(document, "a page that lacks details")
+        page = {**known(ReadPage, document["page"]), "facts": Facts(**known(Facts, document["page"]["facts"]))}
         texts = {name: dict(map(tuple, found)) for name, found in document["texts"].items()}
         return cls(ReadPage(**page), texts, document["errors"], document["ignored"], document["milliseconds"], etag)
 

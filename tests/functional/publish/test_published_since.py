@@ -64,7 +64,7 @@ def test_a_run_that_is_published_after_later_ones_adds_what_it_has(
     stores = Stores.of_environment()
     found = stores.runs.find(second["run_id"])
     assert found is not None
-    stores.runs.unlock("c", Run(**found.run))
+    stores.runs.unlock("c", Run.from_dict(found.run))
     run_and_publish(aws, machines, trail, 2)
     assert set(keys(aws)) == set(trail.visible(ENDS[2])) - between(trail, 0, 1)
     late = machines.publish(second, "execution-late")

@@ -143,7 +143,7 @@ def test_fetch_page_looks_every_few_seconds_and_reads_half_a_unit(
     machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     planned = machines.plan({"crawl": "c"}, "one")
-    run, crawl = Run(**planned["run"]), Crawl.from_dict(planned["crawl"])
+    run, crawl = Run.from_dict(planned["run"]), Crawl.from_dict(planned["crawl"])
     client = clients.client("dynamodb")
     whole = client.get_item
     looks: list[bool] = []

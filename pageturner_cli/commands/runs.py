@@ -1,0 +1,202 @@
+"""`watch`, `runs`, `show` and `why`: what is known of runs."""
+
+from __future__ import annotations
+
+import heapq
+import webbrowser
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pageturner.errors import SinkError
+from pageturner.finish.advice import named
+from pageturner.stores.history import HistoryRow
+from pageturner.verdicts import ENDED
+from pageturner_cli import finding, outcomes, reasons, screen
+from pageturner_cli.commands.starting import watched
+from pageturner_cli.failures import COMPLETE, WRONG, Failure
+from pageturner_cli.manifests import manifest_of
+from pageturner_cli.options import Settings, common, complete_crawls, complete_runs, pass_settings
+from pageturner_cli.text import Column, ago, took
+
+_RUN = click.argument("run", required=False, shell_complete=complete_runs)
+
+
+@click.command(
+    epilog="""\b
+pageturner watch
+pageturner watch buckets
+pageturner watch buckets-20260203T040506Z-1a2b3c4d --json
+"""
+)
+@_RUN
+@common
+@pass_settings
+def watch(given: Settings, run: str | None) -> int:
+    """Watch a run until it ends. Ctrl-C ends the watching, not the run.
+
+    RUN is the id of a run, or the name of a crawl, whose latest run is meant. The default is the latest run.
+    """
+    return watched(given, finding.found(given.deployment, run))
+
+
+@click.command(
+    epilog="""\b
+pageturner runs
+pageturner runs buckets --limit 5
+pageturner runs --json | jq 'select(.outcome != "succeeded") | .run_id'
+"""
+)
+@click.argument("crawl", required=False, shell_complete=complete_crawls)
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many, the latest first."
+)
+@common
+@pass_settings
+def runs(given: Settings, crawl: str | None, limit: int) -> int:
+    """List the runs of a crawl, or of all, the latest first."""
+    found = finding.latest_runs(given.deployment, crawl, limit)
+    if given.json:
+        screen.documents(map(finding.as_document, found))
+        return COMPLETE
+    if not found:
+        raise Failure(f"{crawl or 'No crawl'} has {'not ' if crawl else ''}run yet.", WRONG)
+    columns = [
+        *(Column("run", whole=True), Column("outcome"), Column("items", right=True), Column("pages", right=True)),
+        *(Column("took", right=True, spare=True), Column("changed", spare=True), Column("began", spare=True)),
+    ]
+    now = datetime.now(UTC)
+    screen.rows(columns, (_row(row, now) for row in found), coloured=1)
+    return COMPLETE
+
+
+def _row(row: HistoryRow, now: datetime) -> tuple[object, ...]:
+    changes = [(row.new, "new"), (row.changed, "changed"), (row.gone, "gone")]
+    return (
+        row.run_id,
+        row.outcome or "running",
+        "" if row.items is None else f"{row.items:,}",
+        "" if row.pages is None else f"{row.pages:,}",
+        "" if row.seconds is None else took(float(row.seconds)),
+        ", ".join(f"{count:,} {kind}" for count, kind in changes if count),
+        ago(row.started_at, now),
+    )
+
+
+@click.command(
+    epilog="""\b
+pageturner show
+pageturner show buckets --targets 100
+pageturner show buckets --report
+pageturner show buckets --report --to report.html
+"""
+)
+@_RUN
+@click.option("--targets", default=20, show_default=True, type=click.IntRange(0), help="How many targets, worst first.")
+@click.option("--report", is_flag=True, help="Open the run's report in a browser.")
+@click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="Write the report to a file instead.")
+@common
+@pass_settings
+def show(given: Settings, run: str | None, targets: int, report: bool, to: Path | None) -> int:
+    """Show what a run came to, with its targets, the worst first."""
+    found = finding.found(given.deployment, run)
+    if report or to is not None:
+        return _report(found, to)
+    if found.run is None or found.record is None or found.record.summary is None:
+        return outcomes.tell(found, as_json=given.json)
+    with manifest_of(given.deployment, found.run) as manifest:
+        worst = heapq.nsmallest(targets, manifest.entries(), key=_worst_first)
+    if given.json:
+        screen.document({**outcomes.summary_of(found), "worst_targets": worst})
+        return outcomes.exit_code(found)
+    code = outcomes.tell(found, as_json=False)
+    count = sum(found.record.summary["targets"].values())
+    screen.say()
+    screen.rows(
+        [
+            *(Column("verdict"), Column("target"), Column("pages", right=True), Column("items", right=True)),
+            *(Column("throttled", right=True, spare=True), Column("error", spare=True)),
+        ],
+        (_target(entry) for entry in worst),
+        coloured=0,
+    )
+    if count > len(worst):
+        screen.say(f"and {count - len(worst):,} more: --targets {count} shows all", "dim")
+    return code
+
+
+def _worst_first(entry: Mapping[str, Any]) -> tuple[bool, int, str]:
+    return entry["verdict"] in ENDED, -entry["pages"], str(entry["target_id"])
+
+
+def _target(entry: Mapping[str, Any]) -> tuple[object, ...]:
+    error = f"{entry['error']}: {entry.get('cause', '')}" if "error" in entry else ""
+    throttles = f"{entry['throttles']:,}" if entry["throttles"] else ""
+    return entry["verdict"], named(entry), f"{entry['pages']:,}", f"{entry['items']:,}", throttles, error
+
+
+def _report(found: finding.Found, to: Path | None) -> int:
+    """Download the report of a run, and open it unless it was to go to a file."""
+    key, pages = f"runs/{found.run_id}/report.html", found.deployment.stores.pages
+    path = to or Path.home() / ".cache" / "pageturner" / f"{found.run_id}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        is_there = pages.download(key, partial)
+    except SinkError:
+        partial.unlink(missing_ok=True)
+        raise
+    if not is_there:
+        partial.unlink()
+        raise Failure(f"{found.run_id} has no report (s3://{pages.bucket}/{key}): it has not been reported.", WRONG)
+    partial.replace(path)
+    screen.say(str(path))
+    if to is None and not webbrowser.open(path.as_uri()):
+        screen.say("There is no browser here; the file is the report.", "dim")
+    return COMPLETE
+
+
+@click.command(
+    epilog="""\b
+pageturner why
+pageturner why buckets
+pageturner why buckets-20260203T040506Z-1a2b3c4d --json | jq -r '.commands[]'
+"""
+)
+@_RUN
+@common
+@pass_settings
+def why(given: Settings, run: str | None) -> int:
+    """Say why a run is not complete, each reason once, and what to type next."""
+    found = finding.found(given.deployment, run)
+    explanation = reasons.explained(found)
+    is_complete = explanation.outcome == "succeeded"
+    if given.json:
+        said = [each.as_dict() for each in explanation.reasons]
+        about = {"run_id": found.run_id, "crawl": found.crawl, "outcome": explanation.outcome}
+        screen.document({**about, "reasons": said, "commands": list(explanation.commands)})
+        return COMPLETE if is_complete else WRONG
+    screen.say(f"{found.run_id}  {explanation.outcome}", screen.style_of(explanation.outcome))
+    if is_complete:
+        screen.field("verdict", str(outcomes.summary_of(found).get("message", "complete")))
+        return COMPLETE
+    for each in explanation.reasons:
+        screen.say()
+        what = f"{each.targets:,} {each.what}" if each.targets else each.what
+        screen.field("what", what, "red")
+        screen.field("why", each.why)
+        if each.names:
+            more = each.targets - len(each.names)
+            screen.field("where", "; ".join(each.names) + (f"; and {more:,} more" if more else ""))
+        screen.field("do", f"{each.to_do}.")
+        if each.policy:
+            screen.field("policy", each.policy)
+    if explanation.commands:
+        screen.say()
+        screen.say("Then type" + (f" ({explanation.also})" if explanation.also else ""))
+        for typed in explanation.commands:
+            screen.command(typed)
+    return WRONG
