@@ -10,6 +10,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -57,6 +58,14 @@ def test_show_has_its_targets(terminal: Terminal, run_id: str) -> None:
     assert f'complete  000000000000 us-east-1 {{"Bucket": "source"}}     {PAGES}    {OBJECTS}' in said.out
     document = terminal.run("show", run_id, "--json").document
     assert (document["outcome"], [each["verdict"] for each in document["worst_targets"]]) == ("succeeded", ["complete"])
+
+
+def test_the_report_is_written_to_a_file(terminal: Terminal, run_id: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    said = terminal.run("show", run_id, "--to", str(path))
+    assert (said.code, said.out.strip()) == (0, str(path))
+    assert run_id in path.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_crawl_means_its_latest_run_and_nothing_means_the_latest_of_all(terminal: Terminal, run_id: str) -> None:
