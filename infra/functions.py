@@ -81,6 +81,7 @@ class Functions(Construct):
         )
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
         self.stop_run = self._function("StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30))
+        self.check_crawls = self._function("CheckCrawls", "check_crawls", memory_size=256, timeout=Duration.minutes(2))
         for function in (self.plan_run, self.fetch_page):
             if function.role is not None:
                 grant_reads(function.role, crawls, settings.read_policies, other_accounts=_reader_role("*", settings))
@@ -91,7 +92,7 @@ class Functions(Construct):
             function.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
         for action in ("states:SendTaskFailure", "states:SendTaskSuccess"):
             self.fail_run.add_to_role_policy(self._may(action, "stateMachine", name))
-        for function in (self.plan_run, self.report_run, self.stop_run):
+        for function in (self.plan_run, self.report_run, self.stop_run, self.check_crawls):
             notices.grant_send(function)
         store.grant_plan(self.plan_run)
         store.grant_plan_long_targets(self.plan_long_targets)
@@ -100,6 +101,7 @@ class Functions(Construct):
         store.grant_report(self.report_run)
         store.grant_fail(self.fail_run)
         store.grant_stop(self.stop_run)
+        store.grant_check(self.check_crawls)
 
     def _may(self, action: str, resource: str, name: str) -> iam.PolicyStatement:
         """Allow an action on the Crawl machine or its executions: by name, because it depends on the function."""

@@ -9,6 +9,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.settings import Settings
+from pageturner.stores import keys
 
 # The Distributed Map's own report on its children. The verdicts are in the runs table; this is for troubleshooting.
 MAP_RESULTS_PREFIX = "map-results"
@@ -148,6 +149,17 @@ class ItemStore(Construct):
     def grant_stop(self, grantee: iam.IGrantable) -> None:
         """Let StopRun record that an execution was stopped."""
         self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
+
+    def grant_check(self, grantee: iam.IGrantable) -> None:
+        """Let CheckCrawls read the history of crawls, and remember who is overdue."""
+        partitions = {"dynamodb:LeadingKeys": [keys.STATUS, keys.HISTORY.format("*")]}
+        for action, condition in (
+            ("dynamodb:Query", {"ForAllValues:StringLike": partitions}),
+            ("dynamodb:UpdateItem", {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [keys.STATUS]}}),
+        ):
+            iam.Grant.add_to_principal(
+                grantee=grantee, actions=[action], resource_arns=[self.runs.table_arn], conditions=condition
+            )
 
 
 def _lifecycle_rules(settings: Settings) -> list[s3.LifecycleRule]:

@@ -10,6 +10,7 @@ from infra.crawl_machine import CrawlMachine
 from infra.function_code import runtime_notice
 from infra.functions import Functions
 from infra.item_store import ItemStore
+from infra.monitoring import Monitoring
 from infra.notices import Notices
 from infra.page_loop import PageLoop
 from infra.publishing import Publishing
@@ -46,11 +47,15 @@ class PageturnerStack(Stack):
             hand_overs=settings.hand_overs,
             log_retention=retention,
         )
-        StoppedExecutions(
-            self, "StoppedExecutions", state_machine=crawl_machine.state_machine, stop_run=functions.stop_run
-        )
         schedules = Schedules(
             self, "Schedules", crawls=crawls, state_machine=crawl_machine.state_machine, emulator=settings.emulator
+        )
+        StoppedExecutions(
+            self,
+            "StoppedExecutions",
+            state_machine=crawl_machine.state_machine,
+            stop_run=functions.stop_run,
+            dead_letters=schedules.dead_letters,
         )
         Chains(
             self,
@@ -58,6 +63,15 @@ class PageturnerStack(Stack):
             crawls=crawls,
             state_machine=crawl_machine.state_machine,
             dead_letters=schedules.dead_letters,
+        )
+        monitoring = Monitoring(
+            self,
+            "Monitoring",
+            settings=settings,
+            functions=functions,
+            publishing=publishing,
+            dead_letters=schedules.dead_letters,
+            topic=notices.topic,
         )
         for name, value in {
             "CrawlMachineArn": crawl_machine.state_machine.state_machine_arn,
@@ -68,6 +82,7 @@ class PageturnerStack(Stack):
             "Database": sql.database,
             "WorkGroup": sql.workgroup,
             "NoticesTopic": notices.topic.topic_arn,
+            "Dashboard": monitoring.dashboard,
             "DeadLetterQueue": schedules.dead_letters.queue_url,
             "Version": version.of_code(),
         }.items():

@@ -21,6 +21,8 @@ _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
+# It is in descriptions of alarms, which have room for 1,024 characters.
+_DOCUMENTATION_URL = re.compile(r"[^\s#]{1,500}")
 # AWS managed policies that only read…
 _READ_POLICY = re.compile(r"(service-role/)?\w*Read-?[Oo]nly(Access)?(Policy)?(_v\d+)?", re.ASCII)
 _OTHER_READ_POLICIES = ("SecurityAudit", "job-function/ViewOnlyAccess")
@@ -76,6 +78,7 @@ class Settings:
     read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
     notice_emails: tuple[str, ...] = ()  # who is told of runs that are not complete, and of alarms
     notice_changes: bool = False  # tell them also what complete runs have changed
+    documentation_url: str = "docs/operations.md"  # where people who are told of an alarm find this document
     reader_role: str = "PageturnerReader"  # name of the role in other accounts
     external_id: str = "pageturner"  # the external id that the role requires
     emulator: bool = False  # run the functions on MiniStack
@@ -127,6 +130,10 @@ class Settings:
                 raise SettingError(
                     f'notice_emails has "{email}"; it must be e-mail addresses, with commas between them'
                 )
+        if not _DOCUMENTATION_URL.fullmatch(self.documentation_url):
+            raise SettingError(
+                f'documentation_url is "{self.documentation_url}"; it must be where docs/operations.md is, without "#"'
+            )
         for name in self.read_policies:
             _check_read_policy(name)
 

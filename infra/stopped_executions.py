@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -14,7 +15,13 @@ class StoppedExecutions(Construct):
     """An EventBridge rule. Step Functions delivers its events at best effort; PlanRun does without them."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, state_machine: sfn.IStateMachine, stop_run: lambda_.IFunction
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        state_machine: sfn.IStateMachine,
+        stop_run: lambda_.IFunction,
+        dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
         events.Rule(
@@ -29,5 +36,9 @@ class StoppedExecutions(Construct):
                     "stateMachineArn": [state_machine.state_machine_arn],
                 },
             ),
-            targets=[targets.LambdaFunction(stop_run, retry_attempts=10, max_event_age=Duration.hours(1))],
+            targets=[
+                targets.LambdaFunction(
+                    stop_run, dead_letter_queue=dead_letters, retry_attempts=10, max_event_age=Duration.hours(1)
+                )
+            ],
         )

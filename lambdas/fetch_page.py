@@ -71,7 +71,7 @@ def _stop_check() -> StopCheck:
 def _report_throttle(state: PageState, step: PageStep, error: ThrottledError) -> None:
     step.stores.targets.count_throttle(state.run, state.target, str(error))
     step.pace.tell(state, datetime.now(UTC))
-    telemetry.count("Throttles", 1)
+    telemetry.count_for_all("Throttles", 1)
     facts = {"target": state.target.target_id, "retry": state.retries, "error": str(error)}
     telemetry.logger.warning("throttled", extra=facts)
 

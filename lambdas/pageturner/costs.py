@@ -115,7 +115,8 @@ _OF_TARGET = Volume(write_units=1, read_units=1.5)
 _OF_WITNESS = Volume(write_units=2, read_units=0.2)
 # FetchPage looks every 5 s whether it still should, and, if a target lasts, every 6 s whether others were throttled.
 _LOOKS_OF_SECOND, _SECONDS_OF_LISTENING = 0.1, 6
-_METRICS, _METRICS_OF_THROTTLED = 2, 3
+# Throttles are counted for the crawl, and for all of them.
+_METRICS, _METRICS_OF_THROTTLED = 2, 4
 # As in `turn.pace`: how many moments a fast target reserves at once grows with its pages, up to those of 5 s.
 PAGES_PER_MOMENT, ROOM_FACTOR, BLOCK_SECONDS = 8, 2, 5
 # PublishRun: what `make bench-publish` measures, and its steps, requests and events.

@@ -47,8 +47,22 @@ def count(name: str, value: float) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
+def count_for_all(name: str, value: float) -> None:
+    """Add a value to a metric of this invocation, once for its crawl and once for all crawls, which alarms look at."""
+    count(name, value)
+    metrics.provider.dimension_sets.append({})
+
+
 def add_facts(**facts: object) -> None:
     """Put facts into the line of this invocation's metrics, beside the metrics, if the log has lines of level INFO."""
     if logger.log_level <= logging.INFO:
         for name, value in facts.items():
             metrics.add_metadata(name, value)
+
+
+def measure(**values: float) -> None:
+    """Emit metrics without a dimension, which alarms look at; a name says if its unit is seconds."""
+    for name, value in values.items():
+        unit = MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
+        metrics.add_metric(name=name, unit=unit, value=value)
+    metrics.flush_metrics()

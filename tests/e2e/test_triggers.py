@@ -76,7 +76,7 @@ def schedule_of(deployed: Deployed, crawl: str) -> dict[str, Any]:
         scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])
         for each in scheduler.list_schedules()["Schedules"]
     ]
-    (only,) = [each for each in found if json.loads(each["Target"]["Input"])["crawl"] == crawl]
+    (only,) = [each for each in found if json.loads(each["Target"]["Input"]).get("crawl") == crawl]
     return dict(only)
 
 

@@ -57,7 +57,8 @@ class CrawlStatus:
     """How a crawl is: its latest run, its last complete one as the catalogue has it, and who was `refused` since.
 
     `outcome`, `verdict`, `ended_at` and `message` are those of the latest run, once it has ended. `complete_seconds` is
-    a number as text.
+    a number as text. `promise` is what its schedule says, since CheckCrawls saw it first, which also knows whether the
+    crawl is overdue.
     """
 
     crawl: str
@@ -73,7 +74,9 @@ class CrawlStatus:
     complete_ended_at: str | None = None
     complete_seconds: str | None = None
     refused: int = 0
-    first_seen_at: str | None = None
+    promise: str | None = None
+    promised_since: str | None = None
+    overdue_since: str | None = None
 
 
 class History:
@@ -143,6 +146,14 @@ class History:
         )
         return int(updated["refused"]["N"]) if updated else 0
 
+    def set_promise(self, crawl: str, promise: str, now: str) -> None:
+        """Record what a crawl promises from now on."""
+        self._update(_status(crawl), {"crawl": crawl, "promise": promise, "promised_since": now})
+
+    def set_overdue(self, crawl: str, since: str | None) -> None:
+        """Record since when a crawl has been overdue, or that it is so no longer."""
+        self._update(_status(crawl), {"crawl": crawl, "overdue_since": since}, removed=["overdue_since"])
+
     def run(self, run: Run, crawl: str) -> HistoryRow | None:
         """Return the row of a run, or None if it has expired or an earlier version has not put it."""
         found = self._table.get(_row(run, crawl), f"the history of run {run.run_id}")
@@ -173,7 +184,7 @@ class History:
         )
 
     def _update(
-        self, row: Mapping[str, Any], values: Mapping[str, Any], condition: str, removed: list[str] | None = None
+        self, row: Mapping[str, Any], values: Mapping[str, Any], condition: str = "", removed: list[str] | None = None
     ) -> bool:
         """Set what is not None of `values`, the names of which the condition can use; return whether it held."""
         given = {name: value for name, value in values.items() if value is not None}
@@ -185,7 +196,7 @@ class History:
             "update_item",
             Key=row,
             UpdateExpression=expression,
-            ConditionExpression=condition,
+            **({"ConditionExpression": condition} if condition else {}),
             ExpressionAttributeNames={f"#{name}": name for name in (*given, *gone)},
             ExpressionAttributeValues={f":{name}": value for name, value in values_of(given).items()},
         )

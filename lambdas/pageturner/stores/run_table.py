@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # DynamoDB Developer Guide, "Quotas": requests of a BatchWriteItem.
 _BATCH_WRITE = 25
 _KB = 1024
+# How many rows of a partition are read at once.
+_ROWS = 100
 
 
 class RunTable:
@@ -148,6 +150,8 @@ class RunTable:
             ExpressionAttributeValues={":pk": {"S": partition}},
             ScanIndexForward=not latest_first,
             ConsistentRead=True,
+            # Most look at the first few.
+            PaginationConfig={"PageSize": _ROWS},
         )
         with as_sink_error(f"could not read {partition} from the runs table"):
             for answer in answers:

@@ -1,0 +1,36 @@
+"""CheckCrawls, and the schedule that invokes it every quarter of an hour."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+# The alarm on what it finds needs a value each 30 minutes, infra/alarms.py.
+CHECK_EVERY = Duration.minutes(15)
+
+
+class Watch(Construct):
+    """A schedule of its own, not one of the crawls': it is there whatever the catalogue says."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, check_crawls: lambda_.IFunction, dead_letters: sqs.IQueue
+    ) -> None:
+        super().__init__(scope, construct_id)
+        scheduler.Schedule(
+            self,
+            "Schedule",
+            description="Pageturner: look at all crawls",
+            schedule=scheduler.ScheduleExpression.rate(CHECK_EVERY),
+            target=targets.LambdaInvoke(
+                check_crawls,
+                input=scheduler.ScheduleTargetInput.from_object({}),
+                dead_letter_queue=dead_letters,
+                # The next one comes anyway.
+                retry_attempts=2,
+                max_event_age=CHECK_EVERY,
+            ),
+        )
