@@ -9,7 +9,7 @@
 
 Left out are what crawled services and witnesses charge for requests, transfer, storage, X-Ray and free tiers; what a
 state machine retries for another reason than throttling, and its way after a failed PageLoop; passes that were given
-up; and FailRun and StopRun. `docs/reference.md` says this to people.
+up; FailRun, StopRun, CheckCrawls and notices. `docs/reference.md` says this to people.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ _OF_CHILD, _OF_LOOP = 1, 3
 # PlanRun, PlanLongTargets and FinishRun: each a second with its start; bench/plan.py measures targets and pages.
 _SECONDS_OF_STEP, _SECONDS_OF_TARGET = 1.0, 0.0002
 # What a run writes and reads besides its pages. A Map writes its results.
-_OF_GENERATION = Volume(puts=4, gets=6, write_units=10, read_units=8, log_gb=12e-6)
+_OF_GENERATION = Volume(puts=4, gets=6, write_units=17, read_units=8, log_gb=12e-6)
 _OF_BATCH_FILES = Volume(puts=5, gets=5, read_units=3, log_gb=1e-6)
 # A page is a line of at most 600 bytes (bench/logs.py); FinishRun, and others before it, read its record.
 _OF_PAGE = Volume(puts=1, read_units=0.4, log_gb=560e-9)
@@ -119,9 +119,13 @@ _LOOKS_OF_SECOND, _SECONDS_OF_LISTENING = 0.1, 6
 _METRICS, _METRICS_OF_THROTTLED = 2, 4
 # As in `turn.pace`: how many moments a fast target reserves at once grows with its pages, up to those of 5 s.
 PAGES_PER_MOMENT, ROOM_FACTOR, BLOCK_SECONDS = 8, 2, 5
-# PublishRun: what `make bench-publish` measures, and its steps, requests and events.
+# PublishRun: what `make bench-publish` measures, and its steps, requests and events. Behind it, ReportRun.
 _PUBLISHING_SECONDS, _PUBLISHING_SECONDS_OF_ITEM = 2, 0.0002
-OF_PUBLISHING = Volume(
+OF_REPORTING = Volume(
+    requests=1, gb_seconds=1, transitions=1, puts=2, gets=5, write_units=3, read_units=6,
+    log_gb=2e-6, metric_hours=1,
+)
+OF_PUBLISHING = OF_REPORTING + Volume(
     requests=1, transitions=5, puts=12, gets=20, write_units=60, read_units=40, glue_requests=8, events=2, log_gb=8e-6
 )
 

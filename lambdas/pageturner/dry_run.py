@@ -27,7 +27,7 @@ from pageturner.messages import count_of, shown
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination
 from pageturner.plan.expansion import Expansion
-from pageturner.plan.planning import paging_of
+from pageturner.plan.paging_in_words import paging_of
 from pageturner.turn import page_end, page_fetch
 from pageturner.turn.records import item_json
 

@@ -76,7 +76,7 @@ class Finisher:
             self.stores.runs.record_latest(run, crawl)
         if not self.stores.runs.finish(run, result):
             raise _resumed(run)
-        self.stores.history.end(run, crawl.name, result, as_catalogued=found.as_catalogued)
+        self.stores.history.end(run, crawl.name, result, as_catalogued=found.is_as_catalogued)
         self.stores.executions.end(execution, run.generation)
         if ended_as["outcome"] == "continues":
             self.stores.runs.hand_lock_over(crawl.lock_name, run)

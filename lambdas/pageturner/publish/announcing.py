@@ -153,15 +153,10 @@ def _about(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:
         "crawl": found.crawl["name"],
         "run_id": found.run["run_id"],
         "generation": published["generation"],
-        "as_catalogued": _is_as_catalogued(found),
+        "as_catalogued": found.is_as_catalogued,
         **{name: summary.get(name) for name in ("verdict", "outcome")},
         **{name: published[name] for name in ("new", "changed", "gone", "replaced")},
     }
-
-
-def _is_as_catalogued(found: RunRecord) -> bool:
-    """Whether a run lists what the catalogue's crawl lists, also if it was resumed with more to tolerate."""
-    return found.as_catalogued and found.begun_as in ("", Crawl.from_dict(found.crawl).listing_hash)
 
 
 def _finished(found: RunRecord, published: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.model import OperationModel
 
-from pageturner.costs import PUBLISHING_MEMORY_MB, PUBLISHING_START_SECONDS, Volume
+from pageturner.costs import OF_REPORTING, PUBLISHING_MEMORY_MB, PUBLISHING_START_SECONDS, Volume
 
 # How S3 charges for what publishing asks of it; a DeleteObject costs nothing.
 _S3 = {
@@ -28,8 +28,8 @@ _LOG_GB = 4e-6
 # PublishPart, MoreOfPart? and PartPublished, because most parts are done at once.
 OF_PUBLISH_RUN, OF_PARTS, OF_PUBLISH_PART = 2, 1, 4
 # What an invocation still does when it has taken its last look: it puts the rows of the run, sends the events, records
-# the publication, and lets the next one begin. Three states end the execution.
-REST = Volume(
+# the publication, and lets the next one begin. ReportRun, and three more states, end the execution.
+REST = OF_REPORTING + Volume(
     gb_seconds=0.3 * PUBLISHING_MEMORY_MB / 1024,
     transitions=3,
     puts=3,

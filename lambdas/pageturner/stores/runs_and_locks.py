@@ -51,6 +51,11 @@ class RunRecord:
         return self.published is not None and self.published.get("generation") == self.generation
 
     @property
+    def is_as_catalogued(self) -> bool:
+        """Whether it still lists what it listed when it began, as the catalogue has it."""
+        return self.as_catalogued and self.begun_as in ("", Crawl.from_dict(self.crawl).listing_hash)
+
+    @property
     def continues(self) -> bool:
         """Whether its execution has ended, so that it continues in another one."""
         return self.summary is not None and self.summary["outcome"] == "continues"
