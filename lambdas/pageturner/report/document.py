@@ -7,8 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pageturner.crawls.catalogue import ADHOC_PREFIX
-from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.finish.summary import Tally, changes_to_resume, headline, resuming
 from pageturner.report.targets import COLUMNS, Targets, interned
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from itertools import groupby, islice
 from typing import Any
 
-from pageturner.crawls.catalogue import ADHOC_PREFIX
+from pageturner.crawls.crawl import ADHOC_PREFIX
 from pageturner.messages import shortened
 from pageturner.stores.history import CrawlStatus, History, HistoryRow
 
