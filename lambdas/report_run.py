@@ -43,7 +43,7 @@ def _put_pages(stores: Stores, summary: Mapping[str, Any]) -> None:
     try:
         if Reporter(stores, Console(os.environ["AWS_REGION"])).write(summary):
             found = stores.runs.find(summary["run_id"])
-            row = stores.history.run(Run(**found.run), summary["crawl"]) if found is not None else None
+            row = stores.history.run(Run.from_dict(found.run), summary["crawl"]) if found is not None else None
             if row is not None:
                 Index(stores).add(row)
     except (CannotPublishError, SinkError) as error:

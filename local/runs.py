@@ -87,7 +87,7 @@ class Runs:
         record = self.deployment.stores.runs.find(str(summary["run_id"]))
         if record is None:
             raise Failure(f"the record of {summary['run_id']} is gone")
-        return Run(**record.run)
+        return Run.from_dict(record.run)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class Found:
     @property
     def run(self) -> Run | None:
         """The run, once it is planned."""
-        return Run(**self.record.run) if self.record is not None else None
+        return Run.from_dict(self.record.run) if self.record is not None else None
 
     @cached_property
     def execution(self) -> Execution | None:
@@ -104,7 +104,7 @@ def _by_id(deployment: Deployment, run_id: str) -> Found | None:
     named = _RUN_ID.fullmatch(run_id)
     crawl = str(record.crawl["name"]) if record is not None else named["crawl"] if named else ""
     if record is not None:
-        row = deployment.stores.history.run(Run(**record.run), crawl)
+        row = deployment.stores.history.run(Run.from_dict(record.run), crawl)
     else:
         row = next((each for each in _around(deployment, crawl, named) if each.run_id == run_id), None)
     it = Found(deployment, run_id, crawl, row, record)

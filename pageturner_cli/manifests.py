@@ -61,7 +61,7 @@ def items_published(deployment: Deployment, crawl: str) -> Iterator[str]:
         record = deployment.stores.runs.find(run_id)
         if record is None:
             raise Failure(f"The record of {run_id} is gone, of which a listing of {crawl} is. pageturner query has it.")
-        with manifest_of(deployment, Run(**record.run)) as manifest:
+        with manifest_of(deployment, Run.from_dict(record.run)) as manifest:
             targets = {entry["target_id"] for entry in manifest.entries() if target_of(entry).listing_id in listings}
             yield from _items(deployment, (file["key"] for file in manifest.files() if file["target_id"] in targets))
 

@@ -4,7 +4,7 @@ Runs go on while a new version is deployed, and what is published stays. So a ve
 written; what is new has a default. What a newer one has written, it reads without what it does not know, after a
 rollback. Where that would be wrong, the newer version has a higher `FORMAT`, and earlier ones refuse to go on.
 
-Format 1 is written without its number, as the versions did that knew no formats: they would not read it.
+Format 1 has no number: it is that of the versions which knew no formats.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 from pageturner.errors import SinkError
 
-FORMAT = 1
+FORMAT = 2
 
 
 def stamped(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document with the format in which it is written."""
-    return dict(document) if FORMAT == 1 else {**document, "format": FORMAT}
+    return {**document, "format": FORMAT}
 
 
 def readable(document: Mapping[str, Any], what: str) -> Mapping[str, Any]:

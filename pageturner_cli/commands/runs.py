@@ -14,6 +14,7 @@ import click
 from pageturner.errors import SinkError
 from pageturner.finish.advice import named
 from pageturner.stores.history import HistoryRow
+from pageturner.stores.keys import report_key
 from pageturner.verdicts import ENDED
 from pageturner_cli import finding, outcomes, reasons, screen
 from pageturner_cli.commands.starting import watched
@@ -140,7 +141,9 @@ def _target(entry: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _report(found: finding.Found, to: Path | None) -> int:
     """Download the report of a run, and open it unless it was to go to a file."""
-    key, pages = f"runs/{found.run_id}/report.html", found.deployment.stores.pages
+    outcomes.refuse_unfinished(found)
+    assert found.run is not None  # noqa: S101 - it has a summary
+    key, pages = report_key(found.run), found.deployment.stores.pages
     path = to or Path.home() / ".cache" / "pageturner" / f"{found.run_id}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.part")

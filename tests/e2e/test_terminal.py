@@ -10,6 +10,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -59,6 +60,14 @@ def test_show_has_its_targets(terminal: Terminal, run_id: str) -> None:
     assert (document["outcome"], [each["verdict"] for each in document["worst_targets"]]) == ("succeeded", ["complete"])
 
 
+def test_the_report_is_written_to_a_file(terminal: Terminal, run_id: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    said = terminal.run("show", run_id, "--to", str(path))
+    assert (said.code, said.out.strip()) == (0, str(path))
+    assert run_id in path.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_crawl_means_its_latest_run_and_nothing_means_the_latest_of_all(terminal: Terminal, run_id: str) -> None:
     started = terminal.run("start", "objects", "--watch", "--json")
     assert started.code == 0
@@ -82,7 +91,7 @@ def test_crawls_and_doctor_say_that_all_is_well(terminal: Terminal, run_id: str)
         dict.fromkeys(("stack", "version", "functions", "bucket", "tables", "dead letters"), "ok")
     )
     schedules = [each["said"] for each in checks if each["what"] == "schedules"]
-    assert any(said.startswith("every-minute: rate(1 minute)") and said.endswith("it is off") for said in schedules)
+    assert "chain-buckets: cron(0 2 * * ? *), last complete never; it is off" in schedules
 
 
 def test_doctor_finds_what_could_not_be_delivered(terminal: Terminal, run_id: str) -> None:

@@ -71,7 +71,10 @@ def _object_paths(thing: Mapping[str, Any]) -> Iterator[str]:
         for line in thing["lines"]:
             yield from _paths(line)
     elif "text" in thing:
-        yield from _paths(json.loads("".join(thing["text"])))
+        # A page for people is read by people only.
+        document = _as_json("".join(thing["text"]))
+        if document is not None:
+            yield from _paths(document)
     else:
         for row in parquet_rows([base64.b64decode(thing["base64"])])[:1]:
             yield from map(str, row)

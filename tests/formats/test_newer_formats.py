@@ -82,7 +82,7 @@ def newer(definitions: Definitions) -> Mapping[str, Snapshot]:
 )
 def test_what_has_more_is_read(kind: Any, document: dict[str, Any]) -> None:
     assert kind.from_dict({**document, "something_new": 1}) == kind.from_dict(document)
-    with pytest.raises(SinkError, match=r"in format 2, .* reads formats up to 1; deploy the newer version again"):
+    with pytest.raises(SinkError, match=r"in format 3, .* reads formats up to 2; deploy the newer version again"):
         kind.from_dict({**document, "format": NEW})
 
 

@@ -38,7 +38,7 @@ class Reporter:
         found = self.stores.runs.find(summary["run_id"])
         if found is None:
             raise SinkError(f"the runs table has no record of run {summary['run_id']}")
-        run, generation = Run(**found.run), int(summary["generation"])
+        run, generation = Run.from_dict(found.run), int(summary["generation"])
         with TemporaryDirectory() as folder:
             path = Path(folder) / "manifest.json"
             if not self.stores.pages.download(manifest_key(run), path):
