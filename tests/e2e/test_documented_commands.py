@@ -191,7 +191,7 @@ def test_the_demo_shows_its_trouble_and_its_proof(clone: Clone) -> None:
     assert len(re.findall(r"boto3's own paginator lists [\w ,]+: the same, in the same order ✓", said)) == 3
     assert said.count("boto3's own listing says the same ✓") == 4
     assert re.search(r"an inventory: .* verdict +complete: \d+ items on 26 pages of 26 targets", said)
-    assert re.search(r"lambda +function +8 ", said)
+    assert re.search(r"lambda +function +\d+ ", said)
     assert re.search(r"changed +_retry\.json +\['ETag', 'LastModified', 'Size'\]", said)
     assert re.search(r"witness +DynamoDB counted [\d,]+, up to 6 hours ago ✓", said)
     assert "✗" not in said
