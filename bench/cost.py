@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 from pageturner import costs
-from pageturner.costs import PRICES, Volume
 from pageturner.crawls.crawl import Crawl
+from pageturner.prices import PRICES, Volume
 
 PAGES = 1_000_000
 ORCHESTRATION = ("transitions", "executions", "express_gb_seconds")

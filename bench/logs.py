@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pageturner.costs import PRICES
+from pageturner.prices import PRICES
 
 PROJECT = Path(__file__).parent.parent
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

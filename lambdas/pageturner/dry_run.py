@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pageturner import costs
+from pageturner import costs, prices
 from pageturner.crawls.alternatives import Expected, alternatives
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import iam_action, read_actions
@@ -224,7 +224,7 @@ class DryRun:
                 f"{count_of(pages, 'page')} x {pace:.3f} s / {side_by_side} in parallel = {seconds:,} s",
                 page_arithmetic,
             ],
-            **costs.estimate(volume),
+            **prices.estimate(volume),
         }
 
     def _latest(self, crawl: Crawl) -> dict[str, Any] | None:

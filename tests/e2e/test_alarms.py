@@ -144,3 +144,18 @@ def test_the_dashboard_is_there(deployed: Deployed) -> None:
     body = json.loads(cloudwatch.get_dashboard(DashboardName=deployed.outputs["Dashboard"])["DashboardBody"])
     group = next(each for each in body["widgets"] if each["type"] == "log")["properties"]["query"].split("'")[1]
     assert deployed.emulator.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+
+
+def test_people_hear_of_a_run_that_is_not_complete(deployed: Deployed, heard: Heard) -> None:
+    asked = {"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "nobody-has-this-bucket"}}
+    ended = deployed.wait(deployed.start(asked))
+    assert ended["status"] == "FAILED"
+    said, _, output = ended["cause"].partition("\n\n")
+    notice = heard.wait_for("Pageturner: adhoc-s3-list_objects_v2 is not complete")
+    summary = json.loads(output)
+    assert notice.startswith(said)
+    assert summary["links"]["report"] in notice
+    assert f"pageturner why {summary['run_id']}" in notice
+    key = summary["report"].removeprefix(f"s3://{deployed.outputs['ItemsBucket']}/")
+    report = deployed.s3.get_object(Bucket=deployed.outputs["ItemsBucket"], Key=key)
+    assert "Not complete" in report["Body"].read().decode()

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.emulator import PROJECT
-from pageturner import costs
-from pageturner.costs import PRICES, Turned, Volume
+from pageturner import costs, prices
+from pageturner.costs import Turned
 from pageturner.crawls.crawl import Crawl
+from pageturner.prices import PRICES, Volume
 from pageturner.turn.page_step import LONGEST_INTERVAL
 
 CRAWL = Crawl("c", "s3", "list_objects_v2")
@@ -31,7 +32,7 @@ MORE = ("pages", "seconds", "express_seconds", "hand_overs", "write_units", "thr
 
 
 def dollars(volume: Volume) -> float:
-    found: float = costs.estimate(volume)["estimated_cost"]
+    found: float = prices.estimate(volume)["estimated_cost"]
     return found
 
 
@@ -52,7 +53,7 @@ def test_a_larger_run_never_costs_less(turned: Turned, name: str, more: int, lon
 
 @given(VOLUMES)
 def test_the_lines_add_up_to_the_cost(volume: Volume) -> None:
-    estimate = costs.estimate(volume)
+    estimate = prices.estimate(volume)
     total = sum(float(line.rpartition("$")[2]) for line in estimate["cost_arithmetic"])
     assert total == pytest.approx(estimate["estimated_cost"], abs=1e-5)
     services = [line.partition(":")[0] for line in estimate["cost_arithmetic"]]
@@ -61,7 +62,7 @@ def test_the_lines_add_up_to_the_cost(volume: Volume) -> None:
 
 def test_a_line_is_arithmetic() -> None:
     volume = Volume(requests=1500, gb_seconds=12.5, puts=3)
-    assert costs.estimate(volume, "Publishing: ") == {
+    assert prices.estimate(volume, "Publishing: ") == {
         "estimated_cost": 0.000482,
         "cost_arithmetic": [
             "Publishing: Lambda: 1,500 requests x $0.20/million + 12.5 GB-s x $0.0000133334 = $0.000467",

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from pageturner import costs
+from pageturner import costs, prices
 from pageturner.console import Console
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import RunStoppedError, SinkError
@@ -106,7 +106,7 @@ class Finisher:
                         tally.add(entry)
                 ended_as = summary(run, tally, ended)
                 volume = costs.of_run(crawl, tally.turned, self.long_targets, run.generation)
-                ended_as |= costs.estimate(volume)
+                ended_as |= prices.estimate(volume)
                 if found.window is not None:
                     ended_as["window"] = found.window
                 if self.stores.pages.put_text(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pageturner import costs
+from pageturner import costs, prices
 from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
@@ -258,4 +258,4 @@ def _entered_at(plan: str) -> str:
 def _expected(crawl: Crawl, targets: int) -> dict[str, Any]:
     """How many targets there are, and what a page of each costs until it is published."""
     turned = costs.expected(targets, targets, _PAGE_SECONDS, _PAGE_SECONDS, costs.LOOP_SECONDS, hours=1)
-    return {"targets": targets, "estimated_cost": costs.estimate(costs.of_run(crawl, turned, 0))["estimated_cost"]}
+    return {"targets": targets, "estimated_cost": prices.estimate(costs.of_run(crawl, turned, 0))["estimated_cost"]}

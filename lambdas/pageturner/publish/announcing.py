@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pageturner import table_names
-from pageturner.costs import Volume, estimate
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError, SinkError, as_sink_error
 from pageturner.finish.manifest import Manifest
 from pageturner.finish.output import said_of, with_publishing
 from pageturner.messages import count_of, shortened
 from pageturner.page_state import Run
+from pageturner.prices import Volume, estimate
 from pageturner.publish.database import Database, database, quoted
 from pageturner.publish.making import Made
 from pageturner.publish.plan import Plan

@@ -13,7 +13,8 @@ from typing import Any
 
 from botocore.model import OperationModel
 
-from pageturner.costs import OF_REPORTING, PUBLISHING_MEMORY_MB, PUBLISHING_START_SECONDS, Volume
+from pageturner.costs import OF_REPORTING, PUBLISHING_MEMORY_MB, PUBLISHING_START_SECONDS
+from pageturner.prices import Volume
 
 # How S3 charges for what publishing asks of it; a DeleteObject costs nothing.
 _S3 = {

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pageturner.costs import Volume
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import CannotPublishError, RunStoppedError, SinkError
 from pageturner.finish.output import output_of
 from pageturner.page_state import Run
+from pageturner.prices import Volume
 from pageturner.publish.announcing import Announcer
 from pageturner.publish.columns import Column
 from pageturner.publish.making import Maker, table_file_key

@@ -215,7 +215,7 @@ class PublicationStore:
         self._table.put_row(_progress(publication, bucket), f"how far bucket {bucket} is", values)
 
     def add_spent(self, publication: Publication, spent: Mapping[str, float]) -> None:
-        """Add what an invocation has taken, by the names of `pageturner.costs.Volume`, to what others have.
+        """Add what an invocation has taken, by the names of `pageturner.prices.Volume`, to what others have.
 
         What is done twice costs twice. Who is killed before has not said what it took.
         """

@@ -14,7 +14,7 @@ from pageturner.page_state import Run
 from pageturner.stores import keys
 from pageturner.stores.run_table import RunTable, at_generation, expires_at
 
-# Seconds in which the next execution of a run has begun to plan, and has the lock itself. PlanRun may be retried.
+# Seconds until the next execution of a run has begun to plan, and has the lock. PlanRun may be retried.
 _LONGEST_HAND_OVER = 900
 
 
@@ -23,9 +23,9 @@ class RunRecord:
     """The record of a run: its `execution` while it is running, and its `summary` once it has ended.
 
     `begun_by` and `planned_by` name its first and its last plan. `as_catalogued` says that it lists what the crawl of
-    its name in the catalogue listed when it began, and `begun_as` is the hash of what it listed then; `source` is the
-    run whose items its targets come from; `published` says what became of its publication; `window` has the times
-    `from` which and `to` which it lists what is new, if its crawl has `since`.
+    its name in the catalogue listed when it began, and `begun_as` is the hash of that; `source` is the run whose items
+    its targets come from; `published` says what became of its publication; `window`, if its crawl has `since`, has the
+    times `from` which and `to` which it lists what is new.
     """
 
     run: Mapping[str, Any]
@@ -90,8 +90,7 @@ class RunStore:
         """Record that a run has begun. Returns False if it had begun before."""
         about = {"run": run.as_dict(), "crawl": crawl, "execution": run.execution, "targets": targets}
         origin = {
-            "begun_by": planned_by,
-            "planned_by": planned_by,
+            **dict.fromkeys(("begun_by", "planned_by"), planned_by),
             "as_catalogued": int(as_catalogued),
             "begun_as": Crawl.from_dict(crawl).listing_hash,
             "source": source,
@@ -285,8 +284,8 @@ class RunStore:
 
     def latest(self, crawl: Crawl) -> str | None:
         """Return the latest run that listed all that `crawl` lists, or None if there is none."""
-        found = self._table.get(_latest(crawl), f"the latest run of crawl {crawl.name}")
-        return found["run_id"]["S"] if found is not None else None
+        row = self._table.get(_latest(crawl), f"the latest run of crawl {crawl.name}")
+        return row["run_id"]["S"] if row else None
 
 
 def _run(run_id: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pageturner import table_names
-from pageturner.costs import Volume
+from pageturner.prices import Volume
 from pageturner.publish.announcing import Announcer
 from tests.histories import ACCOUNT, Process, Ran, World, item, listed
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from pageturner.costs import Volume
+from pageturner.prices import Volume
 from pageturner.publish.metering import Meter
 from pageturner.stores.publications import PublicationStore
 from tests.histories import PREFIXES, Listed, Process, Ran, World, item, listed
