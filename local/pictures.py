@@ -1,6 +1,7 @@
-"""Makes the pictures of docs/report.md: ``make pictures``, after a change of how reports look.
+"""Makes the pictures of the documents: ``make pictures``, after a change of how reports or the terminal look.
 
-The runs are made up. What is said of them is what FinishRun says of such targets.
+The runs of the reports are made up, and what is said of them is what FinishRun says of such targets. Those of the
+terminal are the emulator's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
+from local import terminal_session
 from local.browser import ARGUMENTS, NEEDED, browser
 from pageturner.page_state import utc_text
 from pageturner.report.index import index_of
@@ -122,9 +124,18 @@ def main() -> int:
                 picture = IMAGES / f"{name}-{scheme}.png"
                 page.screenshot(path=picture)
                 page.close()
-                print(f"{picture.relative_to(IMAGES.parent.parent)}: {picture.stat().st_size / 1000:.0f} KB")
+                _say(picture)
+        page = started.new_page(device_scale_factor=1.25)
+        page.set_content(terminal_session.page())
+        picture = IMAGES / "terminal.png"
+        page.locator("pre").screenshot(path=picture)
+        _say(picture)
         started.close()
     return 0
+
+
+def _say(picture: Path) -> None:
+    print(f"{picture.relative_to(IMAGES.parent.parent)}: {picture.stat().st_size / 1000:.0f} KB")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_a_pass_begins_only_while_the_run_goes_on(clients: tuple[Any, Any]) -> N
         return found, checkpoint is not None and checkpoint.pass_number == pass_number
 
     assert begins(RUN, 1) == (False, False), "there is no such run"
-    assert runs.begin(RUN, {}, 1, "plan", as_catalogued=True, source=None)
+    assert runs.begin(RUN, {"name": "c"}, 1, "plan", as_catalogued=True, source=None)
     assert begins(RUN, 2) == (True, True)
     assert begins(resumed, 3) == (False, False)
     assert runs.finish(RUN, {})
