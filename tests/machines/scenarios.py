@@ -16,6 +16,9 @@ class CertainFaults(Faults):
     def pause(self) -> float:
         return self.pauses[0]
 
+    def of_a_child(self, _: Any) -> str:
+        return self.kinds[0] if self.strikes("ShortTargets") else ""
+
 
 @dataclass
 class Scenario(Schedule):
@@ -54,7 +57,7 @@ class Scenario(Schedule):
         """After so many executions."""
 
     def strike(self, module: str, kind: str, *operations: str, times: int = 1, seconds: float = 0) -> None:
-        """Let this happen to the next requests of a function."""
+        """Let this happen to the next requests of a function, or to the next children of ShortTargets."""
         self.world.faults = CertainFaults(
             self.rng, times, {module: 1}, (kind,), (seconds,), operations=frozenset(operations)
         )
@@ -137,3 +140,25 @@ class OtherStaleItems(Scenario):
             self.world.catalogue["c"] = replace(self.world.catalogue["c"], stale_items="remove")
         if ended < 3:
             self.start_after_deleting("abc"[ended])
+
+
+class ALateChild(Scenario):
+    """A child of ShortTargets runs twice: its late copy is denied a bucket, which has that verdict already."""
+
+    def _crawl(self) -> dict[str, Any]:
+        # One batch of both.
+        return {**super()._crawl(), "for_each": {"list": [{"Bucket": "b1"}, {"Bucket": "b2"}]}, "max_concurrency": 1}
+
+    def _fill_buckets(self) -> None:
+        super()._fill_buckets()
+        # The pages of the other bucket keep the run going until the copy is there.
+        self.world.service.buckets["b2"] = replace(self.bucket)
+        self.bucket.denied = True
+
+    def _loop_seconds(self) -> float:
+        # Else a child may turn no page at all, and leave its targets to LongTargets.
+        return 225
+
+    def _begin(self) -> None:
+        self.world.latency = 2
+        self.strike("ShortTargets", "repeated", seconds=10)

@@ -37,7 +37,7 @@ class Schedule:
         self.auditor = Auditor(self.world)
 
     def play(self) -> None:
-        loop_seconds = self.rng.choice((0, 1, 225))
+        loop_seconds = self._loop_seconds()
         # With few, a publication has parts.
         most_rows = self.rng.choice((1000, 1000, 3))
         with installed(self.world, loop_seconds, most_rows, self.limits):
@@ -57,6 +57,9 @@ class Schedule:
         return "\n".join([f"{self.crawl}", *lines])
 
     # What there is.
+
+    def _loop_seconds(self) -> float:
+        return self.rng.choice((0, 1, 225))
 
     def _crawl(self) -> dict[str, Any]:
         rng = self.rng
