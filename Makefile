@@ -34,7 +34,7 @@ test: $(CLI) $(DEV) $(EMULATOR) browser ## run all tests
 	    .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder; code=$$?; rm -rf "$$folder"; exit $$code; }
 
 # Debian's Chromium, where there is no browser.
-browser: $(DEV)
+browser: $(DEV) ## install a browser for the tests, where there is none
 	@.venv/bin/python -m local.browser
 
 check: $(CLI) $(DEV) ## formatter, linter, types, layers, synth, template

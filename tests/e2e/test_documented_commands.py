@@ -48,6 +48,7 @@ NOT_RUN = {
     "make bench": ".venv/bin/python -m bench.$of",
     "make bench-finish": ".venv/bin/python -m bench.finish",
     "make bench-publish": ".venv/bin/python -m bench.publish",
+    "make pictures": ".venv/bin/python -m local.pictures",
     "make clean": "rm -rf .venv .venv-ministack node_modules cdk.out",
     "make deploy PYTHON=python3.14": ".venv/bin/python -m local.cdk deploy",
 }

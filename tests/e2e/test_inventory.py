@@ -102,6 +102,6 @@ def test_an_inventory_of_the_account(deployed: Deployed, source: list[str]) -> N
     found = deployed.query(f"SELECT vpcid, cidrblock FROM {name}_ec2_describe_vpcs ORDER BY vpcid")  # noqa: S608
     vpcs = deployed.emulator.client("ec2").describe_vpcs()["Vpcs"]
     assert found == sorted(({"vpcid": v["VpcId"], "cidrblock": v["CidrBlock"]} for v in vpcs), key=json.dumps)
-    asked = f"SELECT id, arn, region FROM {name}_resources WHERE service = 'sns' AND type = 'topic'"  # noqa: S608
+    asked = f"SELECT id, arn, region FROM {name}_resources WHERE service = 'sns' AND id LIKE '%:inventory'"  # noqa: S608
     (topic,) = deployed.query(asked)
     assert topic == {"id": topic["arn"], "arn": "arn:aws:sns:us-east-1:000000000000:inventory", "region": "us-east-1"}

@@ -41,7 +41,7 @@ def test_the_manifest_first_says_how_the_run_ended(aws: Aws, machines: Machines)
     head = list(manifest)[: list(manifest).index("crawl")]
     assert head[:5] == ["run_id", "verdict", "outcome", "message", "verdicts"]
     assert {"pages", "items", "bytes", "started_at", "ended_at"} <= {*head}
-    assert list(manifest)[len(head) :] == ["crawl", "timeline", "files", "targets"]
+    assert list(manifest)[len(head) :] == ["crawl", "timeline", "format", "files", "targets"]
     assert (manifest["verdict"], manifest["outcome"]) == ("incomplete", "failed")
     assert manifest["verdicts"] == summary["targets"] == {"complete": 1, "unfinished": 1}
     assert {name: manifest[name] for name in head if name in summary and name != "verdicts"} == {
