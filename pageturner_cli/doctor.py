@@ -12,7 +12,7 @@ from typing import Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pageturner import version
-from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.stores.history import CrawlStatus
 from pageturner_cli import asking, executions
 from pageturner_cli.aws_errors import AWS_ERRORS, failure_of
@@ -252,7 +252,9 @@ class Doctor:
                 return Check("crawls", "ok", said)
             return Check("crawls", "wrong", f"{said}; {status.run_id} has died without a verdict", why)
         if status.outcome in ("failed", "stopped"):
-            return Check("crawls", "wrong", f"{said}; {status.run_id} {status.outcome}", why)
+            # Nobody waits for the next run of a crawl that the catalogue does not have.
+            level: Level = "note" if status.crawl.startswith(ADHOC_PREFIX) else "wrong"
+            return Check("crawls", level, f"{said}; {status.run_id} {status.outcome}", why)
         return Check("crawls", "ok", said)
 
 
