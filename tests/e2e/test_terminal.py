@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import signal
-import struct
 import subprocess
-import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +14,7 @@ from local.emulator import PROJECT
 from local.fault_proxy import Answer, answering
 from tests.e2e.conftest import OBJECTS, Deployed, slow_pages
 from tests.e2e.terminal import PROGRAM, Terminal, without_credentials
+from tests.pseudo_terminal import drawn_by
 
 PAGES = 30
 
@@ -224,25 +220,8 @@ def test_an_expired_token_is_said_to_be_one(deployed: Deployed) -> None:
 
 def on_a_terminal(terminal: Terminal, columns: int, *words: str) -> str:
     """What a command draws on a terminal of this width."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     environment = {**terminal.environment, "TERM": "xterm", "NO_COLOR": "1"}
-    with subprocess.Popen(
-        [*PROGRAM, *words], cwd=PROJECT, stdin=its, stdout=its, stderr=its, env=environment
-    ) as process:
-        os.close(its)
-        drawn = b""
-        while True:
-            try:
-                chunk = os.read(ours, 4096)
-            except OSError:  # Linux raises EIO when the other end is closed
-                break
-            if not chunk:
-                break
-            drawn += chunk
-        assert process.wait() == 0
-    os.close(ours)
-    return drawn.decode()
+    return drawn_by([*PROGRAM, *words], columns, environment)
 
 
 def test_it_fits_a_terminal_of_60_columns_and_changes_in_place(terminal: Terminal, run_id: str) -> None:

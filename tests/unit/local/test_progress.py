@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 
 from local.command import CommandError, run
+from tests.pseudo_terminal import drawn_by
 
 PROJECT = Path(__file__).parents[3]
 NOISY = "import sys, time; print('WARNING: noise'); print('Collecting ' + 60 * 'x', flush=True); time.sleep(1.2)"
 
 
-def on_a_terminal(columns: int, *command: str) -> str:
-    """Return what a command draws on a terminal of this width."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    with subprocess.Popen(command, cwd=PROJECT, stdin=its, stdout=its, stderr=its, env=environment) as process:
-        os.close(its)
-        drawn = b""
-        while True:
-            try:
-                chunk = os.read(ours, 4096)
-            except OSError:  # Linux raises EIO when the other end is closed
-                break
-            if not chunk:
-                break
-            drawn += chunk
-        assert process.wait() == 0
-    os.close(ours)
-    return drawn.decode()
-
-
 @pytest.mark.parametrize("columns", [20, 62, 200])
 def test_a_line_fits_the_terminal_and_changes_in_place(columns: int) -> None:
-    drawn = on_a_terminal(columns, sys.executable, "-m", "local.step", "Installing", sys.executable, "-c", NOISY)
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "local.step", "Installing", sys.executable, "-c", NOISY]
+    drawn = drawn_by(command, columns, environment)
     lines = [line for line in re.split(r"\r\x1b\[K|\r\n", drawn) if line]
     assert max(map(len, lines)) < columns
     assert lines[0].startswith("…   0 s  Installing"[: columns - 2])
