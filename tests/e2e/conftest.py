@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import gzip
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -61,6 +62,15 @@ def lists_parameters(region: str) -> Callable[[Request], bool]:
 def slow_pages() -> Fault:
     """Return a fault that makes the default pages of `source` fill more than three loops of a second."""
     return Fault(lists_source, times=OBJECTS, before=lambda _: time.sleep(0.12))
+
+
+def held_pages(goes_on: threading.Event) -> Fault:
+    """Return a fault that holds each page of `source` until it may go on, or for 20 s: then botocore would give up."""
+
+    def hold(_: Request) -> None:
+        goes_on.wait(20)
+
+    return Fault(lists_source, times=OBJECTS, before=hold)
 
 
 def wait_until_ended(stepfunctions: Any, execution: str) -> dict[str, Any]:

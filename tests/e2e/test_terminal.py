@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.cells import cell_len
 
 from local.emulator import PROJECT
 from local.fault_proxy import Answer, answering
-from tests.e2e.conftest import OBJECTS, Deployed, slow_pages
+from tests.e2e.conftest import OBJECTS, Deployed, held_pages
 from tests.e2e.terminal import PROGRAM, Terminal, without_credentials
 from tests.pseudo_terminal import drawn_by
 
@@ -159,7 +160,8 @@ def test_changes_are_those_of_a_run_or_between_two(terminal: Terminal, run_id: s
 
 def test_a_second_run_is_refused_and_a_watch_that_is_interrupted_lets_the_first_go_on(terminal: Terminal) -> None:
     deployed = terminal.deployed
-    deployed.proxy.add(slow_pages())
+    goes_on = threading.Event()
+    deployed.proxy.add(held_pages(goes_on))
     started = terminal.run("start", "objects", "--json")
     assert started.code == 0
     run_id = started.document["run_id"]
@@ -173,7 +175,7 @@ def test_a_second_run_is_refused_and_a_watch_that_is_interrupted_lets_the_first_
     _, error = watching.communicate()
     assert watching.returncode == 130
     assert f"The run goes on; to watch it again:\n  pageturner watch {run_id}" in error
-    deployed.proxy.clear()
+    goes_on.set()
     assert terminal.run("watch", run_id).code == 0
 
 

@@ -176,7 +176,14 @@ def test_of_two_executions_with_the_same_trigger_one_runs(deployed: Deployed, so
 def test_crawls_from_the_console_that_differ_run_at_once_and_the_same_one_does_not(
     deployed: Deployed, source: list[str]
 ) -> None:
-    whole = {"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "source"}, "key": "Key"}
+    whole: dict[str, Any] = {
+        "service": "s3",
+        "operation": "list_objects_v2",
+        "parameters": {"Bucket": "source"},
+        "key": "Key",
+    }
+    # So that it goes on for as long as its pages are held.
+    whole["pagination_config"] = {"PageSize": 10}
     part = {**whole, "parameters": {"Bucket": "source", "Prefix": "+"}}
     asked, goes_on = threading.Event(), threading.Event()
 
@@ -184,7 +191,9 @@ def test_crawls_from_the_console_that_differ_run_at_once_and_the_same_one_does_n
         asked.set()
         goes_on.wait(20)
 
-    deployed.proxy.add(Fault(lambda request: lists_source(request) and "prefix=" not in request.path, before=wait))
+    deployed.proxy.add(
+        Fault(lambda request: lists_source(request) and "prefix=" not in request.path, OBJECTS, before=wait)
+    )
     first = deployed.start(whole)
     assert asked.wait(RUN_SECONDS)
     beside = deployed.run(part)

@@ -32,7 +32,7 @@ def test_publishing_goes_on_until_it_has_a_summary(crawl_machine: dict[str, Any]
         {"Variable": "$.publishing.next", "StringEquals": "again", "Next": "PublishRun"},
     ]
     assert states["PublishParts"]["Next"] == "PublishRun"
-    summary = {"Type": "Pass", "OutputPath": "$.publishing.summary", "Next": "RunComplete?"}
+    summary = {"Type": "Pass", "OutputPath": "$.publishing.summary", "Next": "ReportRun"}
     assert states[states["Published?"]["Default"]] == summary
 
 

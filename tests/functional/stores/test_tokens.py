@@ -44,7 +44,7 @@ def test_a_token_arrives_as_it_left(api_call: tuple[str, str], data: st.DataObje
 
     store = PageStore(aws.s3, aws.bucket)
     place = Place(token=store.keep_token(RUN, token))
-    travelled = Place(**json.loads(json.dumps(place.as_dict())))
+    travelled = Place.from_dict(json.loads(json.dumps(place.as_dict())))
     assert len(travelled.token or "") <= 1500
     arrived = store.token(travelled.token)
     assert arrived == token
