@@ -52,9 +52,9 @@ CERTAINLY = partial(Break, seeds=(0,), within=0)
 BREAKS = [
     CERTAINLY("the second writer of a page wins", put_without_condition("items/"), schedule=ALatePage),
     CERTAINLY("the last writer of a manifest wins", put_without_condition("/manifest"), schedule=ALateManifest),
-    Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put"), seeds=(14,)),
+    Break("anybody gets the lock", write_without_condition("lock#", "lock", "Put"), seeds=(33,)),
     Break("anybody takes a trigger", write_without_condition("trigger#", "", "Put"), seeds=(4,)),
-    Break("a run begins again", write_without_condition("run#", "run", "Put"), seeds=(1,)),
+    Break("a run begins again", write_without_condition("run#", "run", "Put"), seeds=(14,)),
     Break("the pages of an abandoned pass count", all_passes, seeds=(59,)),
     Break("a resumption goes on with the token that was refused", replaced(BEGINS_ANEW, set()), seeds=(59,)),
     CERTAINLY(
