@@ -43,7 +43,7 @@ def main() -> int:
     if browser() is not None:
         return 0
     if may_install():
-        install = "apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core"
+        install = "apt-get update; apt-get install --yes --no-install-recommends chromium fonts-dejavu-core"
         step = [sys.executable, "-m", "local.step", "Installing Chromium", "sh", "-c", install]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         if (code := subprocess.run(step, check=False, env=environment).returncode) or browser() is not None:

@@ -14,6 +14,7 @@ from pageturner.page_state import FROM_CHECKPOINT
 from pageturner.plan.expansion import Expansion
 from pageturner.stores import Stores
 from pageturner.stores.history import HistoryRow
+from pageturner.stores.run_table import RunTable
 from tests.conftest import Aws, Machines
 from tests.fake_glue import FakeSns
 from tests.runs_of_a_bucket import target_of
@@ -85,6 +86,30 @@ def test_the_history_goes_with_a_run(aws: Aws, machines: Machines, stores: Store
     assert (status.complete_run_id, status.complete_started_at) == (row.run_id, row.started_at)
     assert status.complete_seconds == str(output["seconds"])
     assert sns.sent == []
+
+
+def test_who_is_killed_between_the_two_rows_is_repeated(
+    aws: Aws, machines: Machines, stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, written = RunTable.write_if, list[str]()
+
+    def killed_at_the_status(self: RunTable, not_done: str, *request: Any, **more: Any) -> bool:
+        if "of status" in not_done:
+            written.append(not_done)
+            raise SinkError("killed")
+        return write(self, not_done, *request, **more)
+
+    monkeypatch.setattr(RunTable, "write_if", killed_at_the_status)
+    with pytest.raises(SinkError):
+        machines.plan({"crawl": "c"})
+    monkeypatch.setattr(RunTable, "write_if", write)
+    assert (len(written), stores.history.crawls()) == (1, [])
+    planned = machines.plan({"crawl": "c"})
+    machines.turn_all(planned, target_of(aws, planned))
+    output = machines.publish(machines.finish(planned))
+    machines.report(output)
+    (status,) = stores.history.crawls()
+    assert (status.run_id, status.complete_run_id, status.outcome) == (*2 * [output["run_id"]], "succeeded")
 
 
 def test_a_run_of_something_else_is_no_complete_run_of_the_crawl(aws: Aws, machines: Machines, stores: Stores) -> None:

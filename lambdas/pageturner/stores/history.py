@@ -88,19 +88,20 @@ class History:
     def begin(self, run: Run, crawl: str, *, as_catalogued: bool) -> None:
         """Record that a run begins, or that its next generation does."""
         about = _about(run, crawl)
-        ended = [*_OF_SUMMARY, *_OF_PUBLICATION, *_DECIMALS, "message", "reported_at"]
-        if self._update(
+        self._update(
             _row(run, crawl),
             {**about, "as_catalogued": int(as_catalogued)},
             "attribute_not_exists(pk) OR generation < :generation",
-            removed=ended,
-        ):
-            self._update(
-                _status(crawl),
-                {**about, "refused": 0},
-                "attribute_not_exists(started_at) OR started_at <= :started_at",
-                removed=["outcome", "verdict", "ended_at", "message"],
-            )
+            removed=[*_OF_SUMMARY, *_OF_PUBLICATION, *_DECIMALS, "message", "reported_at"],
+        )
+        # Whoever was killed in between is repeated.
+        self._update(
+            _status(crawl),
+            {**about, "refused": 0},
+            "attribute_not_exists(started_at) OR (started_at <= :started_at AND run_id <> :run_id) "
+            "OR (run_id = :run_id AND generation < :generation)",
+            removed=["outcome", "verdict", "ended_at", "message"],
+        )
 
     def plan(self, run: Run, crawl: str, targets: int) -> None:
         """Record how many targets a run has."""
@@ -122,10 +123,13 @@ class History:
         self._of_generation(run, crawl, {**changes, **cost, "reported_at": now})
         row = self.run(run, crawl)
         if row is not None and row.as_catalogued and summary["outcome"] == "succeeded":
-            complete = {"run_id": run.run_id, "started_at": run.started_at, "ended_at": summary["ended_at"]}
+            last = {"run_id": run.run_id, "started_at": run.started_at, "ended_at": summary["ended_at"]}
+            complete = {
+                f"complete_{name}": value for name, value in {**last, "seconds": str(summary["seconds"])}.items()
+            }
             self._update(
                 _status(crawl),
-                {f"complete_{name}": value for name, value in {**complete, "seconds": str(summary["seconds"])}.items()},
+                {"crawl": crawl, **complete},
                 "attribute_not_exists(complete_started_at) OR complete_started_at < :complete_started_at",
             )
 
