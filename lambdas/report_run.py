@@ -31,19 +31,18 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
         return
     telemetry.logger.set_correlation_id(summary["run_id"])
     stores = Stores.of_environment()
-    tell(stores, summary, utc_text(datetime.now(UTC)))
-    _put_pages(stores, summary)
+    if run := tell(stores, summary, utc_text(datetime.now(UTC))):
+        _put_pages(stores, run, summary)
 
 
-def _put_pages(stores: Stores, summary: Mapping[str, Any]) -> None:
+def _put_pages(stores: Stores, run: Run, summary: Mapping[str, Any]) -> None:
     """Put the report of the run and the page of all runs. Whoever fails here has told people: they are not told again.
 
     Publishing the run once more puts them, too.
     """
     try:
         if Reporter(stores, Console(os.environ["AWS_REGION"])).write(summary):
-            found = stores.runs.find(summary["run_id"])
-            row = stores.history.run(Run.from_dict(found.run), summary["crawl"]) if found is not None else None
+            row = stores.history.run(run, summary["crawl"])
             if row is not None:
                 Index(stores).add(row)
     except (CannotPublishError, SinkError) as error:

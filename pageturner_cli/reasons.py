@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
-from pageturner.crawls.iam_actions import iam_action
 from pageturner.errors import CannotPublishError
-from pageturner.finish.advice import advice
 from pageturner.finish.summary import Reason, Tally, changes_to_resume
 from pageturner_cli import asking, outcomes
 from pageturner_cli.aws_errors import Asked, statement
@@ -91,42 +88,34 @@ def _incomplete(found: Found, outcome: str) -> Explanation:
     assert run is not None and record is not None  # noqa: S101, PT018 - the caller has looked
     crawl, asked = Crawl.from_dict(record.crawl), found.deployment.asked
     tally = Tally(crawl, found.deployment.region)
-    actions: dict[str, set[str]] = {}
     accounts: set[str] = set()
     with manifest_of(found.deployment, run) as manifest:
         for entry in manifest.entries():
             tally.add(entry)
-            if entry["verdict"] == "denied":
-                its = crawl.of(entry.get("service", ""), entry.get("operation", ""))
-                if "AssumeRole" in entry.get("cause", ""):
-                    accounts.add(entry["account"])
-                else:
-                    actions.setdefault(advice(its, entry).text, set()).add(_action(its, entry))
+            if entry["verdict"] == "denied" and "AssumeRole" in entry.get("cause", ""):
+                accounts.add(entry["account"])
     tally.close()
-    of_verdict = Counter[str]()
-    reasons = []
-    for (verdict, *_), reason in tally.reasons.items():
-        of_verdict[verdict] += reason.targets
-        allowed = sorted(actions.get(reason.advice.text, ()))
-        reasons.append(
-            Because(
-                verdict,
-                reason.why,
-                reason.advice.text,
-                reason.targets,
-                tuple(reason.names),
-                statement(allowed) if allowed else "",
-            )
+    reasons = tuple(
+        Because(
+            verdict,
+            reason.why,
+            reason.advice.text,
+            reason.targets,
+            tuple(reason.names),
+            statement([reason.advice.allow]) if reason.advice.allow else "",
         )
+        for (verdict, *_), reason in tally.reasons.items()
+    )
     if tally.continues:
-        return Explanation(outcome, tuple(reasons), (asking.typed(["watch", found.run_id], asked),))
-    first = ["make deploy"] if actions and not crawl.name.startswith(ADHOC_PREFIX) else []
+        return Explanation(outcome, reasons, (asking.typed(["watch", found.run_id], asked),))
+    is_to_allow = any(reason.policy for reason in reasons)
+    first = ["make deploy"] if is_to_allow and not crawl.name.startswith(ADHOC_PREFIX) else []
     if accounts:
         account = found.deployment.machine.split(":")[4]
         first.append(f"make reader PAGETURNER_ACCOUNT={account}")
     return Explanation(
         outcome,
-        tuple(reasons),
+        reasons,
         (*first, *_again(found, tally.reasons.values())),
         also=f"with the credentials of {', '.join(sorted(accounts))}" if accounts else "",
     )
@@ -148,14 +137,6 @@ def _input(found: Found) -> Mapping[str, Any]:
         # What has been triggered once is not triggered again.
         return {key: value for key, value in execution.input.items() if key != "trigger"}
     return asking.asked_by_run(found.record.crawl) if found.record is not None else {"crawl": found.crawl}
-
-
-def _action(crawl: Crawl, entry: Mapping[str, Any]) -> str:
-    """The action that is denied: that of the operation, or that of a detail, whose messages begin with its name."""
-    for detail in crawl.details:
-        if entry.get("cause", "").startswith(f"detail {detail.name}: "):
-            return iam_action(detail.service, detail.operation)
-    return iam_action(crawl.service, crawl.operation)
 
 
 def _never_begun(found: Found, outcome: str) -> Explanation:

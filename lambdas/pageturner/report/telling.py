@@ -19,15 +19,17 @@ FACTS = (
 )
 
 
-def tell(stores: Stores, output: Mapping[str, Any], now: str) -> None:
+def tell(stores: Stores, output: Mapping[str, Any], now: str) -> Run | None:
     """Tell of a run, by the output of its execution. Called twice, it tells people twice. Raises `SinkError`.
 
-    Who asks for a publication by hand sees what becomes of it.
+    Returns the run, or None if it was resumed since: it is told of when it has ended again. Who asks for a publication
+    by hand sees what becomes of it.
     """
     found = stores.runs.find(output["run_id"])
     if found is None or found.generation != output["generation"]:
         telemetry.logger.warning("the run was resumed since, and is reported when it has ended again")
-        return
+        return None
+    run = Run.from_dict(found.run)
     published = output.get("published") or {}
     if not published.get("asked_by"):
         is_complete = output["outcome"] == "succeeded"
@@ -36,9 +38,10 @@ def tell(stores: Stores, output: Mapping[str, Any], now: str) -> None:
             notices.send(notices.of_run(output))
         elif os.environ.get("NOTICE_CHANGES") == "true" and any(published.get(kind) for kind in _KINDS):
             notices.send(notices.of_changes(output))
-        stores.history.report(Run.from_dict(found.run), output["crawl"], output, now)
+        stores.history.report(run, output["crawl"], output, now)
     changes = {kind: published.get(kind) for kind in _KINDS}
     telemetry.logger.info("run reported", extra={**{name: output[name] for name in FACTS}, **changes})
+    return run
 
 
 def count(name: str) -> None:
