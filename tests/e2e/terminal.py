@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,10 @@ from local.emulator import PROJECT, environment_of_emulator
 from tests.e2e.conftest import Deployed
 
 PROGRAM = (sys.executable, "-m", "pageturner_cli")
+
+
+def _hears_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class Terminal:
             text=True,
             # Ctrl-C is for it, and not for the tests.
             start_new_session=True,
+            # What runs the tests in the background may have them ignore it, and whoever they start.
+            preexec_fn=_hears_ctrl_c,
         )
 
     def shell(self, command: str) -> Said:

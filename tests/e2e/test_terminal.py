@@ -88,7 +88,8 @@ def test_crawls_and_doctor_say_that_all_is_well(terminal: Terminal, run_id: str)
         dict.fromkeys(("stack", "version", "functions", "bucket", "tables", "dead letters"), "ok")
     )
     schedules = [each["said"] for each in checks if each["what"] == "schedules"]
-    assert "chain-buckets: cron(0 2 * * ? *), last complete never; it is off" in schedules
+    (chain,) = [said for said in schedules if said.startswith("chain-buckets: cron(0 2 * * ? *), last complete ")]
+    assert chain.endswith("; it is off")
 
 
 def test_doctor_finds_what_could_not_be_delivered(terminal: Terminal, run_id: str) -> None:
@@ -116,9 +117,12 @@ def test_a_dry_run_says_what_it_would_take(terminal: Terminal) -> None:
 
 
 def test_items_are_json_lines_and_end_with_the_pipe(terminal: Terminal, run_id: str, source: list[str]) -> None:
-    for what in ("objects", run_id):
-        found = [item["Key"] for item in terminal.run("items", what).documents]
-        assert found == source
+    assert [item["Key"] for item in terminal.run("items", run_id).documents] == source
+    # Other tests have published other listings of the crawl.
+    published = [str(row["key"]) for row in terminal.deployed.query("SELECT key FROM objects")]
+    found = [item["Key"] for item in terminal.run("items", "objects").documents]
+    assert sorted(found) == sorted(published)
+    assert [key for key in found if key in source] == source
     ended = terminal.shell("pageturner items objects | head -1")
     assert (ended.code, ended.error, len(ended.out.splitlines())) == (0, "", 1)
 
@@ -221,9 +225,9 @@ def test_an_expired_token_is_said_to_be_one(deployed: Deployed) -> None:
 
 
 def on_a_terminal(terminal: Terminal, columns: int, *words: str) -> str:
-    """What a command draws on a terminal of this width."""
+    """What a command draws on a terminal of this width. `crawls` also finds what other tests have left: it says 1."""
     environment = {**terminal.environment, "TERM": "xterm", "NO_COLOR": "1"}
-    return drawn_by([*PROGRAM, *words], columns, environment)
+    return drawn_by([*PROGRAM, *words], columns, environment, (0, 1) if words == ("crawls",) else (0,))
 
 
 def test_it_fits_a_terminal_of_60_columns_and_changes_in_place(terminal: Terminal, run_id: str) -> None:
