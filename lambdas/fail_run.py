@@ -6,7 +6,7 @@ A Fail state would fail again on every redrive (Step Functions Developer Guide, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
@@ -54,7 +54,18 @@ def cause_of(message: str, output: Mapping[str, Any]) -> str:
     An execution that fails has none (Step Functions API Reference, "DescribeExecution").
     """
     rest = {name: value for name, value in output.items() if name != "message"}
-    text = json.dumps(rest, indent=2) if rest else ""
-    with_rest = f"{message}\n\n{text}" if rest else message
+    for shorter in _shorter_and_shorter(rest) if rest else ():
+        cause = f"{message}\n\n{json.dumps(shorter, indent=2)}"
+        if len(cause) <= _LONGEST_CAUSE:
+            return cause
     # A sentence is never cut short for the sake of the rest.
-    return with_rest if len(with_rest) <= _LONGEST_CAUSE else message[:_LONGEST_CAUSE]
+    return message[:_LONGEST_CAUSE]
+
+
+def _shorter_and_shorter(output: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield an output, and then without what can be long, and is in the report, too."""
+    yield dict(output)
+    published = output.get("published") or {}
+    counted = {name: value for name, value in published.items() if not name.endswith("_keys")}
+    yield {**output, "published": counted}
+    yield {name: value for name, value in output.items() if name not in ("published", "cost_arithmetic")}
