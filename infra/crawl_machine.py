@@ -127,7 +127,7 @@ class CrawlMachine(Construct):
             # PlanRun reads services too: accounts, regions, keys, and what a dry run probes.
             own_errors=[SinkError, StillRunningError, ThrottledError, TransientError],
         )
-        # An OverlapError is that of an earlier version, which knows of no `refused`.
+        # An OverlapError is that of a resumption or a redrive: the execution of an incomplete run never succeeds.
         refusals = (InvalidCrawlError, OverlapError, RunStoppedError, RunWouldFailError)
         plan_run.add_catch(self._refused(), errors=[error.__name__ for error in refusals])
         return plan_run

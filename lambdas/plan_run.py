@@ -39,13 +39,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     location of the `targets`, `max_concurrency`, and for people `paging`; or what PublishRun is to `publish`; or
     `nothing_to_do`, which is the report of a dry run, the summary of a run that has succeeded before, or what the same
     trigger has started before; or what is `refused`, because an earlier run goes on; a machine of an earlier version
-    takes that for nothing to do. Raises `InvalidCrawlError`, `RunStoppedError` and `RunWouldFailError`.
+    takes that for nothing to do. Raises `InvalidCrawlError`, `RunStoppedError` and `RunWouldFailError`; and
+    `OverlapError` if a run that has begun cannot be resumed: the execution of an incomplete run never succeeds.
     """
-    try:
-        plan = _plan(event)
-    except OverlapError as error:
-        refused = _refuse(error)
-        plan = {"refused": refused, "nothing_to_do": refused}
+    plan = _plan(event)
     telemetry.logger.info("run planned", extra={"plan": plan})
     return plan
 
@@ -67,7 +64,13 @@ def _plan(event: Mapping[str, Any]) -> dict[str, Any]:
     expansion = Expansion(clients.client, stores, _catalogue(), account, region)
     if is_dry:
         return {"nothing_to_do": _dry_run(crawl, expansion, execution.entered_at)}
-    return planner.begin(crawl, execution, expansion, trigger)
+    try:
+        return planner.begin(crawl, execution, expansion, trigger)
+    except OverlapError as error:
+        if stores.executions.run_of(execution.id) is not None:  # it was redriven
+            raise
+        refused = _refuse(error)
+        return {"refused": refused, "nothing_to_do": refused}
 
 
 def _refuse(error: OverlapError) -> dict[str, Any]:

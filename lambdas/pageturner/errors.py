@@ -7,7 +7,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
 
     PageturnerError
     ├── InvalidCrawlError     the crawl or the execution input is wrong     never retried: a person must change it
-    ├── OverlapError          another run of the crawl is running           never retried: the execution ends as refused
+    ├── OverlapError          another run of the crawl is running           never retried: the start is refused
     ├── RunWouldFailError     a dry run found that a run would fail         never retried: the execution is refused
     ├── RunStoppedError       the run's execution was stopped               never retried: the PageLoop ends
     ├── ThrottledError        the service throttled the request             PageLoop backs off, then Crawl waits
