@@ -6,12 +6,14 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, notices, telemetry
 from pageturner.console import Console
+from pageturner.errors import SinkError
 from pageturner.finish.output import output_of
-from pageturner.page_state import utc_text
+from pageturner.page_state import Run, utc_text
 from pageturner.report.telling import NOT_COMPLETE, count, tell
 from pageturner.stores import Stores
 
@@ -21,20 +23,40 @@ if TYPE_CHECKING:
 
 @telemetry.logger.inject_lambda_context
 def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
-    """Take EventBridge's "Step Functions Execution Status Change" of an execution that has ended.
+    """Take EventBridge's "Step Functions Execution Status Change" of an execution that has ended, or was redriven.
 
     The event may come late or twice. An execution that was redriven meanwhile drives its run again. What ReportRun has
-    reported is not reported again: most have nothing else to do.
+    reported is not reported again: most have nothing else to do. Raises `SinkError`, after which Lambda tries again.
     """
-    detail, stores, now = event["detail"], Stores.of_environment(), utc_text(datetime.now(UTC))
-    execution, status = detail["executionArn"], detail["status"]
-    if clients.is_running(execution):
+    detail, stores = event["detail"], Stores.of_environment()
+    execution, redrives = detail["executionArn"], int(detail.get("redriveCount") or 0)
+    if detail["status"] == "RUNNING":
+        _go_on(stores, execution, redrives)
         return
+    running = clients.running_redrive(execution)
+    if running is not None and running > redrives:
+        return
+    if running is not None:
+        raise SinkError(f"Step Functions says that {execution} is running, and that it has ended; ask again")
+    _ended(stores, detail, execution, redrives)
+
+
+def _go_on(stores: Stores, execution: str, redrives: int) -> None:
+    """Let a run go on that counts as stopped, unless its execution was stopped again since this redrive."""
+    about = stores.executions.run_of(execution)
+    row = stores.history.run(*about) if about else None
+    if about and row and row.told_after is not None and row.told_after < redrives:
+        stores.history.go_on(*about)
+
+
+def _ended(stores: Stores, detail: Mapping[str, Any], execution: str, redrives: int) -> None:
+    status, now = detail["status"], utc_text(datetime.now(UTC))
     if status != "SUCCEEDED" and (run_id := stores.executions.stop(execution)):
         telemetry.logger.set_correlation_id(run_id)
         telemetry.logger.warning("run stopped", extra={"status": status, "execution": execution})
-    said, by_itself = _said(detail), "trigger" in _input(detail)
-    about = stores.executions.run_of(execution)
+    asked, said = _input(detail), _said(detail)
+    by_itself = "trigger" in asked
+    about = stores.executions.run_of(execution) or _to_continue(stores, asked, execution)
     if about is None:
         if by_itself and status != "SUCCEEDED":
             count(NOT_COMPLETE)
@@ -42,7 +64,11 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
         return
     run, crawl = about
     row = stores.history.run(run, crawl)
-    if row is None or (row.execution, row.reported_at) != (execution, None) or row.outcome == "continues":
+    if row is None or row.reported_at is not None or (row.told_after is not None and row.told_after >= redrives):
+        return
+    # What continues in another execution does not if that one could not start, or ended before it drove the run.
+    has_ended = status != "SUCCEEDED" if row.outcome == "continues" else row.execution == execution
+    if not has_ended:
         return
     found = stores.runs.find(run.run_id)
     if found is not None and found.summary is not None and found.is_published:
@@ -52,7 +78,18 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     if by_itself or found is not None:
         count(NOT_COMPLETE)
         notices.send(notices.of_stopped(crawl, run.run_id, said, execution, _link(execution)))
-    stores.history.stop(run, crawl, said, now, is_reported=True)
+    stores.history.stop(run, crawl, said, now, told_after=redrives)
+
+
+def _to_continue(stores: Stores, asked: Mapping[str, Any], execution: str) -> tuple[Run, str] | None:
+    """Return the run that an execution was started to continue, and the name of its crawl, if it is still to."""
+    found = stores.runs.find(str(asked["resume"])) if "resume" in asked else None
+    if found is None or not found.continues:
+        return None
+    run, crawl = Run.from_dict(found.run), str(found.crawl["name"])
+    # As ContinueRun names it.
+    name = sha256(run.execution.encode()).hexdigest()
+    return (run, crawl) if execution.rpartition(":")[2] == name else None
 
 
 def _said(detail: Mapping[str, Any]) -> str:

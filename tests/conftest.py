@@ -287,15 +287,16 @@ class Machines:
         assert only.pop("taskToken") == "t"
         return only
 
-    def stop(self, execution: str, status: str = "ABORTED", **detail: str) -> None:
+    def stop(self, execution: str, status: str = "ABORTED", redrives: int = 0, **detail: str) -> None:
         """End an execution, and give StopRun the event that says so."""
         import stop_run
         from pageturner import clients
 
         self.running.discard(execution)
-        event = {"source": "aws.states", "detail": {"executionArn": execution, "status": status, **detail}}
+        about = {"executionArn": execution, "status": status, "redriveCount": redrives}
+        event = {"source": "aws.states", "detail": {**about, **detail}}
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(clients, "is_running", lambda execution: execution in self.running)
+            patch.setattr(clients, "running_redrive", lambda execution: redrives if execution in self.running else None)
             stop_run.handler(event, self.context)
 
     def run(self, aws: Aws, execution_input: Any, execution: str = "execution-1") -> dict[str, Any]:

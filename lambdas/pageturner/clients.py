@@ -91,6 +91,15 @@ def _botocore_session() -> botocore.session.Session:
 
 def is_running(execution: str) -> bool:
     """Return whether Step Functions runs the execution with this ARN. Raises the errors of `pageturner.errors`."""
+    return running_redrive(execution) is not None
+
+
+def running_redrive(execution: str) -> int | None:
+    """Return after how many redrives Step Functions runs the execution with this ARN; None if it does not run.
+
+    What it says may be a moment old (Step Functions API Reference, "DescribeExecution"). Raises the errors of
+    `pageturner.errors`.
+    """
     try:
         found = client("stepfunctions").describe_execution(executionArn=execution)
     except errors.SERVICE_ERRORS as error:
@@ -98,8 +107,8 @@ def is_running(execution: str) -> bool:
             "ExecutionDoesNotExist",
             "InvalidArn",
         ):
-            return False
+            return None
         from pageturner.paging.error_meanings import from_service_error  # only an error needs its expressions
 
         raise from_service_error(error) from error
-    return bool(found["status"] in ("RUNNING", "PENDING_REDRIVE"))
+    return int(found.get("redriveCount", 0)) if found["status"] in ("RUNNING", "PENDING_REDRIVE") else None

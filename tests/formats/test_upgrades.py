@@ -150,6 +150,21 @@ def test_it_is_reported(definitions: Definitions, version: str, stage: str) -> N
         assert "reported_at" in row
 
 
+@stages("planned", "page_loop", "throttled")
+def test_its_own_execution_is_reported(definitions: Definitions, version: str, stage: str) -> None:
+    """Also if it fails, and nobody resumes the run."""
+    upgraded = Upgraded(version, stage, definitions)
+    with deployed(upgraded.world):
+        upgraded.world.run()
+        assert upgraded.latest.status == "FAILED"
+        rows = upgraded.world.dynamodb.tables["runs"].values()
+        (row,) = [row for row in rows if row["pk"]["S"] == "history#c"]
+        (status,) = [row for row in rows if row["pk"]["S"] == "status"]
+        assert (row["outcome"]["S"], status["outcome"]["S"]) == ("failed", "failed")
+        assert "reported_at" in row
+        assert [each["kind"] for each in upgraded.world.sns.sent] == ["not complete"]
+
+
 @stages("page_loop")
 def test_an_execution_that_comes_too_early_is_refused(definitions: Definitions, version: str, stage: str) -> None:
     """Its machine may be of the version before, if it began just before the deployment."""

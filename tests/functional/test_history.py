@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +11,14 @@ import pytest
 
 from pageturner import clients, telemetry
 from pageturner.errors import InvalidCrawlError, OverlapError, SinkError
-from pageturner.page_state import FROM_CHECKPOINT
+from pageturner.page_state import CONTINUES, FROM_CHECKPOINT
 from pageturner.plan.expansion import Expansion
 from pageturner.stores import Stores
 from pageturner.stores.history import HistoryRow
 from pageturner.stores.run_table import RunTable
 from tests.conftest import Aws, Machines
 from tests.fake_glue import FakeSns
-from tests.runs_of_a_bucket import target_of
+from tests.runs_of_a_bucket import target_of, verdict_of
 
 pytestmark = pytest.mark.usefixtures("source")
 LATER = "2126-02-04T04:05:06.789Z"
@@ -180,21 +181,95 @@ def test_an_execution_that_was_stopped_is_no_secret(aws: Aws, machines: Machines
     assert "The execution timed out: States.Timeout" in notice["message"]
     assert f"pageturner why {planned['run']['run_id']}" in notice["message"]
     row = row_of(stores)
-    assert row.outcome == "stopped"
-    assert row.reported_at is not None
+    assert (row.outcome, row.reported_at, row.told_after) == ("stopped", None, 0)
 
 
-def test_an_event_about_an_execution_that_was_redriven_is_late(
+def test_who_is_redriven_goes_on_and_when_it_is_stopped_again_people_hear_of_it_again(
     aws: Aws, machines: Machines, stores: Stores, sns: FakeSns
 ) -> None:
-    cut_short(aws, machines, {"crawl": "c"})
+    planned = cut_short(aws, machines, {"crawl": "c"})
+    machines.stop("execution-1")
+    machines.stop("execution-1", "RUNNING", redrives=1)
+    status = stores.history.crawl("c")
+    assert status is not None
+    assert (row_of(stores).outcome, row_of(stores).ended_at) == (status.outcome, status.ended_at) == (None, None)
+    machines.stop("execution-1", "TIMED_OUT", redrives=1)
+    machines.stop("execution-1", "RUNNING", redrives=1)  # late
+    assert (row_of(stores).outcome, len(sns.sent)) == ("stopped", 2)
+    machines.stop("execution-1", "RUNNING", redrives=2)
+    machines.turn_all(planned, target_of(aws, planned))
+    machines.finish(planned)
+    machines.stop("execution-1", "FAILED", redrives=2, error="CannotPublishError", cause="the manifest is gone")
+    assert (row_of(stores).outcome, len(sns.sent)) == ("stopped", 3)
+    machines.stop("execution-1", "FAILED", redrives=2)
+    assert len(sns.sent) == 3
+
+
+@pytest.mark.parametrize("redrives", [0, 1])
+def test_an_event_is_late_only_if_the_execution_was_redriven_since(
+    machines: Machines, stores: Stores, sns: FakeSns, redrives: int, monkeypatch: pytest.MonkeyPatch, aws: Aws
+) -> None:
+    """Step Functions may say for a moment that it is running still."""
     import stop_run
 
-    event = {"detail": {"executionArn": "execution-1", "status": "ABORTED"}}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clients, "is_running", lambda _: True)
+    cut_short(aws, machines, {"crawl": "c"})
+    event = {"detail": {"executionArn": "execution-1", "status": "ABORTED", "redriveCount": 0}}
+    monkeypatch.setattr(clients, "running_redrive", lambda _: redrives)
+    if redrives:
         stop_run.handler(event, machines.context)
+    else:
+        with pytest.raises(SinkError, match="ask again"):
+            stop_run.handler(event, machines.context)
     assert (row_of(stores).outcome, sns.sent) == (None, [])
+
+
+def test_a_summary_that_comes_after_the_end_is_one_that_is_not_reported(
+    aws: Aws, machines: Machines, stores: Stores, sns: FakeSns
+) -> None:
+    planned = machines.plan({"crawl": "c"})
+    machines.turn_all(planned, target_of(aws, planned))
+    machines.stop("execution-1")  # while FinishRun is running
+    machines.finish(planned)
+    assert (row_of(stores).outcome, row_of(stores).reported_at, len(sns.sent)) == ("succeeded", None, 1)
+
+
+def test_a_run_that_is_to_continue_and_does_not_is_no_secret(
+    aws: Aws, machines: Machines, stores: Stores, sns: FakeSns
+) -> None:
+    planned = cut_short(aws, machines, {"crawl": "c"})
+    verdict_of(aws, planned, "unfinished", CONTINUES, "it continues")
+    assert machines.finish(planned)["outcome"] == "continues"
+    machines.stop("execution-1", "SUCCEEDED")
+    asked = json.dumps({"resume": planned["run"]["run_id"]})
+    machines.stop("a-person's", "FAILED", error="OverlapError", input=asked)
+    assert (row_of(stores).outcome, sns.sent) == ("continues", [])
+    name = hashlib.sha256(b"execution-1").hexdigest()
+    machines.stop(f"Crawl:{name}", "FAILED", error="SinkError", cause="no table", input=asked)
+    (notice,) = sns.sent
+    assert "SinkError: no table" in notice["message"]
+    assert row_of(stores).outcome == "stopped"
+
+
+def test_a_run_that_is_to_continue_in_an_execution_that_cannot_start_is_no_secret(
+    aws: Aws, machines: Machines, stores: Stores, sns: FakeSns
+) -> None:
+    planned = cut_short(aws, machines, {"crawl": "c"})
+    verdict_of(aws, planned, "unfinished", CONTINUES, "it continues")
+    machines.finish(planned)
+    machines.stop("execution-1", "FAILED", error="StepFunctions.AWSStepFunctionsException")
+    assert (row_of(stores).outcome, len(sns.sent)) == ("stopped", 1)
+
+
+def test_whoever_takes_the_lock_of_a_dead_execution_says_that_it_has_ended(
+    aws: Aws, machines: Machines, stores: Stores
+) -> None:
+    """Step Functions' event about it was lost."""
+    dead = cut_short(aws, machines, {"crawl": "c"})
+    machines.started_at = LATER
+    machines.plan({"crawl": "c"}, "execution-2")
+    new, old = stores.history.runs("c")
+    assert (old.run_id, old.outcome, old.ended_at) == (dead["run"]["run_id"], "stopped", LATER)
+    assert (new.execution, new.outcome) == ("execution-2", None)
 
 
 @pytest.mark.parametrize(("asked", "notices"), [(BY_ITSELF, 1), ({"crawl": "c"}, 0)])
@@ -207,10 +282,10 @@ def test_a_plan_that_finds_no_targets_is_told_if_nobody_watches(
     monkeypatch.setattr(Expansion, "targets", nothing)
     with pytest.raises(InvalidCrawlError):
         machines.plan(asked)
-    assert (row_of(stores).outcome, row_of(stores).reported_at) == ("stopped", None)
+    assert (row_of(stores).outcome, row_of(stores).told_after) == ("stopped", None)
     machines.stop("execution-1", "FAILED", error="InvalidCrawlError", cause="for_each: …", input=json.dumps(asked))
     assert len(sns.sent) == notices
-    assert row_of(stores).reported_at is not None
+    assert row_of(stores).told_after == 0
 
 
 def test_an_execution_that_began_no_run_is_told_if_nobody_watches(machines: Machines, sns: FakeSns) -> None:
@@ -243,6 +318,56 @@ def test_a_run_that_could_not_be_published_is_told(aws: Aws, machines: Machines,
     assert row_of(stores).outcome == "stopped"
 
 
+@pytest.mark.parametrize("how", ["resume", "publish"])
+def test_a_run_that_is_published_at_last_is_complete(
+    aws: Aws, machines: Machines, stores: Stores, sns: FakeSns, how: str
+) -> None:
+    planned = machines.plan({"crawl": "c"})
+    machines.turn_all(planned, target_of(aws, planned))
+    machines.finish(planned)
+    machines.stop("execution-1", "FAILED", error="SinkError", cause="no Glue")
+    run_id = planned["run"]["run_id"]
+    output = machines.publish(machines.plan({how: run_id}, "execution-2")["publish"], "execution-2")
+    machines.report(output, "execution-2")
+    row, (status,) = row_of(stores), stores.history.crawls()
+    assert (row.outcome, row.message, row.new) == ("succeeded", row.message, output["items"])
+    assert row.message is not None
+    assert row.message.startswith("complete")
+    assert row.reported_at is not None
+    assert (status.outcome, status.complete_run_id) == ("succeeded", run_id)
+    assert len(sns.sent) == 1
+
+
+def test_an_incomplete_run_that_a_person_publishes_is_as_incomplete(
+    aws: Aws, machines: Machines, stores: Stores, sns: FakeSns
+) -> None:
+    planned = cut_short(aws, machines, {"crawl": "c"})
+    machines.report(machines.publish(machines.finish(planned)))
+    asked = machines.plan({"publish": planned["run"]["run_id"]}, "execution-2")["publish"]
+    machines.report(machines.publish(asked, "execution-2"), "execution-2")
+    (status,) = stores.history.crawls()
+    assert (row_of(stores).outcome, status.outcome, status.complete_run_id) == ("failed", "failed", None)
+    assert len(sns.sent) == 1
+
+
+def test_a_run_that_an_earlier_version_has_begun_is_told_of(
+    aws: Aws, machines: Machines, stores: Stores, sns: FakeSns
+) -> None:
+    """It put no rows, and its machine has no ReportRun."""
+    planned = cut_short(aws, machines, {"crawl": "c"})
+    run = {name: value for name, value in planned["run"].items() if name != "format"}
+    for row in aws.rows("runs"):
+        if row["sk"]["S"] == "run":
+            aws.dynamodb.put_item(TableName="runs", Item={**row, "run": {"S": json.dumps(run)}})
+        elif row["pk"]["S"].startswith(("history#", "status")) or row["sk"]["S"] == "about":
+            aws.dynamodb.delete_item(TableName="runs", Key={"pk": row["pk"], "sk": row["sk"]})
+    output = machines.publish(machines.finish(planned))
+    machines.stop("execution-1", "FAILED", error="RunIncomplete", cause=output["message"])
+    (status,) = stores.history.crawls()
+    assert (status.run_id, status.outcome, row_of(stores).reported_at is None) == (output["run_id"], "failed", False)
+    assert [each["subject"] for each in sns.sent] == ["Pageturner: c is not complete"]
+
+
 def test_a_refused_start_is_told_only_if_it_repeats(aws: Aws, machines: Machines, stores: Stores, sns: FakeSns) -> None:
     planned = cut_short(aws, machines, {"crawl": "c"})
     machines.running.add("execution-1")
@@ -262,22 +387,45 @@ def test_a_refused_start_is_told_only_if_it_repeats(aws: Aws, machines: Machines
     assert stores.history.crawls()[0].refused == 0
 
 
-def test_who_is_refused_hears_which_run_goes_on(aws: Aws, machines: Machines) -> None:
+@pytest.fixture
+def refused(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that asks for something in an execution, while another run of the crawl goes on."""
     import plan_run
+    from pageturner.crawls.catalogue import parse_catalogue
 
+    monkeypatch.setattr(plan_run, "_catalogue", lambda: parse_catalogue({"crawls": machines.catalogue}))
+    monkeypatch.setattr(clients, "is_running", lambda _: True)
+
+    def ask(asked: Any, execution: str) -> dict[str, Any]:
+        times = {"started_at": LATER, "entered_at": LATER}
+        return plan_run.handler({"input": asked, "execution": {"id": execution, **times}}, machines.context)
+
+    return ask
+
+
+def test_the_execution_of_a_run_that_has_begun_is_never_refused(
+    aws: Aws, machines: Machines, sns: FakeSns, refused: Any
+) -> None:
+    """It would succeed, though its run is not complete."""
+    planned = cut_short(aws, machines, {"crawl": "c"}, "e")
+    summary = machines.publish(machines.finish(planned), "e")
+    machines.started_at = LATER
+    machines.plan({"crawl": "c"}, "newer")
+    with pytest.raises(OverlapError, match=rf"still running, in newer; .* and then resume {summary['run_id']}"):
+        refused({"resume": summary["run_id"]}, "e")
+    with pytest.raises(OverlapError, match=r"still running, in newer; "):
+        refused({"crawl": "c"}, "e")
+    assert sns.sent == []
+
+
+def test_who_is_refused_hears_which_run_goes_on(aws: Aws, machines: Machines, refused: Any) -> None:
     planned = cut_short(aws, machines, {"crawl": "c"})
-    event = {
-        "input": {"resume": planned["run"]["run_id"]},
-        "execution": {"id": "e", "started_at": LATER, "entered_at": LATER},
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clients, "is_running", lambda _: True)
-        refused = plan_run.handler(event, machines.context)
+    found = refused({"crawl": "c"}, "e")
     # A machine of an earlier version has no other way for it.
-    assert refused["refused"] == refused["nothing_to_do"]
-    assert refused["refused"] == {
+    assert found["refused"] == found["nothing_to_do"]
+    assert found["refused"] == {
         "outcome": "refused",
-        "message": refused["refused"]["message"],
+        "message": found["refused"]["message"],
         "crawl": "c",
         "run_id": planned["run"]["run_id"],
         "execution": "execution-1",
@@ -292,3 +440,10 @@ def test_a_cause_is_never_too_long_for_step_functions() -> None:
     assert cause_of("m" * 40_000, output) == "m" * 32_768
     assert cause_of("m" * 32_740, output) == "m" * 32_740
     assert cause_of("m", {}) == "m"
+    keys = {f"{kind}_keys": 15 * [200 * "🦊"] for kind in ("new", "changed", "gone")}
+    output |= {"cost_arithmetic": ["1 + 1"], "published": {"new": 15, **keys}}
+    _, _, said = cause_of("m" * 2_000, output).partition("\n\n")
+    without = {name: value for name, value in output.items() if name != "message"}
+    assert json.loads(said) == {**without, "published": {"new": 15}}
+    _, _, said = cause_of("m" * 2_000, {**output, "published": {"new": 40_000 * "n"}}).partition("\n\n")
+    assert json.loads(said) == {"run_id": "r", "targets": {"failed": 1}}

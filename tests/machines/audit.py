@@ -15,7 +15,7 @@ from tests.machines.states import Failed
 from tests.machines.world import Process, Violation, World
 
 # What an execution may fail with (docs/reliability.md).
-_FAILURES = ("RunIncomplete", "InvalidCrawlError", "RunStoppedError")
+_FAILURES = ("RunIncomplete", "InvalidCrawlError", "OverlapError", "RunStoppedError")
 # After its deadline, a run may go on for so long: a last page, the longest BackOff, and the retries of its tasks.
 SLACK_SECONDS = 3600
 MAPS = ("ShortTargets", "LongTargets")
@@ -231,21 +231,32 @@ class Auditor:
     def _check_history(self) -> None:
         """The history has each run as its record has it, and nobody is silent about one that is not complete."""
         rows = self.world.dynamodb.tables.get("runs", {})
-        history = {row["run_id"]["S"]: row for (pk, _), row in rows.items() if pk.startswith("history#")}
+        history = self._history()
         told = " ".join(each["message"] for each in self.world.sns.sent)
         for run_id in (run["run_id"] for run in self._runs()):
             record, row = rows[f"run#{run_id}", "run"], history[run_id]
             _is(row["generation"] == record["generation"], f"the history has another generation of {run_id}")
-            if "summary" in record and row["outcome"]["S"] != "stopped":
+            if "summary" in record and (row["outcome"]["S"] != "stopped" or "reported_at" in row):
                 outcome = json.loads(record["summary"]["S"])["outcome"]
                 _is(row["outcome"]["S"] == outcome, f"{run_id} is {outcome}, and its history says {row['outcome']}")
-            silent = "reported_at" in row and row["outcome"]["S"] != "succeeded" and run_id not in told
+            is_told = "reported_at" in row or "told_after" in row
+            silent = is_told and row["outcome"]["S"] != "succeeded" and run_id not in told
             _is(not silent, f"{run_id} is not complete, and nobody was told")
         # Its execution may have been stopped while it was published, which the next one has then done.
         if complete := rows.get(("status", "c"), {}).get("complete_run_id", {}).get("S"):
             summary = json.loads(rows[f"run#{complete}", "run"].get("summary", {"S": "{}"})["S"])
             is_complete = summary.get("outcome") == "succeeded"
             _is(is_complete, f"{complete} is not complete, and counts as the last that is")
+
+    def nobody_is_silent(self) -> None:
+        """When nothing goes on, the history knows how each run has ended, and people have heard of it."""
+        for row in self._history().values():
+            is_told = "outcome" in row and ("reported_at" in row or "told_after" in row)
+            _is(is_told, f"nobody was told how {row['run_id']['S']} has ended")
+
+    def _history(self) -> dict[str, Any]:
+        rows = self.world.dynamodb.tables.get("runs", {})
+        return {row["run_id"]["S"]: row for (pk, _), row in rows.items() if pk.startswith("history#")}
 
     def _runs(self) -> list[dict[str, Any]]:
         rows = self.world.dynamodb.tables.get("runs", {})

@@ -115,6 +115,7 @@ class Schedule:
             if rng.random() < 0.3:
                 likelihood[where] = 0.3
         world.faults = Faults(rng, rng.choice((0, 1, 2, 3, 5)), likelihood, late_events=rng.random() < 0.5)
+        world.faults.old_answers = self.seed % 4 < 2
         if self.is_about_one:
             world.faults = Faults(rng, rng.choice((1, 2)), likelihood, ("given up",), pauses=(70, 150, 400))
         self.auditor.then = self._after_an_execution
@@ -234,12 +235,14 @@ class Schedule:
     def _heal(self) -> None:
         """Without faults, every run that is not green becomes so by resumptions or redrives, oldest first."""
         world = self.world
-        world.faults.budget = 0
+        world.faults.budget, world.faults.old_answers = 0, False
         world.service.throttled_until = world.pages_refused_until = 0
         world.service.tokens_from = min(world.service.tokens_from, world.clock.now)
         self._allow()
         self.auditor.then = lambda _: None
         world.say("world", "no more faults")
+        if not world.lost_events:
+            self.auditor.nobody_is_silent()
         for run_id in self._runs():
             for _ in range(3):
                 if run_id in self.auditor.green:

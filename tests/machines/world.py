@@ -114,6 +114,7 @@ class Faults:
     # Of giving up an invocation, in seconds: for how long it pauses before it goes on.
     pauses: tuple[float, ...] = (1, 10, 70, 150, 400, 900)
     late_events: bool = False
+    old_answers: bool = False  # of Step Functions, about what has just ended
     on_give_up: Callable[[], None] = lambda: None
     deaths: tuple[str, ...] = KILLED
     operations: frozenset[str] = frozenset()  # to which requests of functions it happens; empty: to all
@@ -143,7 +144,7 @@ class Process:
         self.status = "RUNNING"
         self.output: Any = None
         self.failure: Failed | None = None
-        self.began = self.driven_since = world.clock.now
+        self.began = self.driven_since = self.ended_at = world.clock.now
         self.redrives = 0
         self.children: dict[int, Process] = {}  # of the Map that it is in
         self._inputs: list[Any] = []
@@ -288,12 +289,17 @@ class Process:
         """End, and stop the children. What was started otherwise goes on."""
         if self.status != "RUNNING":
             return
-        self.status = status
+        self.status, self.ended_at = status, self.world.clock.now
         self._turn += 1
         for child in self.children.values():
             child.end("ABORTED")
         self.world.say(self.arn, f"{status} in {self.state}" + (f": {self.failure}"[:120] if self.failure else ""))
         self._on_end(self)
+
+    def status_as_told(self) -> str:
+        """What Step Functions says, which may be a moment old."""
+        is_old = self.world.faults.old_answers and self.world.clock.now < self.ended_at + 1
+        return "RUNNING" if is_old else self.status
 
     def redrive(self, on_end: Callable[[Process], None] | None = None) -> None:
         """Go on in the state in which the execution failed or was stopped."""
@@ -307,6 +313,8 @@ class Process:
         self._on_end = on_end or self._on_end
         self._running = self.machine.run()
         self.world.say(self.arn, f"redriven in {self.state}")
+        if self.arn in self.world.executions:
+            self.world.tell_of(self)
         self.world.after(0, partial(self._go_on, self._turn, None))
 
 
@@ -403,7 +411,8 @@ class StepFunctions:
     def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
         if executionArn not in self._world.executions:
             raise client_error("ExecutionDoesNotExist", "DescribeExecution")
-        return {"status": self._world.executions[executionArn].status}
+        process = self._world.executions[executionArn]
+        return {"status": process.status_as_told(), "redriveCount": process.redrives}
 
     def send_task_success(self, *, taskToken: str, output: str) -> dict[str, Any]:
         self._settle(taskToken, json.loads(output))
@@ -441,6 +450,7 @@ class World:
         self.broken: BaseException | None = None
         self.story: list[tuple[float, str, str]] = []
         self.numbers = iter(range(1, 10**9))
+        self.lost_events = 0
         self.on_start: Callable[[Process, Process | None], None] = lambda *_: None
         self.on_end: Callable[[Process], None] = lambda _: None
         self.on_map: Callable[[Process, list[Any]], None] = lambda *_: None
@@ -483,9 +493,9 @@ class World:
 
     # Executions.
 
-    def start(self, given: Any, after: Process | None = None) -> Process:
+    def start(self, given: Any, after: Process | None = None, name: str | None = None) -> Process:
         """Start an execution of Crawl, perhaps one in which the run of another one continues."""
-        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:Crawl:{len(self.executions) + 1}"
+        arn = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:Crawl:{name or len(self.executions) + 1}"
         self.say(arn, f"starts with {json.dumps(given)}")
         process = self.executions[arn] = Process(self, arn, self.definitions.crawl, given, self._ended)
         self.on_start(process, after)
@@ -496,20 +506,27 @@ class World:
         process.end("ABORTED")
 
     def _ended(self, process: Process) -> None:
-        detail = {"executionArn": process.arn, "status": process.status, "input": json.dumps(process.input)}
+        self.tell_of(process)
+        self.on_end(process)
+
+    def tell_of(self, process: Process) -> None:
+        """Send the event that says how an execution is."""
+        about = {"status": process.status, "redriveCount": process.redrives, "input": json.dumps(process.input)}
+        detail = {"executionArn": process.arn, **about}
         how = self.rng.choice(("soon", "soon", "late", "twice", "lost")) if self.faults.late_events else "soon"
+        self.lost_events += how == "lost"
         if how != "lost":
             self.after(
                 self.rng.random() * (900 if how == "late" else 2), partial(self._stop_run, {"detail": detail}, 3)
             )
         if how == "twice":
             self.after(self.rng.random() * 900, partial(self._stop_run, {"detail": detail}, 3))
-        self.on_end(process)
 
     def _stop_run(self, event: Any, attempts: int) -> None:
         def settle(result: Any) -> None:
             if isinstance(result, Failed) and attempts > 1:
                 self.after(60, partial(self._stop_run, event, attempts - 1))
+            self.lost_events += isinstance(result, Failed) and attempts == 1
 
         ((module, timeout),) = [each for each in self.definitions.functions.values() if each[0] == "stop_run"]
         self._invoke(module, timeout, event, settle)
@@ -550,7 +567,7 @@ class World:
             if self.named[Name].status != "RUNNING" or self.named[Name].input != Input:
                 raise client_error("ExecutionAlreadyExists", "StartExecution")
             return {"ExecutionArn": self.named[Name].arn}
-        started = self.start(Input, process)
+        started = self.start(Input, process, Name)
         if Name is not None:
             self.named[Name] = started
         return {"ExecutionArn": started.arn}

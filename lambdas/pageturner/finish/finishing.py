@@ -77,6 +77,8 @@ class Finisher:
         if not self.stores.runs.finish(run, result):
             raise _resumed(run)
         self.stores.history.end(run, crawl.name, result, as_catalogued=found.is_as_catalogued)
+        if "format" not in found.run:  # a version that named no executions planned it
+            self.stores.executions.name(run, crawl.name)
         self.stores.executions.end(execution, run.generation)
         if ended_as["outcome"] == "continues":
             self.stores.runs.hand_lock_over(crawl.lock_name, run)

@@ -72,7 +72,7 @@ class Planner:
         run = targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at)
         if trigger and (taken := duplicate(self.stores, self.is_running, crawl, trigger, run)):
             return {"nothing_to_do": taken}
-        self._lock(crawl, run)
+        self._lock(crawl, run, execution)
         as_catalogued = expansion.as_catalogued(crawl)
         self._name(run, crawl, as_catalogued=as_catalogued)
         try:
@@ -82,7 +82,7 @@ class Planner:
             planned = self._put_targets(targets_key(run), planned_targets, source, window)
         except InvalidCrawlError as error:
             if self.stores.runs.find(run.run_id) is None:  # else another attempt at this plan has begun the run
-                self.stores.history.stop(run, crawl.name, str(error), execution.entered_at, is_reported=False)
+                self.stores.history.stop(run, crawl.name, str(error), execution.entered_at)
                 self.stores.runs.unlock(crawl.lock_name, run)
             raise
         if not self.stores.runs.begin(
@@ -138,7 +138,7 @@ class Planner:
                     run_id=run_id,
                     execution=found.execution,
                 )
-            self.stores.executions.stop(found.execution)
+            self._give_up(found.execution, execution)
         crawl = Crawl.from_dict({**found.crawl, **resume.changes})
         # FetchPage asks about each of several operations.
         if not crawl.operations and (reason := refusal(crawl.service, crawl.operation)):
@@ -150,7 +150,7 @@ class Planner:
             run = replace(before, execution=execution.id, generation=before.generation + 1)
             if not by_itself:
                 run = replace(run, since=run.generation, deadline=targets.deadline(crawl, execution.entered_at))
-        self._lock(crawl, run)
+        self._lock(crawl, run, execution)
         key = resumed_targets_key(run, execution.plan)
         if run == before:
             # To look for what is unfinished again could begin a pass anew that has ended since.
@@ -209,7 +209,7 @@ class Planner:
         self.stores.executions.name(run, crawl.name)
         self.stores.history.begin(run, crawl.name, as_catalogued=as_catalogued)
 
-    def _lock(self, crawl: Crawl, run: Run) -> None:
+    def _lock(self, crawl: Crawl, run: Run, execution: Execution) -> None:
         if crawl.overlap == "allow":
             return
         owner = self.stores.runs.lock(crawl.lock_name, run)
@@ -217,17 +217,24 @@ class Planner:
             return
         # A stopped execution leaves its lock behind, and PageLoops that go on.
         if not owner.is_continuing and not self.is_running(owner.execution):
-            self.stores.executions.stop(owner.execution)
+            self._give_up(owner.execution, execution)
             if self.stores.runs.lock(crawl.lock_name, run, instead_of=owner) is None:
                 return
+        then = f", and then resume {run.run_id}" if run.generation > 1 else ""
         instead = "or stop it" if crawl.since else 'stop it, or set "overlap: allow" in the crawl'
         raise OverlapError(
             f"{owner.run_id} of the crawl {crawl.name} is still running, in {owner.execution}; "
-            f"wait for it to end, {instead}",
+            f"wait for it to end, {instead}{then}",
             crawl=crawl.name,
             run_id=owner.run_id,
             execution=owner.execution,
         )
+
+    def _give_up(self, dead: str, execution: Execution) -> None:
+        """Record the end of an execution of which nobody has heard, for another one takes its place."""
+        self.stores.executions.stop(dead)
+        if about := self.stores.executions.run_of(dead):
+            self.stores.history.stop(*about, "Its execution ended, and nobody heard how", execution.entered_at)
 
     def _state(self, run: Run, crawl: Crawl, key: str, count: int, *, in_batches: bool) -> dict[str, Any]:
         """Return the output of PlanRun. A single target needs no batch: LongTargets turns its pages at once."""

@@ -22,11 +22,11 @@ FACTS = (
 def tell(stores: Stores, output: Mapping[str, Any], now: str) -> Run | None:
     """Tell of a run, by the output of its execution. Called twice, it tells people twice. Raises `SinkError`.
 
-    Returns the run, or None if it was resumed since: it is told of when it has ended again. Who asks for a publication
-    by hand sees what becomes of it.
+    Returns the run, or None if it was resumed since: it is told of when it has ended again. Whoever asks for a
+    publication by hand sees what becomes of it; the run is what it was.
     """
     found = stores.runs.find(output["run_id"])
-    if found is None or found.generation != output["generation"]:
+    if found is None or found.summary is None or found.generation != output["generation"]:
         telemetry.logger.warning("the run was resumed since, and is reported when it has ended again")
         return None
     run = Run.from_dict(found.run)
@@ -38,9 +38,11 @@ def tell(stores: Stores, output: Mapping[str, Any], now: str) -> Run | None:
             notices.send(notices.of_run(output))
         elif os.environ.get("NOTICE_CHANGES") == "true" and any(published.get(kind) for kind in _KINDS):
             notices.send(notices.of_changes(output))
-        stores.history.report(run, output["crawl"], output, now)
+    stores.history.report(run, output["crawl"], found.summary, output, now)
     changes = {kind: published.get(kind) for kind in _KINDS}
-    telemetry.logger.info("run reported", extra={**{name: output[name] for name in FACTS}, **changes})
+    telemetry.logger.info(
+        "run reported", extra={**{name: output[name] for name in FACTS}, "outcome": found.summary["outcome"], **changes}
+    )
     return run
 
 

@@ -5,7 +5,7 @@ Whoever asks "is it well?" reads these rows, and nothing else. They follow the r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -25,7 +25,8 @@ class HistoryRow:
     """A run: its `outcome` is that of its summary, or "stopped".
 
     Without `ended_at` it has not ended; with it, but without `reported_at`, it has not been published and reported.
-    `targets` are counted once they are planned. `seconds` and `estimated_cost` (dollars) are numbers as text.
+    `told_after` is after how many redrives of its execution people last heard that it was stopped. `targets` are
+    counted once they are planned. `seconds` and `estimated_cost` (dollars) are numbers as text.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class HistoryRow:
     changed: int | None = None
     gone: int | None = None
     reported_at: str | None = None
+    told_after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class History:
             _row(run, crawl),
             {**about, "as_catalogued": int(as_catalogued)},
             "attribute_not_exists(pk) OR generation < :generation",
-            removed=[*_OF_SUMMARY, *_OF_PUBLICATION, *_DECIMALS, "message", "reported_at"],
+            removed=[*_OF_SUMMARY, *_OF_PUBLICATION, *_DECIMALS, "message", "reported_at", "told_after"],
         )
         # Whoever was killed in between is repeated.
         self._update(
@@ -109,18 +111,19 @@ class History:
 
     def end(self, run: Run, crawl: str, summary: Mapping[str, Any], *, as_catalogued: bool) -> None:
         """Record that a run has ended; or that it continues in another execution."""
-        found = {name: summary[name] for name in _OF_SUMMARY} | {"message": summary["message"][:_LONGEST_MESSAGE]}
-        numbers = {name: str(summary[name]) for name in _DECIMALS}
-        self._of_generation(run, crawl, {**found, **numbers, "as_catalogued": int(as_catalogued)})
-        said = {name: found[name] for name in ("outcome", "verdict", "ended_at", "message")}
-        self._update(_status(crawl), said | {"run_id": run.run_id}, "run_id = :run_id")
+        found = _ended_as(summary)
+        self._of_generation(run, crawl, {**found, "as_catalogued": int(as_catalogued)})
+        self._set_status(run, crawl, found)
 
-    def report(self, run: Run, crawl: str, summary: Mapping[str, Any], now: str) -> None:
-        """Record that a run has been published, as far as it was to be, and reported."""
-        published = summary.get("published") or {}
+    def report(self, run: Run, crawl: str, summary: Mapping[str, Any], output: Mapping[str, Any], now: str) -> None:
+        """Record that a run has been published, as far as it was to be, and reported: by its summary, and the output of
+        the execution. If it counted as stopped before it was published, it does so no longer.
+        """
+        found, published = _ended_as(summary), output.get("published") or {}
         changes = {name: published[name] for name in _OF_PUBLICATION if name in published}
-        cost = {"estimated_cost": str(summary["estimated_cost"])}
-        self._of_generation(run, crawl, {**changes, **cost, "reported_at": now})
+        cost = {"estimated_cost": str(output["estimated_cost"])}
+        if self._of_generation(run, crawl, {**found, **changes, **cost, "reported_at": now}):
+            self._set_status(run, crawl, found)
         row = self.run(run, crawl)
         if row is not None and row.as_catalogued and summary["outcome"] == "succeeded":
             last = {"run_id": run.run_id, "started_at": run.started_at, "ended_at": summary["ended_at"]}
@@ -133,12 +136,22 @@ class History:
                 "attribute_not_exists(complete_started_at) OR complete_started_at < :complete_started_at",
             )
 
-    def stop(self, run: Run, crawl: str, message: str, now: str, *, is_reported: bool) -> None:
-        """Record that a run has ended without a summary, or without being published; its `message` says why."""
+    def stop(self, run: Run, crawl: str, message: str, now: str, told_after: int | None = None) -> None:
+        """Record that a run has ended without a summary, or without being published; its `message` says why.
+
+        If nobody was told, this says nothing of a run of which it is known already how it ended.
+        """
         said = {"outcome": "stopped", "message": message[:_LONGEST_MESSAGE], "ended_at": now}
-        reported = {"reported_at": now} if is_reported else {}
-        if self._of_generation(run, crawl, {**said, **reported}):
-            self._update(_status(crawl), {**said, "run_id": run.run_id}, "run_id = :run_id")
+        only = "" if told_after is not None else " AND attribute_not_exists(ended_at)"
+        if self._of_generation(run, crawl, {**said, "told_after": told_after}, only):
+            self._set_status(run, crawl, said)
+
+    def go_on(self, run: Run, crawl: str) -> None:
+        """Record that a run which was stopped goes on, as its execution was redriven."""
+        about = {"run_id": run.run_id, "generation": run.generation}
+        still = "run_id = :run_id AND generation = :generation AND outcome = :stopped"
+        for row in (_row(run, crawl), _status(crawl)):
+            self._update(row, about, still, removed=["outcome", "message", "ended_at"], compared={"stopped": "stopped"})
 
     def refuse(self, crawl: str) -> int:
         """Count that a run was refused, and return how many were since one has begun."""
@@ -155,8 +168,8 @@ class History:
         self._update(_status(crawl), {"crawl": crawl, "promise": promise, "promised_since": now})
 
     def set_overdue(self, crawl: str, since: str | None) -> None:
-        """Record since when a crawl has been overdue, or that it is so no longer."""
-        self._update(_status(crawl), {"crawl": crawl, "overdue_since": since}, removed=["overdue_since"])
+        """Record since when a crawl has been overdue, or that it is so no longer. That is kept until it runs again."""
+        self._update(_status(crawl), {"crawl": crawl, "overdue_since": since}, removed=["overdue_since", "expires_at"])
 
     def run(self, run: Run, crawl: str) -> HistoryRow | None:
         """Return the row of a run, or None if it has expired or an earlier version has not put it."""
@@ -177,23 +190,36 @@ class History:
         found = self._table.get(_status(name), f"the status of crawl {name}")
         return None if found is None else _parsed(CrawlStatus, found)
 
-    def _of_generation(self, run: Run, crawl: str, values: Mapping[str, Any]) -> bool:
+    def _of_generation(self, run: Run, crawl: str, values: Mapping[str, Any], only: str = "") -> bool:
         """Set values of a run's row, unless it is of another generation. That of a run which began before there was a
         history is put now.
         """
         return self._update(
             _row(run, crawl),
             {**_about(run, crawl), **values},
-            "(attribute_not_exists(generation) OR generation = :generation)",
+            f"(attribute_not_exists(generation) OR generation = :generation){only}",
         )
 
+    def _set_status(self, run: Run, crawl: str, ended_as: Mapping[str, Any]) -> None:
+        """Say of a crawl how its latest run has ended, if it is this one, or if there was no history before it."""
+        said = {name: ended_as.get(name) for name in ("outcome", "verdict", "ended_at", "message")}
+        latest = "attribute_not_exists(run_id) OR (run_id = :run_id AND generation = :generation)"
+        self._update(_status(crawl), {**_about(run, crawl), **said}, latest)
+
     def _update(
-        self, row: Mapping[str, Any], values: Mapping[str, Any], condition: str = "", removed: list[str] | None = None
+        self,
+        row: Mapping[str, Any],
+        values: Mapping[str, Any],
+        condition: str = "",
+        removed: Sequence[str] = (),
+        compared: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Set what is not None of `values`, the names of which the condition can use; return whether it held."""
+        """Set what is not None of `values`; return whether the condition held, which can use their names, and those of
+        what is only `compared`.
+        """
         given = {name: value for name, value in values.items() if value is not None}
         expression = "SET " + ", ".join(f"#{name} = :{name}" for name in given)
-        gone = [name for name in removed or [] if name not in given]
+        gone = [name for name in removed if name not in given]
         expression += f" REMOVE {', '.join(f'#{name}' for name in gone)}" if gone else ""
         return self._table.write_if(
             f"could not write {row['sk']['S']} of {row['pk']['S']} to the runs table",
@@ -202,7 +228,9 @@ class History:
             UpdateExpression=expression,
             **({"ConditionExpression": condition} if condition else {}),
             ExpressionAttributeNames={f"#{name}": name for name in (*given, *gone)},
-            ExpressionAttributeValues={f":{name}": value for name, value in values_of(given).items()},
+            ExpressionAttributeValues={
+                f":{name}": value for name, value in values_of({**given, **(compared or {})}).items()
+            },
         )
 
 
@@ -215,6 +243,11 @@ def _parsed(kind: type[Any], item: Mapping[str, Any]) -> Any:
     if "as_catalogued" in found:
         found["as_catalogued"] = bool(found["as_catalogued"])
     return kind(**found)
+
+
+def _ended_as(summary: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: summary[name] for name in _OF_SUMMARY} | {"message": summary["message"][:_LONGEST_MESSAGE]}
+    return found | {name: str(summary[name]) for name in _DECIMALS}
 
 
 def _row(run: Run, crawl: str) -> dict[str, Any]:

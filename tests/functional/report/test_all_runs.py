@@ -69,7 +69,7 @@ def record(dynamodb: FakeDynamoDB, number: int, crawl: str = "buckets") -> Histo
         "estimated_cost": 0.01,
     }
     history.end(run, crawl, summary, as_catalogued=True)
-    history.report(run, crawl, summary, utc_text(began + timedelta(minutes=2)))
+    history.report(run, crawl, summary, summary, utc_text(began + timedelta(minutes=2)))
     found = history.run(run, crawl)
     assert found is not None
     return found
@@ -174,7 +174,7 @@ def test_a_run_that_nobody_has_added_is_there_with_the_next_one_of_its_crawl() -
     stopped = Run("buckets-3", "", utc_text(began), "", 4_900_000_000, "execution")
     history = stores_of(s3, dynamodb).history
     history.begin(stopped, "buckets", as_catalogued=True)
-    history.stop(stopped, "buckets", "The execution was stopped", utc_text(began), is_reported=True)
+    history.stop(stopped, "buckets", "The execution was stopped", utc_text(began), told_after=0)
     history.begin(replace(stopped, run_id="buckets-4"), "buckets", as_catalogued=True)  # it is running
     index.add(record(dynamodb, 5))
     assert ids(s3) == ["buckets-5", "buckets-3", "buckets-2", "buckets-1"]

@@ -88,7 +88,7 @@ class Deployment:
     def report(self, run: Run, ended: datetime, crawl: str = "c", **said: Any) -> None:
         seconds = (ended - datetime.fromisoformat(run.started_at)).total_seconds()
         summary = {**SUMMARY, "ended_at": utc_text(ended), "seconds": seconds, **said}
-        Stores.of_environment().history.report(run, crawl, summary, utc_text(ended + timedelta(minutes=1)))
+        Stores.of_environment().history.report(run, crawl, summary, summary, utc_text(ended + timedelta(minutes=1)))
 
     def run(self, started: datetime, took: timedelta, crawl: str = "c", **said: Any) -> Run:
         run = self.begin(started, crawl)
