@@ -1,36 +1,29 @@
 """Every command of README and docs, as it is written there, in a fresh copy of the project.
 
 They run against the emulator that `make local` started, in the order of the documents. Stack sets, which it does not
-have, run on moto's server. The copy shares what `make` has installed, so that nothing is installed twice.
+have, run on moto's server.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import signal
-import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
-import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
 from local.account_operations import ACCOUNT_OPERATIONS
-from local.emulator import PROJECT, environment_without_aws
+from local.emulator import PROJECT
 from local.read_operations import READ_OPERATIONS
 from tests.e2e.conftest import wait_until_ended
+from tests.e2e.fresh_clone import Clone, cloned
 
-INSTALLED = (".venv", ".venv-ministack", "node_modules")
-NOT_COPIED = (*INSTALLED, ".git", "cdk.out", "__pycache__", ".*_cache", ".hypothesis")
+# The terminal is called as it is on the PATH that operations.md exports.
 DOCUMENTS = (
     "docs/emulator.md",
+    "docs/operations.md",
     "docs/terminal.md",
     "README.md",
     "docs/deploying.md",
@@ -54,6 +47,7 @@ NOT_RUN = {
 }
 # The crawl of nothing has failed.
 CODES = {"pageturner crawls": 1, "pageturner doctor": 1}
+ON_THE_PATH = 'export PATH="$PATH:$PWD/.venv/bin"'
 CRAWL_OF_NOTHING = """
   of-nothing:
     service: s3
@@ -82,97 +76,18 @@ def documented() -> list[tuple[str, str]]:
     return [(name, command) for command, name in first.items()]
 
 
-@dataclass
-class Clone:
-    """A copy of the project, and the environment of a person who works in it."""
-
-    folder: Path
-    environment: dict[str, str]
-    process: subprocess.Popen[str]
-    said: list[str] = field(default_factory=list)
-    execution: str = ""
-
-    def run(self, command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
-        ended = subprocess.run(
-            command,
-            shell=True,
-            cwd=self.folder,
-            env={**self.environment, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return ended.returncode, ended.stdout
-
-    @property
-    def runs(self) -> str:
-        """The name of the runs table, which outlasts the stack."""
-        (name,) = (each for each in self.client("dynamodb").list_tables()["TableNames"] if "RunTable" in each)
-        return str(name)
-
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service,  # type: ignore[call-overload]
-            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+PLACEHOLDERS: Mapping[str, Callable[[Clone], str]] = {
+    "<crawl>": lambda _: "iam-policies",
+    "<run_id>": lambda _: "iam-policies",  # whose latest run is meant
+    "<RunsTable>": lambda clone: clone.runs,
+    "<DeadLetterQueue>": lambda clone: clone.dead_letters,
+}
 
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A copy in which `make local` runs, and whose environment has what it says to export."""
-    folder = tmp_path_factory.mktemp("clone") / "pageturner"
-    shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
-    for name in INSTALLED:
-        (folder / name).symlink_to(PROJECT / name)
-    # Of what the tests need, a person has only the AWS CLI. The terminal comes with the project.
-    tools = folder.with_name("bin")
-    tools.mkdir()
-    for name in ("aws", "pageturner"):
-        (tools / name).symlink_to(PROJECT / ".venv" / "bin" / name)
-    temporary = folder.with_name("tmp")
-    temporary.mkdir()
-    environment = {
-        **{name: value for name, value in environment_without_aws().items() if not name.startswith("MAKE")},
-        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-        "TMPDIR": str(temporary),
-    }
-    process = subprocess.Popen(
-        ["make", "local"],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    made = Clone(folder, environment, process)
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            made.said.append(line.strip())
-            if exported := re.match(r"export (.*)", line.strip()):
-                for name, _, value in (pair.partition("=") for pair in exported[1].split()):
-                    made.environment[name] = value
-            if "Ctrl-C" in line:
-                break
-        assert process.poll() is None, "\n".join(made.said)
+    with cloned(tmp_path_factory.mktemp("clone") / "pageturner") as made:
         yield made
-        os.killpg(process.pid, signal.SIGINT)
-        assert "Traceback" not in process.stdout.read()
-        # make dies of the signal itself, unless it was started with SIGINT ignored, as in the background of a script.
-        assert process.wait() in (0, -signal.SIGINT), "Ctrl-C is how it ends"
-        assert list(temporary.iterdir()) == [], "nothing is left behind"
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
-        process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +143,11 @@ def test_a_documented_command_works(document: str, command: str, clone: Clone, m
         return
     if command == "make local":
         return  # by the fixture
+    if command == ON_THE_PATH:
+        code, said = clone.run(f'{command} && command -v pageturner && echo "$PATH"')
+        where, clone.environment["PATH"] = said.splitlines()
+        assert (code, where) == (0, str(clone.folder / ".venv" / "bin" / "pageturner"))
+        return
     if command.startswith("export "):
         pattern = re.escape(command).replace("<port>", r"\d+")
         assert any(re.fullmatch(pattern, line) for line in clone.said), "it says so itself"
@@ -237,8 +157,9 @@ def test_a_documented_command_works(document: str, command: str, clone: Clone, m
             catalogue.write(CRAWL_OF_NOTHING)
     # What the emulator does not have.
     is_for_moto = any(each in command for each in ("stack-set", "stack-instances", "lakeformation"))
-    for named, value in {"<execution>": clone.execution, "<crawl>": "iam-policies", "<RunsTable>": clone.runs}.items():
-        command = command.replace(named, value)
+    for named, value in PLACEHOLDERS.items():
+        if named in command:
+            command = command.replace(named, value(clone))
     code, said = clone.run(command, environment=moto_server if is_for_moto else None)
     assert code == CODES.get(command, 0), said
     check = CHECKS.get(command.partition(" --")[0])
@@ -261,12 +182,29 @@ def _deployed(clone: Clone, said: str) -> None:
 
 
 def _started(clone: Clone, said: str) -> None:
-    clone.execution = json.loads(said)["executionArn"]
-    assert wait_until_ended(clone.client("stepfunctions"), clone.execution)["status"] == "SUCCEEDED"
+    """What comes next finds no run of the crawl that goes on."""
+    assert "iam-policies-" in said
+    code, said = clone.run("pageturner watch iam-policies")
+    assert code == 0, said
 
 
-def _described(_: Clone, said: str) -> None:
-    assert json.loads(json.loads(said)["output"])["verdict"] == "complete"
+def _shown(_: Clone, said: str) -> None:
+    assert "complete: " in said
+
+
+def _received(clone: Clone, _: str) -> None:
+    """There was none; of one that is there, the command shows what the document speaks of."""
+    clone.client("sqs").send_message(
+        QueueUrl=clone.dead_letters,
+        MessageBody=json.dumps({"crawl": "iam-policies"}),
+        MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
+    )
+    (command,) = (command for _, command in documented() if command.startswith("aws sqs receive-message"))
+    code, said = clone.run(command.replace("<DeadLetterQueue>", clone.dead_letters))
+    assert code == 0, said
+    (message,) = json.loads(said)["Messages"]
+    assert json.loads(message["Body"]) == {"crawl": "iam-policies"}
+    assert "ERROR_CODE" in message["MessageAttributes"]
 
 
 def _destroyed(clone: Clone, _: str) -> None:
@@ -303,8 +241,9 @@ CHECKS = {
     "make deploy": _deployed,
     "make destroy": _destroyed,
     "make reader PAGETURNER_ACCOUNT=111122223333": _reader,
-    "aws stepfunctions start-execution": _started,
-    "aws stepfunctions describe-execution": _described,
+    ".venv/bin/pageturner show iam-policies": _shown,
+    "pageturner start iam-policies": _started,
+    "aws sqs receive-message": _received,
     "aws dynamodb update-item": _forgotten,
 }
 
