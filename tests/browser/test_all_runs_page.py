@@ -9,6 +9,7 @@ import pytest
 
 from pageturner.page_state import utc_text
 from pageturner.report.index import index_of
+from pageturner.report.reporting import word_of
 from pageturner.report.runs import DAYS, ShownRun, shown_of
 from tests.browser.conftest import Shower, Shown
 
@@ -52,6 +53,19 @@ def test_those_that_need_a_look_are_first(shown: Shown) -> None:
     assert "1 of 1 target not complete" in said
     assert "Last complete" in said
     assert "No complete run" in crawl(shown, "policies").inner_text()
+
+
+def test_each_run_is_called_as_in_the_sum(show: Shower) -> None:
+    outcomes, verdicts = (
+        ("succeeded", "failed", "stopped", "continues", None),
+        ("complete", "limited", "incomplete", None),
+    )
+    every = {f"{outcome}-{verdict}": (outcome, verdict) for outcome in outcomes for verdict in verdicts}
+    shown = show(page(*(run(0, name, outcome, verdict=verdict) for name, (outcome, verdict) in every.items())))
+    words = dict(zip(shown.texts(".crawl h2"), shown.texts(".crawl .word"), strict=True))
+    assert {name: word.lower() for name, word in words.items()} == {name: word_of(*of) for name, of in every.items()}
+    assert "4 not complete" in shown.text(".headline")
+    assert "4 stopped" in shown.text(".headline")
 
 
 def test_a_day_leads_to_its_report(shown: Shown) -> None:

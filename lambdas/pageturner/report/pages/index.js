@@ -4,9 +4,10 @@ const crawls = [...grouped(runs, (run) => run.crawl)].map(([name, of]) => ({ nam
 const isBad = (run) => run.outcome === "failed" || run.outcome === "stopped";
 crawls.sort((one, other) => isBad(other.latest) - isBad(one.latest) || (one.latest.started_at < other.latest.started_at ? 1 : -1));
 
+// As `word_of` in reporting.py.
 const WORDS = { failed: "not complete", continues: "goes on", stopped: "stopped" };
-const wordOf = (run) => WORDS[run.outcome] || (run.outcome ? { complete: "complete", limited: "limited, as requested",
-  incomplete: "as tolerated" }[run.verdict] || "complete" : "running");
+const wordOf = (run) => (run.outcome === "succeeded"
+  ? { limited: "limited, as requested", incomplete: "as tolerated" }[run.verdict] || "complete" : WORDS[run.outcome] || "running");
 const markOf = (run) => mark(kindOf(run.outcome, run.verdict || "complete"));
 const reportOf = (run) => (["succeeded", "failed"].includes(run.outcome) ? `${encodeURIComponent(run.run_id)}/report.html` : null);
 const linked = (run, attributes, ...children) => (reportOf(run) ? el("a", { ...attributes, href: reportOf(run) }, children)
