@@ -28,7 +28,8 @@ def document_of(
         tally.add(entry)
         targets.add(entry)
     tally.close()
-    texts, rows = interned(targets.rows(elsewhere_is_short=tally.reasons is tally.elsewhere))
+    elsewhere_is_short = tally.reasons is tally.elsewhere
+    texts, rows = interned(targets.rows(elsewhere_is_short=elsewhere_is_short))
     return {
         "run": {
             **{name: summary.get(name) for name in ("run_id", "crawl", "generation", "ended_at")},
@@ -44,7 +45,7 @@ def document_of(
         "witnesses": {**summary.get("witnesses", {}), "disagrees": tally.witnesses.first_that_disagrees},
         "timeline": head.get("timeline"),
         "throttled": targets.throttled(),
-        "by": {kind: targets.grouped(kind) for kind in targets.groups},
+        "by": {kind: targets.grouped(kind, elsewhere_is_short=elsewhere_is_short) for kind in targets.groups},
         "targets": {"columns": COLUMNS, "texts": texts, "rows": rows, "total": targets.total, "short": tally.short},
         "reasons": _reasons(tally),
         "next": _next(summary["run_id"], crawl, tally),
