@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pageturner import telemetry
 from pageturner.console import Console
 from pageturner.errors import CannotPublishError, SinkError
-from pageturner.page_state import Run, utc_text
+from pageturner.page_state import utc_text
 from pageturner.report.index import Index
 from pageturner.report.reporting import Reporter
 from pageturner.report.telling import tell
@@ -30,20 +30,17 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     if "compared_with" in summary:
         return
     telemetry.logger.set_correlation_id(summary["run_id"])
-    stores = Stores.of_environment()
-    if run := tell(stores, summary, utc_text(datetime.now(UTC))):
-        _put_pages(stores, run, summary)
-
-
-def _put_pages(stores: Stores, run: Run, summary: Mapping[str, Any]) -> None:
-    """Put the report of the run and the page of all runs. Whoever fails here has told people: they are not told again.
-
-    Publishing the run once more puts them, too.
-    """
+    stores, console = Stores.of_environment(), Console(os.environ["AWS_REGION"])
+    # What people are told links to the report. If that fails, they are told all the same; and if it takes the function
+    # with it, by StopRun.
     try:
-        if Reporter(stores, Console(os.environ["AWS_REGION"])).write(summary):
-            row = stores.history.run(run, summary["crawl"])
-            if row is not None:
-                Index(stores).add(row)
+        Reporter(stores, console).write(summary)
     except (CannotPublishError, SinkError) as error:
         telemetry.logger.error("the run has no report: %s", error)
+    if run := tell(stores, summary, utc_text(datetime.now(UTC))):
+        index = Index(stores, console, lambda: context.get_remaining_time_in_millis() / 1000)
+        # Who fails here has told people: they are not told again. The next run adds this one.
+        try:
+            index.add(run, summary["crawl"])
+        except SinkError as error:
+            telemetry.logger.error("the run is not on the page of all runs: %s", error)

@@ -54,6 +54,9 @@ class LambdaContext:
     invoked_function_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:function"
     aws_request_id = "request"
 
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
 
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:

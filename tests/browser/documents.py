@@ -77,7 +77,8 @@ def document(
     cost = {"estimated_cost": 0.0123, "cost_arithmetic": ["Lambda: 3 requests x $0.20/million = $0.000001"]}
     ended = summary(RUN, tally, ENDED) | cost | {"links": LINKS, "manifest": "s3://bucket/runs/manifest.json"} | more
     spread = pages or [(3.5 * number, 100, 300 + number % 50) for number in range(sum(tally.verdicts.values()))]
-    head = {"started_at": RUN.started_at, "crawl": crawl.as_dict(), "timeline": timeline(spread)}
+    head = {name: ended[name] for name in ("outcome", "verdict")}
+    head |= {"started_at": RUN.started_at, "crawl": crawl.as_dict(), "timeline": timeline(spread)}
     return document_of(ended, head, iter(entries), "eu-west-1")
 
 

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from pageturner.page_state import utc_text
 from pageturner.report.index import index_of
+from pageturner.report.reporting import word_of
 from pageturner.report.runs import DAYS, ShownRun, shown_of
 from tests.browser.conftest import Shower, Shown
 
@@ -54,6 +56,19 @@ def test_those_that_need_a_look_are_first(shown: Shown) -> None:
     assert "No complete run" in crawl(shown, "policies").inner_text()
 
 
+def test_each_run_is_called_as_in_the_sum(show: Shower) -> None:
+    outcomes, verdicts = (
+        ("succeeded", "failed", "stopped", "continues", None),
+        ("complete", "limited", "incomplete", None),
+    )
+    every = {f"{outcome}-{verdict}": (outcome, verdict) for outcome in outcomes for verdict in verdicts}
+    shown = show(page(*(run(0, name, outcome, verdict=verdict) for name, (outcome, verdict) in every.items())))
+    words = dict(zip(shown.texts(".crawl h2"), shown.texts(".crawl .word"), strict=True))
+    assert {name: word.lower() for name, word in words.items()} == {name: word_of(*of) for name, of in every.items()}
+    assert "4 not complete" in shown.text(".headline")
+    assert "4 stopped" in shown.text(".headline")
+
+
 def test_a_day_leads_to_its_report(shown: Shown) -> None:
     links = crawl(shown, "buckets").locator(".days a")
     assert links.count() == 10
@@ -83,6 +98,26 @@ def test_many_crawls_are_found_and_few_are_drawn(show: Shower) -> None:
     shown.page.get_by_label("Filter").fill("CRAWL-17")
     assert len(shown.texts(".crawl h2")) == 10
     assert shown.text(".tools [role=status]") == "10 crawls found"
+
+
+def test_all_crawls_are_on_paper_and_those_that_are_left_out_are_counted(show: Shower) -> None:
+    runs = shown_of(run(number / 10, f"crawl-{number:03}") for number in range(60))
+    shown = show(index_of(runs, [run(0, "adhoc-1"), run(0, "adhoc-2")]))
+    assert shown.page.pdf().startswith(b"%PDF")
+    assert shown.page.locator(".crawl").count() == 60
+    assert "And 2 more crawls, which the command pageturner crawls shows." in shown.text("#main")
+
+
+def test_from_the_console_a_day_leads_to_the_console(chromium: Browser) -> None:
+    """A presigned address fetches the page of all runs, and nothing beside it."""
+    folder = "https://eu-west-1.console.aws.amazon.com/s3/object/bucket?region=eu-west-1&prefix=runs%2F"
+    opened = chromium.new_page()
+    text = index_of(shown_of([run(3, outcome="failed")]), folder=folder)
+    opened.route("**/*", lambda route: route.fulfill(body=text, content_type="text/html"))
+    opened.goto("https://bucket.s3.eu-west-1.amazonaws.com/runs/index.html?X-Amz-Signature=0")
+    links = {link.get_attribute("href") for link in opened.locator(".crawl a").all()}
+    opened.close()
+    assert links == {f"{folder}buckets-3%2Freport.html"}
 
 
 def test_names_are_text(show: Shower) -> None:

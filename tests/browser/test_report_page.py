@@ -255,6 +255,9 @@ def test_it_can_be_printed(show: Shower) -> None:
     assert shown.page.locator("#next pre").first.is_visible()
     assert shown.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert shown.page.pdf().startswith(b"%PDF")
+    many = show(report([entry(number) for number in range(60)]))
+    assert many.page.pdf().startswith(b"%PDF")
+    assert len(column(many, 1)) == 60, "nobody presses a button on paper"
 
 
 def test_a_screen_reader_finds_its_way(show: Shower) -> None:

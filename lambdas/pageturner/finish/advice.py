@@ -13,6 +13,7 @@ from typing import Any
 from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.crawls.detail import Detail
 from pageturner.crawls.iam_actions import iam_action
+from pageturner.finish.denials import denial_in
 from pageturner.messages import count_of, listed, shortened, shown
 from pageturner.page_state import CONTINUES
 from pageturner.paging import split
@@ -99,39 +100,40 @@ def _detail_of(crawl: Crawl, entry: Entry) -> Detail | None:
 def _about_detail(detail: Detail, entry: Entry) -> Advice:
     accepted = f"add {code_of(entry) or 'the code'} to the ignore_errors of the detail, and start a new run"
     if entry["verdict"] == "denied":
-        action = iam_action(detail.service, detail.operation)
-        text = f"Allow {action}: deploy the catalogue as it is now; in another account, its reader stack"
-        return Advice(f"{text}. Or {accepted}", resume=True, allow=action)
+        denial = denial_in(entry["cause"], iam_action(detail.service, detail.operation))
+        text = denial.to_do("deploy the catalogue as it is now; in another account, its reader stack")
+        return Advice(f"{text}. Or {accepted}", resume=True, allow=denial.allow)
     return Advice(
         f"Correct the parameters of the detail {detail.name}; or, if what it asks for may be missing, {accepted}"
     )
 
 
 def _denied(crawl: Crawl, entry: Entry) -> Advice:
-    action = iam_action(crawl.service, crawl.operation)
-    if "AssumeRole" in entry.get("cause", ""):
+    allow, cause = "", entry.get("cause", "")
+    if "AssumeRole" in cause:
         text = "Deploy the reader stack to the account, or let its role trust this deployment (docs/deploying.md)"
     elif code_of(entry) in _NOT_ENABLED_CODES:
         text = f"Enable the region and {crawl.service} in the account, or leave them out of the crawl"
-    elif "operation" in entry:  # one of several, which AWS's own policies may not have
-        text = (
-            f"Allow {action}: set read_policies to a policy that has it, or make a crawl of its own for it, and "
-            f"deploy; in another account, its reader stack; or leave it out: "
-            f"except: [{crawl.service}:{crawl.operation}]"
-        )
-    elif crawl.name.startswith(ADHOC_PREFIX):
-        text = (
-            f"Allow {action}: add the crawl to the catalogue, or a policy to read_policies, and deploy; "
-            f"in another account, its reader stack"
-        )
     else:
-        text = (
-            f"Allow {action}: deploy the catalogue as it is now; in another account, its reader stack; or change the "
-            f"resource's policy, its key's policy or the organization's, if one of them denies it"
-        )
+        denial = denial_in(cause, iam_action(crawl.service, crawl.operation))
+        text, allow = denial.to_do(_deploying(crawl, entry)), denial.allow
+        if "operation" in entry:
+            text += f"; or leave it out: except: [{crawl.service}:{crawl.operation}]"
     if crawl.since is None:
         text += ". Or set tolerate: [denied], in the crawl or when you resume"
-    return Advice(text, resume=True, allow=action if text.startswith("Allow ") else "")
+    return Advice(text, resume=True, allow=allow)
+
+
+def _deploying(crawl: Crawl, entry: Entry) -> str:
+    elsewhere = "in another account, its reader stack"
+    if "operation" in entry:  # one of several, which AWS's own policies may not have
+        return f"set read_policies to a policy that has it, or make a crawl of its own for it, and deploy; {elsewhere}"
+    if crawl.name.startswith(ADHOC_PREFIX):
+        return f"add the crawl to the catalogue, or a policy to read_policies, and deploy; {elsewhere}"
+    return (
+        f"deploy the catalogue as it is now; {elsewhere}; or change the resource's policy, its key's policy or the "
+        f"organization's, if one of them denies it; if the crawl has another operation since, start a new run"
+    )
 
 
 def _not_found(crawl: Crawl, entry: Entry) -> Advice:

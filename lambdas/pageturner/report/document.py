@@ -28,11 +28,14 @@ def document_of(
         tally.add(entry)
         targets.add(entry)
     tally.close()
-    texts, rows = interned(targets.rows(elsewhere_is_short=tally.reasons is tally.elsewhere))
+    elsewhere_is_short = tally.reasons is tally.elsewhere
+    texts, rows = interned(targets.rows(elsewhere_is_short=elsewhere_is_short))
     return {
         "run": {
-            **{name: summary.get(name) for name in ("run_id", "crawl", "generation", "outcome", "verdict", "ended_at")},
+            **{name: summary.get(name) for name in ("run_id", "crawl", "generation", "ended_at")},
             **{name: summary.get(name) for name in ("seconds", "window", "message")},
+            # The execution of a person who publishes what is not complete succeeds, and says so; the run did not.
+            **{name: head[name] for name in ("outcome", "verdict")},
             "started_at": head["started_at"],
             "what": _what(crawl),
         },
@@ -42,7 +45,7 @@ def document_of(
         "witnesses": {**summary.get("witnesses", {}), "disagrees": tally.witnesses.first_that_disagrees},
         "timeline": head.get("timeline"),
         "throttled": targets.throttled(),
-        "by": {kind: targets.grouped(kind) for kind in targets.groups},
+        "by": {kind: targets.grouped(kind, elsewhere_is_short=elsewhere_is_short) for kind in targets.groups},
         "targets": {"columns": COLUMNS, "texts": texts, "rows": rows, "total": targets.total, "short": tally.short},
         "reasons": _reasons(tally),
         "next": _next(summary["run_id"], crawl, tally),
@@ -55,7 +58,10 @@ def document_of(
 
 def headline_of(summary: Mapping[str, Any], tally: Tally) -> str:
     """The run in a sentence; that of a run that is complete says what was published, too."""
-    return str(summary["message"]) if not tally.short and summary.get("message") else headline(tally)
+    if not tally.short and summary.get("message"):
+        return str(summary["message"])
+    by_hand = "; published by hand" if (summary.get("published") or {}).get("asked_by") else ""
+    return f"{headline(tally)}{by_hand}"
 
 
 def _what(crawl: Crawl) -> str:
@@ -109,5 +115,6 @@ def _published(summary: Mapping[str, Any]) -> dict[str, Any] | None:
         },
         **{name: published.get(name, "") for name in ("message", "table", "database", "changes", "name")},
         "kept": published.get("kept", {}),
+        "by_hand": bool(published.get("asked_by")),
         "keys": {kind: published.get(f"{kind}_keys", []) for kind in KINDS},
     }

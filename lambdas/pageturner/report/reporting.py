@@ -17,9 +17,9 @@ from pageturner.report.page import CONTENT_TYPE, page_of
 from pageturner.stores import Stores
 from pageturner.stores.keys import manifest_key, report_key
 
-# What a run is called for people, by its outcome and verdict.
-_WORDS = {"continues": "goes on", "failed": "not complete"}
-_OF_VERDICTS = {"complete": "complete", "limited": "limited, as requested", "incomplete": "as tolerated"}
+# What a run is called for people, by its outcome; and one that has succeeded, by its verdict.
+_WORDS = {"continues": "goes on", "failed": "not complete", "stopped": "stopped"}
+_OF_VERDICTS = {"limited": "limited, as requested", "incomplete": "as tolerated"}
 
 
 @dataclass(frozen=True)
@@ -77,5 +77,7 @@ def report_of(document: Mapping[str, Any]) -> str:
 
 
 def word_of(outcome: str | None, verdict: str | None) -> str:
-    """What a run is called: its outcome and verdict in a word."""
-    return _WORDS.get(outcome or "", "") or _OF_VERDICTS.get(verdict or "", outcome or "running")
+    """What a run is called: its outcome and verdict in a word. A run that has not ended has neither."""
+    if outcome == "succeeded":
+        return _OF_VERDICTS.get(verdict or "", "complete")
+    return _WORDS.get(outcome or "", "running")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from datetime import date, timedelta
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any
 
 from pageturner.crawls.crawl import ADHOC_PREFIX
-from pageturner.messages import shortened
-from pageturner.stores.history import CrawlStatus, History, HistoryRow
 
 # What the page shows. Of a day are shown so many runs of a crawl, and fewer of a day that is further back.
 DAYS, RECENT_DAYS = 90, 14
 MOST_CRAWLS, MOST_RUNS = 200, 10_000
 MOST_OF_RECENT_DAY, MOST_OF_DAY = 24, 4
-# So many of a crawl are read when the page is made anew.
-_MOST_OF_CRAWL = 1_000
-_LONGEST_MESSAGE = 300
 # The days of time stamps sort as text.
 _DAY = 10
 
@@ -42,7 +37,12 @@ class ShownRun:
     @property
     def is_complete(self) -> bool:
         """Whether it is a complete run of its crawl, as the catalogue has it."""
-        return self.outcome == "succeeded" and (self.as_catalogued or self.crawl.startswith(ADHOC_PREFIX))
+        return self.outcome == "succeeded" and (self.as_catalogued or self.is_adhoc)
+
+    @property
+    def is_adhoc(self) -> bool:
+        """Whether its crawl is not in the catalogue."""
+        return self.crawl.startswith(ADHOC_PREFIX)
 
     @property
     def is_bad(self) -> bool:
@@ -58,36 +58,36 @@ class ShownRun:
 COLUMNS = tuple(each.name for each in fields(ShownRun))
 
 
-def of_history(row: HistoryRow) -> ShownRun:
-    """Return a row of the history as the page has it."""
-    found = {name: getattr(row, name) for name in COLUMNS}
-    return ShownRun(**{**found, "message": shortened(row.message or "", _LONGEST_MESSAGE)})
-
-
 def merged(runs: Iterable[ShownRun], added: Iterable[ShownRun]) -> list[ShownRun]:
-    """Return the runs that are shown with those that were added, in order of crawl and start, the latest first.
+    """Return runs with those that were added. Adding a run again changes nothing.
 
-    Adding a run again changes nothing. Of two generations the later one counts, and of a generation its end.
+    Of two generations the later one counts, and of a generation what was added: it was read after what it replaces.
     """
     known = {each.run_id: each for each in runs}
     for run in added:
         before = known.get(run.run_id)
-        if before is None or _how_far(run) >= _how_far(before):
+        if before is None or run.generation >= before.generation:
             known[run.run_id] = run
-    return shown_of(known.values())
+    return list(known.values())
+
+
+def by_crawl(runs: Iterable[ShownRun]) -> dict[str, list[ShownRun]]:
+    """Return the runs of each crawl, the latest first; and so the crawls, by their latest runs."""
+    found: dict[str, list[ShownRun]] = {}
+    for run in sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True):
+        found.setdefault(run.crawl, []).append(run)
+    return found
 
 
 def shown_of(runs: Iterable[ShownRun]) -> list[ShownRun]:
-    """Return those of the runs that are shown."""
-    ordered = sorted(runs, key=lambda run: (run.started_at, run.run_id), reverse=True)
-    if not ordered:
+    """Return those of the runs that are shown, in order of crawl and start, the latest first."""
+    crawls = by_crawl(runs)
+    if not crawls:
         return []
-    latest = date.fromisoformat(ordered[0].day)
-    since, recent = (str(latest - timedelta(days=days - 1)) for days in (DAYS, RECENT_DAYS))
-    ordered.sort(key=lambda run: run.crawl)
-    crawls = [list(of_crawl) for _, of_crawl in groupby(ordered, key=lambda run: run.crawl)]
-    crawls.sort(key=lambda of_crawl: of_crawl[0].started_at, reverse=True)
-    each = [_of_crawl(of_crawl, since, recent) for of_crawl in crawls[:MOST_CRAWLS]]
+    since, recent = (_first_of(days, crawls) for days in (DAYS, RECENT_DAYS))
+    # Those of the catalogue, and of these, those that need a look.
+    ranked = sorted(crawls.values(), key=lambda of_crawl: (of_crawl[0].is_adhoc, not of_crawl[0].is_bad))
+    each = [_of_crawl(of_crawl, since, recent) for of_crawl in ranked[:MOST_CRAWLS]]
     # If there are too many, those of the last days stay.
     kept = sorted({run.started_at for of_crawl in each for run in of_crawl}, reverse=True)[:MOST_RUNS]
     return [
@@ -96,6 +96,13 @@ def shown_of(runs: Iterable[ShownRun]) -> list[ShownRun]:
         for run in of_crawl
         if run.started_at >= kept[-1] or run in (of_crawl[0], _last_complete(of_crawl))
     ]
+
+
+def without_past(runs: Iterable[ShownRun], existing: Container[str]) -> list[ShownRun]:
+    """Return runs without those of crawls that have not run in the days that are shown, and exist no more."""
+    crawls = by_crawl(runs)
+    since = _first_of(DAYS, crawls) if crawls else ""
+    return [run for name, of in crawls.items() if name in existing or of[0].day >= since for run in of]
 
 
 def packed(runs: Iterable[ShownRun]) -> list[list[Any]]:
@@ -114,40 +121,6 @@ def unpacked(data: Mapping[str, Any]) -> list[ShownRun]:
         raise ValueError(f"no runs: {type(error).__name__}: {error}") from error
 
 
-def all_in(history: History) -> list[ShownRun]:
-    """Return the runs that are shown, by all that is on record. Raises `SinkError`."""
-    statuses = sorted(history.crawls(), key=lambda status: status.started_at or "", reverse=True)
-    return shown_of(run for status in statuses[:MOST_CRAWLS] for run in _recorded(history, status))
-
-
-def of_crawl_in(history: History, crawl: str) -> list[ShownRun]:
-    """Return the runs of a crawl that are on record. Raises `SinkError`."""
-    status = history.crawl(crawl)
-    return _recorded(history, status) if status is not None else []
-
-
-def latest_in(history: History, crawl: str) -> list[ShownRun]:
-    """Return the latest runs of a crawl that have ended, also those that nobody has added. Raises `SinkError`."""
-    return [of_history(row) for row in islice(history.runs(crawl), MOST_OF_RECENT_DAY) if row.ended_at is not None]
-
-
-def _recorded(history: History, status: CrawlStatus) -> list[ShownRun]:
-    rows = islice(history.runs(status.crawl), _MOST_OF_CRAWL)
-    runs = [of_history(row) for row in rows if row.ended_at is not None]
-    complete = _complete(status)
-    if complete is None or complete.run_id in {run.run_id for run in runs}:
-        return runs
-    return [*runs, complete]
-
-
-def _complete(status: CrawlStatus) -> ShownRun | None:
-    """Return the last complete run of a crawl, whose own row can have expired."""
-    if status.complete_run_id is None or status.complete_started_at is None:
-        return None
-    about = (status.complete_run_id, status.crawl, status.complete_started_at)
-    return ShownRun(*about, as_catalogued=True, ended_at=status.complete_ended_at, outcome="succeeded")
-
-
 def _of_crawl(runs: Sequence[ShownRun], since: str, recent: str) -> list[ShownRun]:
     always = {runs[0].run_id} | {run.run_id for run in [_last_complete(runs)] if run is not None}
     kept = set(always)
@@ -164,5 +137,7 @@ def _last_complete(runs: Iterable[ShownRun]) -> ShownRun | None:
     return next((run for run in runs if run.is_complete), None)
 
 
-def _how_far(run: ShownRun) -> tuple[int, str]:
-    return run.generation, run.ended_at or ""
+def _first_of(days: int, crawls: Mapping[str, Sequence[ShownRun]]) -> str:
+    """Return the first of so many days, the last of which is the latest one on which anything ran."""
+    latest = max(of_crawl[0].day for of_crawl in crawls.values())
+    return str(date.fromisoformat(latest) - timedelta(days=days - 1))

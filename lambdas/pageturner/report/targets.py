@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
@@ -35,6 +35,7 @@ class Group:
 
     targets: int = 0
     short: int = 0
+    elsewhere: int = 0
     pages: int = 0
     items: int = 0
     bytes: int = 0
@@ -44,6 +45,7 @@ class Group:
         """Add a target."""
         self.targets += 1
         self.short += state == SHORT
+        self.elsewhere += state == ELSEWHERE
         for name in ("pages", "items", "bytes", "throttles"):
             setattr(self, name, getattr(self, name) + entry[name])
 
@@ -94,9 +96,13 @@ class Targets:
         """Return the targets that were throttled most: what they are, how often, and what the service said last."""
         return [row for *_, row in sorted(self._throttled, key=lambda each: each[:2], reverse=True)]
 
-    def grouped(self, kind: str) -> dict[str, Any]:
+    def grouped(self, kind: str, *, elsewhere_is_short: bool) -> dict[str, Any]:
         """Return the groups of a kind, those with targets that are not as wanted first; and what the `others` have."""
-        ranked = sorted(self.groups[kind].items(), key=lambda each: (-each[1].short, -each[1].items, each[0]))
+        if elsewhere_is_short:
+            groups = {name: replace(of, short=of.short + of.elsewhere) for name, of in self.groups[kind].items()}
+        else:
+            groups = self.groups[kind]
+        ranked = sorted(groups.items(), key=lambda each: (-each[1].short, -each[1].items, each[0]))
         others = Group()
         for _, group in ranked[MOST_GROUPS:]:
             for name, value in vars(group).items():

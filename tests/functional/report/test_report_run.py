@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 import report_run
+from pageturner import telemetry
 from pageturner.errors import SinkError
+from pageturner.report.index import Index
 from pageturner.report.page import data_in
 from pageturner.report.reporting import Reporter
 from tests.conftest import Aws, Machines
@@ -59,4 +61,33 @@ def test_people_are_told_although_there_is_no_report(
     report(machines, summary)
     (row,) = [row for row in aws.rows(aws.runs_table) if row["pk"]["S"] == "history#c"]
     assert "reported_at" in row
-    assert "runs/index.html" not in aws.object_keys("runs/")
+    assert "runs/index.html" in aws.object_keys("runs/")
+
+
+def test_people_are_told_of_a_report_that_is_there(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = machines.publish(machines.run(aws, {"crawl": "c"}))
+    there: list[bool] = []
+
+    def tell(*_: object) -> None:
+        there.append(f"runs/{summary['run_id']}/report.html" in aws.object_keys("runs/"))
+
+    monkeypatch.setattr(report_run, "tell", tell)
+    report(machines, summary)
+    assert there == [True]
+
+
+def test_a_page_of_all_runs_that_cannot_be_put_is_said_as_that(
+    aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = machines.publish(machines.run(aws, {"crawl": "c"}))
+    said: list[str] = []
+
+    def add(*_: object) -> None:
+        raise SinkError("others put it")
+
+    monkeypatch.setattr(Index, "add", add)
+    monkeypatch.setattr(telemetry.logger, "error", lambda text, *values: said.append(text % values))
+    report(machines, summary)
+    assert said == ["the run is not on the page of all runs: others put it"]

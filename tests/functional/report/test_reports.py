@@ -91,7 +91,7 @@ def test_the_numbers_are_those_of_the_manifest() -> None:
     assert data["timeline"] == manifest["timeline"]
     assert sum(data["timeline"]["pages"]) == 3 + 2 + 5 + 1, "of all passes"
     assert data["by"]["account"]["rows"] == [
-        {"name": "111111111111", "targets": 3, "short": 0, "pages": 9, "items": 18, "throttles": 0}
+        {"name": "111111111111", "targets": 3, "short": 0, "elsewhere": 0, "pages": 9, "items": 18, "throttles": 0}
         | {"bytes": manifest["bytes"]}
     ]
     assert data["headline"] == "complete: 18 items on 9 pages of 3 targets; published 18 new, 0 changed, 0 gone"

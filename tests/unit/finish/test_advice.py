@@ -204,7 +204,8 @@ def test_targets_are_named_by_what_they_list_and_grouped_by_why_they_are_short()
         '1 denied: 111111111111 eu-west-1 {"Bucket": "b"} part 2 of 9: AccessDeniedError: An error occurred '
         "(AccessDenied) when calling the ListObjectsV2 operation: No. Allow s3:ListBucket: deploy the catalogue as it "
         "is now; in another account, its reader stack; or change the resource's policy, its key's policy or the "
-        "organization's, if one of them denies it. Or set tolerate: [denied], in the crawl or when you resume. "
+        "organization's, if one of them denies it; if the crawl has another operation since, start a new "
+        "run. Or set tolerate: [denied], in the crawl or when you resume. "
         "All targets are in runs/objects-20260101T000000Z-12345678/manifest.json. "
         "Then resume the run, which can complete 1 of them: redrive its execution, or start a new one with the input "
         '{"resume": "objects-20260101T000000Z-12345678"}'

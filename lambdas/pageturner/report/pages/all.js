@@ -115,6 +115,8 @@ function sortable(columns, rows, cells, caption, label) {
   }
   const filter = el("input", { type: "search", id: "filter", autocomplete: "off", spellcheck: "false",
     input: (event) => { wanted = event.target.value; shown = first; fill(); } });
+  // On paper there is nothing to press.
+  addEventListener("beforeprint", () => { shown = rows.length; fill(); });
   const table = el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body);
   fill();
   return [

@@ -4,11 +4,17 @@ const crawls = [...grouped(runs, (run) => run.crawl)].map(([name, of]) => ({ nam
 const isBad = (run) => run.outcome === "failed" || run.outcome === "stopped";
 crawls.sort((one, other) => isBad(other.latest) - isBad(one.latest) || (one.latest.started_at < other.latest.started_at ? 1 : -1));
 
+// As `word_of` in reporting.py.
 const WORDS = { failed: "not complete", continues: "goes on", stopped: "stopped" };
-const wordOf = (run) => WORDS[run.outcome] || (run.outcome ? { complete: "complete", limited: "limited, as requested",
-  incomplete: "as tolerated" }[run.verdict] || "complete" : "running");
+const wordOf = (run) => (run.outcome === "succeeded"
+  ? { limited: "limited, as requested", incomplete: "as tolerated" }[run.verdict] || "complete" : WORDS[run.outcome] || "running");
 const markOf = (run) => mark(kindOf(run.outcome, run.verdict || "complete"));
-const reportOf = (run) => (["succeeded", "failed"].includes(run.outcome) ? `${encodeURIComponent(run.run_id)}/report.html` : null);
+// What was opened from the console has an address that fetches nothing else.
+const folder = location.protocol === "https:" && /^https:/.test(data.folder || "") ? data.folder : null;
+function reportOf({ outcome, run_id: id }) {
+  if (outcome !== "succeeded" && outcome !== "failed") return null;
+  return folder ? folder + encodeURIComponent(`${id}/report.html`) : `${encodeURIComponent(id)}/report.html`;
+}
 const linked = (run, attributes, ...children) => (reportOf(run) ? el("a", { ...attributes, href: reportOf(run) }, children)
   : el("span", attributes, children));
 
@@ -88,5 +94,8 @@ const LEGEND = [["complete", "complete"], ["failed", "not complete"], ["limited"
 main.append(el("ul", { class: "legend no-print", "aria-label": "What the shapes mean" }, LEGEND.map(([shape, text]) => el("li", {}, mark(shape), ` ${text}`))));
 if (crawls.length > 5) main.append(el("div", { class: "tools" }, el("label", { for: "filter", class: "no-print" }, "Filter"), filter, status));
 main.append(list, more);
+// On paper there is nothing to press.
+addEventListener("beforeprint", () => { most = crawls.length; fill(); });
+if (data.more) main.append(el("p", { class: "soft" }, `And ${counted(data.more, "more crawl")}, which the command pageturner crawls shows.`));
 fill();
 document.getElementById("footer").textContent = latest ? `The ${data.days} days up to ${latest.slice(0, 10)}, in UTC. The latest run began ${utc(latest)}.` : "";

@@ -205,7 +205,7 @@ if (published) {
   card("changes", "What changed",
     el("ul", { class: "changes" }, of.filter(([name]) => name !== "replaced" || published.replaced).map(([name, title]) => el("li", {},
       el("b", { "data-name": title }, count(published[name])), ` ${title.toLowerCase()}`))),
-    el("p", { class: "soft" }, said(`${published.message}.`)),
+    el("p", { class: "soft" }, said(`${published.message}${published.by_hand ? ", by hand" : ""}.`)),
     of.filter(([name]) => (published.keys[name] || []).length).map(([name, title]) => el("div", {},
       el("h3", {}, published.keys[name].length < published[name] ? `${title}: the first ${published.keys[name].length} of ${count(published[name])}` : title),
       el("ul", { class: "keys" }, published.keys[name].map((key) => el("li", {}, said(key)))))),
