@@ -12,6 +12,7 @@ from itertools import islice, takewhile
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.messages import shortened
 from pageturner.notices import Notice
 from pageturner.page_state import utc_text
 from pageturner.stores.history import CrawlStatus, History, HistoryRow
@@ -21,6 +22,9 @@ from pageturner.watch.promises import Complete, SourceRun, due_after, due_by_sch
 _UNREPORTED = 10
 # The outcomes of runs that are published and reported when they have ended.
 _REPORTED = ("succeeded", "failed")
+# How many crawls a notice tells of, and how long what their last runs said is there: it is for people.
+_TOLD = 50
+_LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,10 @@ def notice_of(overdue: Iterable[Checked]) -> Notice:
     late = list(overdue)
     names = ", ".join(each.crawl for each in late[:3]) + (f" and {len(late) - 3} more" if len(late) > 3 else "")
     subject = f"Pageturner: overdue: {names}"
-    return Notice("overdue", subject, "\n\n".join(_sentences(each) for each in late) + "\n")
+    told = [_sentences(each) for each in late[:_TOLD]]
+    if len(late) > _TOLD:
+        told.append(f"And {len(late) - _TOLD} more.\nType next: pageturner crawls")
+    return Notice("overdue", subject, "\n\n".join(told) + "\n")
 
 
 def _sentences(checked: Checked) -> str:
@@ -166,7 +173,8 @@ def _sentences(checked: Checked) -> str:
         last = "Nothing has started it. Is its schedule in EventBridge Scheduler, and enabled?"
         command = f"pageturner start {checked.crawl}"
     else:
-        last = f"Its last run, {checked.run_id}, ended: {checked.outcome}. {checked.message or ''}".rstrip()
+        said = shortened(checked.message or "", _LONGEST_MESSAGE)
+        last = f"Its last run, {checked.run_id}, ended: {checked.outcome}. {said}".rstrip()
         command = f"pageturner why {checked.run_id}"
     refused = f" {checked.refused} starts since were refused, because it goes on." if checked.refused else ""
     due = f"The next one was due by {checked.promised_at}."

@@ -176,6 +176,19 @@ def test_several_that_become_overdue_are_one_notice(deployment: Deployment) -> N
     assert notice.body.count("Type next:") == 5
 
 
+def test_very_many_that_become_overdue_are_a_notice_that_somebody_can_read(deployment: Deployment) -> None:
+    deployment.crawls = {f"c{number:02}": DAILY for number in range(60)}
+    deployment.check(NOON)
+    failed: dict[str, Any] = {"outcome": "failed", "verdict": "incomplete", "message": "x" * 2_000}
+    for name in deployment.crawls:
+        deployment.run(NOON + 15 * HOUR, HOUR / 2, name, **failed)
+    assert deployment.check(NOON + 40 * HOUR)["CrawlsOverdue"] == [60.0]
+    (notice,) = deployment.sent
+    assert notice.body.count("pageturner why") == 50
+    assert notice.body.endswith("\n\nAnd 10 more.\nType next: pageturner crawls\n")
+    assert len(notice.body) < 50_000
+
+
 def test_runs_that_fail_do_not_keep_the_promise(deployment: Deployment) -> None:
     deployment.check(NOON)
     deployment.run(NOON + 15 * HOUR, HOUR / 2)
