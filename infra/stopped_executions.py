@@ -6,9 +6,12 @@ from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
+
+_LONGEST_AGE = Duration.hours(1)
 
 
 class StoppedExecutions(Construct):
@@ -24,6 +27,10 @@ class StoppedExecutions(Construct):
         dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
+        # EventBridge only hands the event to Lambda's own queue. From there, a function that fails is invoked thrice.
+        stop_run.configure_async_invoke(
+            on_failure=destinations.SqsDestination(dead_letters), retry_attempts=2, max_event_age=_LONGEST_AGE
+        )
         events.Rule(
             self,
             "Rule",
@@ -38,7 +45,7 @@ class StoppedExecutions(Construct):
             ),
             targets=[
                 targets.LambdaFunction(
-                    stop_run, dead_letter_queue=dead_letters, retry_attempts=10, max_event_age=Duration.hours(1)
+                    stop_run, dead_letter_queue=dead_letters, retry_attempts=10, max_event_age=_LONGEST_AGE
                 )
             ],
         )
