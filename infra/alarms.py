@@ -18,10 +18,9 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.settings import Settings
+from infra.watch import CHECK_EVERY
 
 _FIVE_MINUTES = Duration.minutes(5)
-# Twice the time between two checks, so that one that comes a minute late is not missed.
-_OF_CHECKS = Duration.minutes(30)
 # A service that throttles in each five minutes of an hour keeps a run from getting on.
 _THROTTLED_PERIODS = 12
 _LONGEST_PUBLISH_SECONDS = 3600
@@ -75,7 +74,10 @@ class Alarms(Construct):
                 "a-crawl-is-overdue",
                 "A crawl has had no complete run for longer than its schedule promises, or nobody has looked.",
             ),
-            cloudwatch.Metric(namespace=own, metric_name="CrawlsOverdue", statistic="Maximum", period=_OF_CHECKS),
+            # CloudWatch looks back over more periods than are evaluated, and the last value there counts (User Guide,
+            # "Configuring how CloudWatch alarms treat missing data"). So a check that is late is not missed, and a
+            # longer period would only let silence last longer.
+            cloudwatch.Metric(namespace=own, metric_name="CrawlsOverdue", statistic="Maximum", period=CHECK_EVERY),
             breaching,
         )
         self._alarm(
@@ -94,7 +96,7 @@ class Alarms(Construct):
                 "a-run-is-not-published",
                 "A run ended more than an hour ago, and is neither published nor reported.",
             ),
-            cloudwatch.Metric(namespace=own, metric_name="PublishLagSeconds", statistic="Maximum", period=_OF_CHECKS),
+            cloudwatch.Metric(namespace=own, metric_name="PublishLagSeconds", statistic="Maximum", period=CHECK_EVERY),
             missing,
             threshold=_LONGEST_PUBLISH_SECONDS,
         )
@@ -102,7 +104,7 @@ class Alarms(Construct):
             _Meaning(
                 "DeadLetters",
                 "dead-letters",
-                "An execution could not be started, or a function not be told, within an hour of trying.",
+                "An event was given up: an execution was not started, or a function not told, or StopRun has failed.",
             ),
             dead_letters.metric_approximate_number_of_messages_visible(statistic="Maximum", period=_FIVE_MINUTES),
             missing,

@@ -72,16 +72,21 @@ class Functions(Construct):
             timeout=Duration.minutes(15),
             environment=loops,
         )
+        changes = {"NOTICE_CHANGES": str(settings.notice_changes).lower()}
         self.report_run = self._function(
             "ReportRun",
             "report_run",
             memory_size=PLANNING_MEMORY_MB,
             timeout=REPORT_TIMEOUT,
-            environment={"NOTICE_CHANGES": str(settings.notice_changes).lower()},
+            environment=changes,
         )
         self.fail_run = self._function("FailRun", "fail_run", memory_size=256, timeout=Duration.seconds(30))
-        self.stop_run = self._function("StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30))
-        self.check_crawls = self._function("CheckCrawls", "check_crawls", memory_size=256, timeout=Duration.minutes(2))
+        # It reports what ReportRun could not.
+        self.stop_run = self._function(
+            "StopRun", "stop_run", memory_size=256, timeout=Duration.seconds(30), environment=changes
+        )
+        # Lambda allots CPU by memory, and a thousand crawls that are not well take seconds of it.
+        self.check_crawls = self._function("CheckCrawls", "check_crawls", memory_size=512, timeout=Duration.minutes(2))
         for function in (self.plan_run, self.fetch_page):
             if function.role is not None:
                 grant_reads(function.role, crawls, settings.read_policies, other_accounts=_reader_role("*", settings))

@@ -102,11 +102,15 @@ filter message = "throttled"
 | limit 100""",
     ),
     LogQuery(
+        # Who times out or is killed logs nothing, but Lambda does (Lambda Developer Guide, "Lambda Telemetry API Event
+        # schema reference"): "timeout", or an error of the runtime. Of an exception, that would be a second line.
         "Errors by name",
         (),
         """\
 filter ispresent(errorType)
-| stats count(*) as errors, latest(errorMessage) as last_message, max(@timestamp) as last_time by errorType, @log
+  or (type = "platform.report" and (record.status = "timeout" or record.errorType like "Runtime."))
+| stats count(*) as errors, latest(errorMessage) as last_message, max(@timestamp) as last_time
+  by coalesce(errorType, record.errorType, record.status) as error, @log
 | sort errors desc""",
     ),
 )

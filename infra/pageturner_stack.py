@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Annotations, CfnOutput, Stack
+from aws_cdk import Annotations, CfnOutput, CfnResource, Stack
 from constructs import Construct
 
 from infra.chains import Chains
@@ -16,10 +16,13 @@ from infra.page_loop import PageLoop
 from infra.publishing import Publishing
 from infra.python_function import log_retention
 from infra.schedules import Schedules
-from infra.settings import Settings
+from infra.settings import SettingError, Settings
 from infra.sql import Sql
 from infra.stopped_executions import StoppedExecutions
 from pageturner import version
+
+# CloudFormation User Guide, "Understand CloudFormation quotas".
+_MOST_RESOURCES = 500
 
 
 class PageturnerStack(Stack):
@@ -87,3 +90,14 @@ class PageturnerStack(Stack):
             "Version": version.of_code(),
         }.items():
             CfnOutput(self, name, value=value)
+        self._check_size()
+
+    def _check_size(self) -> None:
+        """Raise `SettingError` if CloudFormation does not take so much. The CDK would only list types of resources."""
+        found = sum(CfnResource.is_cfn_resource(each) for each in self.node.find_all())
+        if found > _MOST_RESOURCES:
+            raise SettingError(
+                f"the stack would have {found} resources, and CloudFormation takes {_MOST_RESOURCES}; each crawl with "
+                f'"schedule" or "after" is one: deploy {found - _MOST_RESOURCES} of them as another stack, with a '
+                f"stack_name and a catalogue of its own"
+            )

@@ -9,7 +9,6 @@ from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-# The alarm on what it finds needs a value each 30 minutes, infra/alarms.py.
 CHECK_EVERY = Duration.minutes(15)
 
 
@@ -20,6 +19,8 @@ class Watch(Construct):
         self, scope: Construct, construct_id: str, *, check_crawls: lambda_.IFunction, dead_letters: sqs.IQueue
     ) -> None:
         super().__init__(scope, construct_id)
+        # The next one comes anyway, and nobody needs a letter of one that failed: the function's alarm rings.
+        check_crawls.configure_async_invoke(retry_attempts=2, max_event_age=CHECK_EVERY)
         scheduler.Schedule(
             self,
             "Schedule",
@@ -29,7 +30,6 @@ class Watch(Construct):
                 check_crawls,
                 input=scheduler.ScheduleTargetInput.from_object({}),
                 dead_letter_queue=dead_letters,
-                # The next one comes anyway.
                 retry_attempts=2,
                 max_event_age=CHECK_EVERY,
             ),

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Check all crawls of the catalogue, whatever the event is. Returns those that are `overdue`.
 
-    Each is a line of the log; both metrics have a value each time, so that an alarm sees if this has not run either.
+    Each is a line of the log; both metrics have a value each time, so that an alarm sees if this has not run either. If
+    some could not be checked, raises the error of the first when all is said of the others.
     """
     checker = Checker(Stores.of_environment().history, _catalogue(), datetime.now(UTC))
     checked = list(checker.check_all())
@@ -35,6 +36,8 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     if newly := [each for each in overdue if each.newly_overdue]:
         notices.send(notice_of(newly))
     checker.remember(checked)
+    if checker.errors:
+        raise checker.errors[0]
     return {"overdue": [each.crawl for each in overdue]}
 
 

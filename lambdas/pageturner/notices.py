@@ -13,7 +13,8 @@ from pageturner.messages import shortened
 
 # SNS API Reference, "Publish": a subject is ASCII in one line, and shorter than 100 characters…
 _LONGEST_SUBJECT = 99
-# … and a message has at most 256 KB; nobody reads so much.
+# … and a message has at most 256 KB, with its attributes; nobody reads so much.
+_MOST_BYTES = 250_000
 _LONGEST_SENTENCE = 20_000
 
 
@@ -36,7 +37,7 @@ def send(notice: Notice) -> None:
             clients.client("sns").publish(
                 TopicArn=topic,
                 Subject=_subject(notice.subject),
-                Message=notice.body,
+                Message=_cut(notice.body),
                 MessageAttributes={"kind": {"DataType": "String", "StringValue": notice.kind}},
             )
 
@@ -102,6 +103,11 @@ def _about(summary: Mapping[str, Any]) -> dict[str, str]:
 def _text(said: str, about: Mapping[str, str], command: str) -> str:
     lines = [f"{name + ':':11}{value}" for name, value in about.items()]
     return "\n".join([shortened(said, _LONGEST_SENTENCE), "", *lines, "", f"{'Type next:':11}{command}", ""])
+
+
+def _cut(text: str) -> str:
+    """Cut a text that would be too long as UTF-8, at a character."""
+    return text.encode(errors="replace")[:_MOST_BYTES].decode(errors="ignore")
 
 
 def _subject(text: str) -> str:

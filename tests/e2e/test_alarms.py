@@ -15,8 +15,8 @@ import pytest
 
 from tests.e2e.conftest import Deployed
 
-# CloudWatch looks at the last 30 minutes. In half a minute, this is none of them any more.
-JUST_IN_TIME = timedelta(minutes=29, seconds=30)
+# The emulator looks at the last 15 minutes. In half a minute, this is none of them any more.
+JUST_IN_TIME = timedelta(minutes=14, seconds=30)
 
 
 class Heard:

@@ -22,6 +22,7 @@ LASTING: Mapping[str, tuple[str, ...]] = {
     "AWS::DynamoDB::GlobalTable": ("TableName", "KeySchema"),
     "AWS::DynamoDB::Table": ("TableName", "KeySchema"),
     "AWS::Glue::Database": ("CatalogId", "DatabaseInput"),
+    "AWS::IAM::Role": ("RoleName", "Path"),
     "AWS::Lambda::Function": ("FunctionName", "PackageType"),
     "AWS::S3::Bucket": ("BucketName",),
     "AWS::SQS::Queue": ("QueueName", "FifoQueue"),
@@ -43,7 +44,12 @@ def resources() -> dict[str, Any]:
 
 
 def lasting(of: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what must not be replaced, by logical id: its type, and what would replace it."""
+    """Return what must not be replaced, by logical id: its type, and what would replace it.
+
+    Of the roles, those of the state machines: an execution keeps the one that it was started with.
+    """
+    machines = [each for each in of.values() if each["Type"] == "AWS::StepFunctions::StateMachine"]
+    roles = {each["Properties"]["RoleArn"]["Fn::GetAtt"][0] for each in machines}
     return {
         name: {
             "Type": resource["Type"],
@@ -54,5 +60,5 @@ def lasting(of: Mapping[str, Any]) -> dict[str, Any]:
             },
         }
         for name, resource in sorted(of.items())
-        if resource["Type"] in LASTING
+        if resource["Type"] in LASTING and (resource["Type"] != "AWS::IAM::Role" or name in roles)
     }

@@ -10,6 +10,7 @@ import pytest
 from aws_cdk.assertions import Match, Template
 from moto.events.models import EventPattern
 
+from infra.settings import SettingError
 from pageturner.publish import announcing
 from tests.histories import World, item, listed
 from tests.infra.conftest import Synth
@@ -139,3 +140,14 @@ def test_a_schedule_names_its_time_and_may_be_flexible(chained: Template, synth:
     path.write_text(CATALOGUE)
     local = synth(catalogue=str(path), emulator="true")
     assert json.loads(schedule_of_buckets(local)["Target"]["Input"]) == {"crawl": "buckets"}
+
+
+def test_more_crawls_than_a_stack_takes_are_told_so(synth: Synth, tmp_path: Path) -> None:
+    path = tmp_path / "crawls.yaml"
+    crawl = "{service: s3, operation: list_buckets, schedule: rate(1 day)}"
+    path.write_text("crawls:\n" + "".join(f"  c{number}: {crawl}\n" for number in range(450)))
+    said = (
+        r'CloudFormation takes 500; each crawl with "schedule" or "after" is one: deploy \d\d of them as another stack'
+    )
+    with pytest.raises(SettingError, match=said):
+        synth(catalogue=str(path))

@@ -149,6 +149,8 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
     assert actions(resources, "FunctionsStopRun") == {
         *("dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "sns:Publish"),
         "states:DescribeExecution",
+        # Lambda writes the dead letters with the function's role.
+        *("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
         *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
     }
 

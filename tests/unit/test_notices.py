@@ -66,6 +66,20 @@ def test_sns_takes_every_message(sns: FakeSns) -> None:
     assert sns.sent[0]["message"].endswith("pageturner why objects-20260101T000000Z-12345678\n")
 
 
+@pytest.mark.parametrize("letter", ["x", "ü", "\N{GRINNING FACE}"])
+def test_sns_takes_a_body_of_any_length(sns: FakeSns, letter: str) -> None:
+    notices.send(notices.Notice("overdue", "many", letter * 300_000))
+    sent = sns.sent[0]["message"]
+    assert 240_000 < len(sent.encode()) < 256 * 1024
+    assert set(sent) == {letter}
+
+
+def test_sns_takes_what_is_no_unicode(sns: FakeSns) -> None:
+    """A service can say half of a surrogate pair."""
+    notices.send(notices.Notice("overdue", "one", "a\ud800"))
+    assert sns.sent[0]["message"] == "a?"
+
+
 def test_without_a_topic_nobody_is_told(sns: FakeSns, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lambda has new code before it has the new environment, while a deployment is updated."""
     monkeypatch.delenv("NOTICES_TOPIC")

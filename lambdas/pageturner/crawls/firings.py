@@ -41,9 +41,8 @@ def first_firing(schedule: str, timezone: str, started: datetime, ended: datetim
     A `rate(…)` fires at multiples of its interval after `started`, when it has fired before.
     """
     if not schedule.startswith("cron("):
-        interval = interval_of(schedule)
-        fired = started + ((ended - started) // interval + 1) * interval
-        return Firing(fired, fired)
+        fired = _next_multiple(schedule, started, ended)
+        return None if fired is None else Firing(fired, fired)
     zone = ZoneInfo(timezone)
     for moment in _local_times(schedule, ended.astimezone(zone).date()):
         firing = _in_zone(moment, zone)
@@ -52,10 +51,15 @@ def first_firing(schedule: str, timezone: str, started: datetime, ended: datetim
     return None
 
 
-def interval_of(schedule: str) -> timedelta:
-    """Return the interval of a `rate(…)`."""
+def _next_multiple(schedule: str, started: datetime, ended: datetime) -> datetime | None:
+    """Return the first multiple of the interval of a `rate(…)` after `started` that is after `ended`."""
     value, unit = schedule.removeprefix("rate(").removesuffix(")").split(" ")
-    return timedelta(**{unit.removesuffix("s") + "s": int(value)})
+    try:
+        interval = timedelta(**{unit.removesuffix("s") + "s": int(value)})
+        fired = started + ((ended - started) // interval + 1) * interval
+    except OverflowError:  # thousands of years, and nobody refuses that
+        return None
+    return fired if fired.year <= _LAST_YEAR else None
 
 
 def _in_zone(moment: datetime, zone: ZoneInfo) -> Firing | None:

@@ -176,9 +176,9 @@ class History:
         found = self._table.get(_row(run, crawl), f"the history of run {run.run_id}")
         return None if found is None else _parsed(HistoryRow, found)
 
-    def runs(self, crawl: str) -> Iterator[HistoryRow]:
-        """Yield the runs of a crawl, the latest first."""
-        for found in self._table.rows(keys.HISTORY.format(crawl), latest_first=True):
+    def runs(self, crawl: str, limit: int | None = None) -> Iterator[HistoryRow]:
+        """Yield the runs of a crawl, the latest first; at most `limit`."""
+        for found in self._table.rows(keys.HISTORY.format(crawl), latest_first=True, limit=limit):
             yield _parsed(HistoryRow, found)
 
     def crawls(self) -> list[CrawlStatus]:

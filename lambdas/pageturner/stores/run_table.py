@@ -142,8 +142,10 @@ class RunTable:
                 for item in answer["Items"]:
                     yield item["sk"]["S"], item
 
-    def rows(self, partition: str, *, latest_first: bool = False) -> Iterator[Mapping[str, Any]]:
-        """Yield the rows of a partition in the order of their sort keys, or the other way round."""
+    def rows(
+        self, partition: str, *, latest_first: bool = False, limit: int | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of a partition in the order of their sort keys, or the other way round; at most `limit`."""
         answers = self._dynamodb.get_paginator("query").paginate(
             TableName=self.name,
             KeyConditionExpression="pk = :pk",
@@ -151,7 +153,7 @@ class RunTable:
             ScanIndexForward=not latest_first,
             ConsistentRead=True,
             # Most look at the first few.
-            PaginationConfig={"PageSize": _ROWS},
+            PaginationConfig={"PageSize": min(limit or _ROWS, _ROWS), **({"MaxItems": limit} if limit else {})},
         )
         with as_sink_error(f"could not read {partition} from the runs table"):
             for answer in answers:

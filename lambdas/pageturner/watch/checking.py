@@ -8,19 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import islice, takewhile
+from itertools import takewhile, tee
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.messages import shortened
 from pageturner.notices import Notice
 from pageturner.page_state import utc_text
 from pageturner.stores.history import CrawlStatus, History, HistoryRow
-from pageturner.watch.promises import Complete, SourceRun, due_after, due_by_schedule, promise_of
+from pageturner.telemetry import logger
+from pageturner.watch.promises import Complete, SourceRun, due_after, due_by_schedule, kept_until, promise_of
 
 # How many of a crawl's runs are looked at that are not yet reported, the newest ones.
 _UNREPORTED = 10
+# How many of a crawl's runs are looked at for those that come after it. If none of so many succeeded, it has an alarm.
+_SOURCE_RUNS = 5_000
 # The outcomes of runs that are published and reported when they have ended.
 _REPORTED = ("succeeded", "failed")
+# How many crawls a notice tells of, and how long what their last runs said is there: it is for people.
+_TOLD = 50
+_LONGEST_MESSAGE = 300
 
 
 @dataclass(frozen=True)
@@ -53,19 +60,29 @@ class Checked:
 
 
 class Checker:
-    """Checks the crawls of a catalogue at one moment."""
+    """Checks the crawls of a catalogue at one moment. `errors` has those of the crawls that could not be checked."""
 
     def __init__(self, history: History, catalogue: Mapping[str, Crawl], now: datetime) -> None:
         self._history = history
         self._catalogue = catalogue
         self._now = now
         self._statuses = {status.crawl: status for status in history.crawls()}
+        self._source_runs: dict[str, Iterator[SourceRun]] = {}
+        self.errors: list[Exception] = []
 
     def check_all(self) -> Iterator[Checked]:
         """Check each crawl of the catalogue that promises something, or that has run."""
         for crawl in self._catalogue.values():
             if promise_of(crawl) or crawl.name in self._statuses:
-                yield self._check(crawl, self._statuses.get(crawl.name, CrawlStatus(crawl.name)))
+                try:
+                    checked = self._check(crawl, self._statuses.get(crawl.name, CrawlStatus(crawl.name)))
+                except Exception as error:  # noqa: BLE001 - whatever it is, the others are checked
+                    logger.exception("crawl not checked", extra={"crawl": crawl.name})
+                    self.errors.append(error)
+                    # An iterator that has raised seems to be at its end.
+                    self._source_runs.clear()
+                else:
+                    yield checked
 
     def remember(self, checked: Iterable[Checked]) -> None:
         """Remember who is overdue, so that it is said once. Call this when it has been said."""
@@ -101,7 +118,7 @@ class Checker:
         """Return the runs of a crawl that have ended, and are newer than the last one that has been reported."""
         if status.run_id == status.complete_run_id:
             return []
-        newest = islice(self._history.runs(status.crawl), _UNREPORTED)
+        newest = self._history.runs(status.crawl, limit=_UNREPORTED)
         newer = takewhile(lambda row: row.reported_at is None, newest)
         return [row for row in newer if row.ended_at is not None and row.outcome in _REPORTED]
 
@@ -112,7 +129,18 @@ class Checker:
             return None
         if not crawl.after:
             return due_by_schedule(crawl, since, last)
-        return due_after(crawl, since, last, _source_runs(self._history.runs(crawl.after)), self._now)
+        source = _last_complete(self._statuses.get(crawl.after, CrawlStatus(crawl.after)), ())
+        if source is None or source.ended <= kept_until(since, last):
+            return None  # as mostly, and nothing is read to know it
+        return due_after(crawl, since, last, self._runs_of(crawl.after), self._now)
+
+    def _runs_of(self, source: str) -> Iterator[SourceRun]:
+        """Yield the runs of a crawl, which are read once for all crawls that come after it."""
+        known = self._source_runs.get(source)
+        if known is None:
+            known = _source_runs(self._history.runs(source, limit=_SOURCE_RUNS))
+        self._source_runs[source], runs = tee(known)
+        return runs
 
     def _promised_since(self, crawl: str, promise: str, status: CrawlStatus) -> datetime:
         """Return since when a crawl has promised this: not before it was seen here, with this schedule, enabled."""
@@ -150,7 +178,10 @@ def notice_of(overdue: Iterable[Checked]) -> Notice:
     late = list(overdue)
     names = ", ".join(each.crawl for each in late[:3]) + (f" and {len(late) - 3} more" if len(late) > 3 else "")
     subject = f"Pageturner: overdue: {names}"
-    return Notice("overdue", subject, "\n\n".join(_sentences(each) for each in late) + "\n")
+    told = [_sentences(each) for each in late[:_TOLD]]
+    if len(late) > _TOLD:
+        told.append(f"And {len(late) - _TOLD} more.\nType next: pageturner crawls")
+    return Notice("overdue", subject, "\n\n".join(told) + "\n")
 
 
 def _sentences(checked: Checked) -> str:
@@ -166,7 +197,8 @@ def _sentences(checked: Checked) -> str:
         last = "Nothing has started it. Is its schedule in EventBridge Scheduler, and enabled?"
         command = f"pageturner start {checked.crawl}"
     else:
-        last = f"Its last run, {checked.run_id}, ended: {checked.outcome}. {checked.message or ''}".rstrip()
+        said = shortened(checked.message or "", _LONGEST_MESSAGE)
+        last = f"Its last run, {checked.run_id}, ended: {checked.outcome}. {said}".rstrip()
         command = f"pageturner why {checked.run_id}"
     refused = f" {checked.refused} starts since were refused, because it goes on." if checked.refused else ""
     due = f"The next one was due by {checked.promised_at}."

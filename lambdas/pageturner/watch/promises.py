@@ -70,6 +70,11 @@ def due_by_schedule(crawl: Crawl, since: datetime, last: Complete | None) -> dat
     return None if firing is None else firing.latest + in_step + grace(crawl, last)
 
 
+def kept_until(since: datetime, last: Complete | None) -> datetime:
+    """Return until when a crawl has come after another one as promised: nobody waits for what ended by then."""
+    return since if last is None else max(since, last.ended)
+
+
 def due_after(
     crawl: Crawl, since: datetime, last: Complete | None, runs: Iterable[SourceRun], now: datetime
 ) -> datetime | None:
@@ -77,10 +82,9 @@ def due_after(
 
     `runs` are those of the other crawl, the newest first. They are read as far as needed.
     """
-    base = since if last is None else max(since, last.ended)
-    due = None
+    kept, due = kept_until(since, last), None
     for run in runs:
-        if run.ended <= base:
+        if run.ended <= kept:
             break
         due = run.reported + grace(crawl, last)
         if due <= now:

@@ -16,7 +16,8 @@ from pageturner.crawls.catalogue import parse_catalogue
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import SinkError
 from pageturner.page_state import Run, utc_text
-from pageturner.stores import Stores
+from pageturner.stores import Stores, keys
+from pageturner.stores.run_table import RunTable
 from tests.conftest import Aws, LambdaContext
 
 NOON = datetime(2026, 5, 5, 12, tzinfo=UTC)
@@ -69,6 +70,17 @@ class Deployment:
         if self.is_deaf:
             raise SinkError
         self.sent.append(notice)
+
+    def reads(self) -> list[tuple[str, int | None]]:
+        """What is read from now on: partitions of the runs table, and how many rows at most."""
+        read, rows = [], RunTable.rows
+
+        def recorded(table: RunTable, partition: str, *, limit: int | None = None, **more: Any) -> Any:
+            read.append((partition, limit))
+            return rows(table, partition, limit=limit, **more)
+
+        self.patch.setattr(RunTable, "rows", recorded)
+        return read
 
     @property
     def lines(self) -> Any:
@@ -174,6 +186,49 @@ def test_several_that_become_overdue_are_one_notice(deployment: Deployment) -> N
     (notice,) = deployment.sent
     assert notice.subject == "Pageturner: overdue: a, b, c and 2 more"
     assert notice.body.count("Type next:") == 5
+
+
+def test_very_many_that_become_overdue_are_a_notice_that_somebody_can_read(deployment: Deployment) -> None:
+    deployment.crawls = {f"c{number:02}": DAILY for number in range(60)}
+    deployment.check(NOON)
+    failed: dict[str, Any] = {"outcome": "failed", "verdict": "incomplete", "message": "x" * 2_000}
+    for name in deployment.crawls:
+        deployment.run(NOON + 15 * HOUR, HOUR / 2, name, **failed)
+    assert deployment.check(NOON + 40 * HOUR)["CrawlsOverdue"] == [60.0]
+    (notice,) = deployment.sent
+    assert notice.body.count("pageturner why") == 50
+    assert notice.body.endswith("\n\nAnd 10 more.\nType next: pageturner crawls\n")
+    assert len(notice.body) < 50_000
+
+
+def test_a_crawl_that_cannot_be_checked_keeps_no_other_from_being_checked(deployment: Deployment, aws: Aws) -> None:
+    deployment.crawls = dict.fromkeys(("a", "b", "c"), DAILY)
+    deployment.check(NOON)
+    aws.dynamodb.update_item(
+        TableName=aws.runs_table,
+        Key=keys.row(keys.STATUS, "b"),
+        UpdateExpression="SET promised_since = :nonsense",
+        ExpressionAttributeValues={":nonsense": {"S": "nonsense"}},
+    )
+    for _ in range(2):
+        with pytest.raises(ValueError, match="nonsense"):
+            deployment.check(NOON + 40 * HOUR)
+        assert [deployment.lines[name]["overdue"] for name in ("a", "c")] == [True, True]
+        (metrics,) = map(json.loads, deployment.capsys.readouterr().out.splitlines())
+        assert metrics["CrawlsOverdue"] == [2.0]
+        (wrong,) = [vars(each) for each in deployment.caplog.records if each.message == "crawl not checked"]
+        assert wrong["crawl"] == "b"
+    assert [notice.subject for notice in deployment.sent] == ["Pageturner: overdue: a, c"]
+
+
+def test_of_a_crawl_that_is_not_well_few_rows_are_read(deployment: Deployment) -> None:
+    deployment.check(NOON)
+    for hours in range(12):
+        run = deployment.begin(NOON + hours * HOUR)
+        deployment.end(run, NOON + (hours + 0.5) * HOUR)
+    read = deployment.reads()
+    assert deployment.check(NOON + 15 * HOUR)["PublishLagSeconds"] == [12.5 * 3600]
+    assert read == [("status", None), ("history#c", 10)]
 
 
 def test_runs_that_fail_do_not_keep_the_promise(deployment: Deployment) -> None:
@@ -290,3 +345,39 @@ def test_who_comes_after_another_crawl_is_due_after_its_runs(deployment: Deploym
     deployment.run(NOON + 111 * HOUR, HOUR / 2, "source")
     assert deployment.check(NOON + 111.6 * HOUR)["CrawlsOverdue"] == [1.0]
     assert [deployment.lines[name]["overdue"] for name in ("source", "c")] == [False, True]
+
+
+def test_the_runs_of_a_source_are_read_once_and_only_while_one_is_awaited(deployment: Deployment) -> None:
+    after = {"service": "s3", "operation": "list_buckets", "after": "source"}
+    deployment.crawls = {"source": DAILY, "b": after, "c": after, "d": after}
+    deployment.check(NOON)
+    deployment.run(NOON + 15 * HOUR, HOUR / 2, "source")
+    read = deployment.reads()
+    deployment.check(NOON + 16 * HOUR)
+    assert [deployment.lines[name]["promised_at"] for name in "bcd"] == ["2026-05-07T04:31:00.000Z"] * 3
+    assert read == [("status", None), ("history#source", 5_000)]
+    for name in "bcd":
+        deployment.run(NOON + 16 * HOUR, HOUR / 2, name)
+    read.clear()
+    deployment.check(NOON + 17 * HOUR)
+    assert [deployment.lines[name]["promised_at"] for name in "bcd"] == [None] * 3
+    assert read == [("status", None)]
+
+
+def test_who_cannot_read_the_runs_of_a_source_does_not_take_it_for_one_without_runs(deployment: Deployment) -> None:
+    """What an iterator has not yielded before it raised is read again for the next one."""
+    after = {"service": "s3", "operation": "list_buckets", "after": "source"}
+    deployment.crawls = {"source": DAILY, "b": after, "c": after}
+    deployment.check(NOON)
+    deployment.run(NOON + 15 * HOUR, HOUR / 2, "source")
+    rows, failures = RunTable.rows, [SinkError("throttled")]
+
+    def failing_once(table: RunTable, partition: str, **more: Any) -> Iterator[Any]:
+        if partition == "history#source" and failures:
+            raise failures.pop()
+        yield from rows(table, partition, **more)
+
+    deployment.patch.setattr(RunTable, "rows", failing_once)
+    with pytest.raises(SinkError, match="throttled"):
+        deployment.check(NOON + 16 * HOUR)
+    assert deployment.lines["c"]["promised_at"] == "2026-05-07T04:31:00.000Z"

@@ -105,6 +105,13 @@ def test_a_rate_fires_in_step_with_the_start(rate: str, ended: str, fires: str) 
     assert fired == Firing(utc(fires), utc(fires))
 
 
+@pytest.mark.parametrize("rate", ["rate(4000000 days)", "rate(99999999999999 days)", "rate(100000 days)"])
+def test_a_rate_of_thousands_of_years_never_fires(rate: str) -> None:
+    """Neither the schema nor botocore's model forbids it."""
+    assert not list(wrong_schedule(rate))
+    assert first_firing(rate, "UTC", utc("2026-01-01T00:00"), utc("2026-01-01T01:00")) is None
+
+
 def days_of(element: str, month: list[date]) -> set[date]:
     """The days of a month that an element of one of the two fields for days names, looked up in the calendar."""
     weekdays = [day for day in month if day.weekday() < 5]
