@@ -122,7 +122,16 @@ def test_the_crawl_machine_has_the_name_by_which_functions_may_know_it(resources
     }
 
 
-def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"status": ["ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"]},
+        {"status": ["RUNNING"], "redriveCount": [{"numeric": [">", 0]}]},
+    ],
+)
+def test_how_an_execution_is_is_told_to_stop_run(
+    template: Template, resources: dict[str, Any], how: dict[str, Any]
+) -> None:
     (machine,) = [
         name
         for name, resource in resources.items()
@@ -134,10 +143,7 @@ def test_a_stopped_execution_is_told_to_stop_run(template: Template, resources: 
             "EventPattern": {
                 "source": ["aws.states"],
                 "detail-type": ["Step Functions Execution Status Change"],
-                "detail": {
-                    "status": ["ABORTED", "FAILED", "SUCCEEDED", "TIMED_OUT"],
-                    "stateMachineArn": [{"Ref": machine}],
-                },
+                "detail": {**how, "stateMachineArn": [{"Ref": machine}]},
             },
             "Targets": [
                 Match.object_like(
