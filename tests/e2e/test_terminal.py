@@ -87,6 +87,7 @@ def test_crawls_and_doctor_say_that_all_is_well(terminal: Terminal, run_id: str)
     assert {name: found[name] for name in ("stack", "version", "functions", "bucket", "tables", "dead letters")} == (
         dict.fromkeys(("stack", "version", "functions", "bucket", "tables", "dead letters"), "ok")
     )
+    assert "alarms" in found
     schedules = [each["said"] for each in checks if each["what"] == "schedules"]
     (chain,) = [said for said in schedules if said.startswith("chain-buckets: cron(0 2 * * ? *), last complete ")]
     assert chain.endswith("; it is off")
@@ -99,7 +100,7 @@ def test_doctor_finds_what_could_not_be_delivered(terminal: Terminal, run_id: st
     try:
         said = terminal.run("doctor")
         assert said.code == 1
-        assert "✗ dead letters: 1 starts of schedules could not be delivered" in said.out
+        assert "✗ dead letters: 1 letter: starts, or events, that could not be delivered" in said.out
         assert "aws sqs receive-message --queue-url" in said.out
     finally:
         sqs.purge_queue(QueueUrl=queue)
