@@ -18,11 +18,13 @@ DEFAULT_STACK = "Pageturner"
 
 
 def asked_for(words: Sequence[str], parameters: str | None, settings: Iterable[str]) -> dict[str, Any]:
-    """Return the input that words ask for: the name of a crawl; a service and an operation; or several of
-    ``service:operation``. Raises `Failure`.
+    """Return the input that words ask for: the name of a crawl; a service and an operation; several of
+    ``service:operation``; or nothing, if the settings have one of these. Raises `Failure`.
     """
     asked: dict[str, Any]
-    if all(":" in word for word in words):
+    if not words:
+        asked = {}
+    elif all(":" in word for word in words):
         asked = {"operations": list(words)}
     elif len(words) == 1:
         asked = {"crawl": words[0]}
@@ -37,6 +39,8 @@ def asked_for(words: Sequence[str], parameters: str | None, settings: Iterable[s
     asked |= settings_of(settings)
     if parameters is not None:
         asked["parameters"] = _object(parameters)
+    if crawl_of(asked) is None:
+        raise Failure("Name a crawl, or a service and an operation, or --set operations=inventory.", USAGE)
     return asked
 
 

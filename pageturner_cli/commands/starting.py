@@ -9,7 +9,7 @@ import click
 
 from pageturner_cli import asking, executions, finding, outcomes, screen, showing
 from pageturner_cli.executions import Execution
-from pageturner_cli.failures import COMPLETE, INTERRUPTED, USAGE, WRONG, Failure
+from pageturner_cli.failures import COMPLETE, INTERRUPTED, WRONG, Failure
 from pageturner_cli.options import Settings, common, complete_crawls, complete_runs, pass_settings
 from pageturner_cli.text import as_json
 from pageturner_cli.watching import Watcher, drives, until_it_drives
@@ -17,7 +17,7 @@ from pageturner_cli.watching import Watcher, drives, until_it_drives
 # PlanRun answers in a second or two, also if it starts cold; a crawl with many targets takes longer.
 _PLAN_SECONDS = 8.0
 
-_words = click.argument("crawl", nargs=-1, required=True, shell_complete=complete_crawls)
+_words = click.argument("crawl", nargs=-1, shell_complete=complete_crawls)
 _set = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a key of the crawl; YAML or JSON."
 )
@@ -31,6 +31,7 @@ pageturner start buckets --watch
 pageturner start buckets --set deadline_hours=48 --set 'tolerate=[denied]'
 pageturner start s3 list_objects_v2 --parameters '{"Bucket": "my-bucket"}'
 pageturner start ec2:describe_vpcs iam:list_roles --set 'regions=[all]'
+pageturner start --set operations=inventory
 """
 )
 @_words
@@ -44,12 +45,11 @@ def start(
 ) -> int:
     """Start a crawl of the catalogue, or one that is not in it.
 
-    CRAWL is the name of a crawl; or a service and an operation, as for boto3; or several of service:operation.
+    CRAWL is the name of a crawl; or a service and an operation, as for boto3; or several of service:operation. Without
+    it, --set has these.
     """
     asked = asking.asked_for(crawl, parameters, settings)
-    name = asking.crawl_of(asked)
-    if name is None:
-        raise Failure("Name a crawl, or a service and an operation.", USAGE)
+    name = str(asking.crawl_of(asked))
     execution = executions.begin(given.deployment, asked)
     return _begun(given, execution, executions.run_id_of(name, execution), name, watched=watched)
 

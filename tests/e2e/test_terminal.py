@@ -194,7 +194,7 @@ def test_a_second_run_is_refused_and_a_watch_that_is_interrupted_lets_the_first_
         (["runs"], {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, 4, "AWS does not answer"),
         (["start", "objects", "--set", "nothing"], {}, 2, "must be a key and a value"),
         (["start", "nothing"], {}, 2, 'input.crawl: "nothing" is not in the catalogue'),
-        (["start"], {}, 2, "Missing argument"),
+        (["start"], {}, 2, "Name a crawl"),
         (["why", "no-such-crawl"], {}, 2, "There is no run no-such-crawl"),
         (["why", "objects-20260203T040506Z-1a2b3c4d"], {}, 2, "There is no run objects-20260203T040506Z-1a2b3c4d"),
     ],
