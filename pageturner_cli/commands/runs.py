@@ -71,7 +71,8 @@ def runs(given: Settings, crawl: str | None, limit: int) -> int:
         screen.documents(map(finding.as_document, found))
         return COMPLETE
     if not found:
-        raise Failure(f"{crawl or 'No crawl'} has {'not ' if crawl else ''}run yet.", WRONG)
+        screen.say(f"{crawl or 'No crawl'} has {'not ' if crawl else ''}run yet.")
+        return COMPLETE
     columns = [
         *(Column("run", whole=True), Column("outcome"), Column("items", right=True), Column("pages", right=True)),
         *(Column("took", right=True, spare=True), Column("changed", spare=True), Column("began", spare=True)),

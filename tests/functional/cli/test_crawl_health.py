@@ -15,11 +15,11 @@ from pageturner.page_state import Run
 from pageturner.plan.targets import plan_run
 from pageturner.stores.history import History
 from pageturner_cli.aws_errors import Asked
-from pageturner_cli.commands import state
+from pageturner_cli.commands import runs, state
 from pageturner_cli.crawl_checks import CrawlChecks
 from pageturner_cli.deployment import Deployment
 from pageturner_cli.doctor import Doctor
-from pageturner_cli.failures import COMPLETE, UNREACHABLE, WRONG
+from pageturner_cli.failures import COMPLETE, UNREACHABLE, USAGE, WRONG, Failure
 from pageturner_cli.options import Settings
 from tests.conftest import ACCOUNT, REGION, Aws, shared_client, shared_session
 
@@ -87,10 +87,12 @@ class Stack:
     def _checks(self) -> CrawlChecks:
         return CrawlChecks(self.deployment, NOW)
 
-    def types(self, command: Any) -> tuple[int, str]:
+    def types(self, command: Any, *words: str) -> tuple[int, str]:
         given = Settings()
         given.__dict__["deployment"] = self.deployment
-        ended = CliRunner().invoke(command, [], obj=given, standalone_mode=False)
+        ended = CliRunner().invoke(command, words, obj=given, standalone_mode=False)
+        if isinstance(ended.exception, Failure):
+            return ended.exception.code, str(ended.exception)
         assert ended.exception is None
         return ended.return_value, ended.output
 
@@ -227,3 +229,24 @@ def test_who_may_look_at_nothing_is_not_told_that_nothing_is_wrong(
     assert code == UNREACHABLE
     assert "The credentials have expired" in said
     assert said.splitlines()[-1].startswith("nothing wrong was found, ")
+
+
+def test_the_latest_runs_take_a_request_for_each_line_at_most(stack: Stack) -> None:
+    for number in range(12):
+        stack.succeeded(f"crawl-{number:02}", days_ago=number)
+        stack.succeeded(f"crawl-{number:02}", days_ago=number + 0.5)
+    asked: list[str] = []
+    stack.deployment.client("dynamodb").meta.events.register("before-call", lambda model, **_: asked.append(model.name))
+    code, said = stack.types(runs.runs, "--limit", "3")
+    names = [line.partition("-2")[0] for line in said.splitlines()[1:]]
+    assert (code, names) == (COMPLETE, ["crawl-00", "crawl-00", "crawl-01"])
+    assert asked.count("Query") <= 1 + 3
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_the_runs_of_a_crawl_that_is_not_there_are_wrong_usage(stack: Stack, more: tuple[str, ...]) -> None:
+    stack.succeeded("nightly")
+    stack.history.set_promise("new", f"{NIGHTLY} UTC", NOW.isoformat())
+    code, said = stack.types(runs.runs, "nightl", *more)
+    assert (code, "Do you mean nightly?" in said) == (USAGE, True)
+    assert stack.types(runs.runs, "new", *more) == (COMPLETE, "" if more else "new has not run yet.\n")
