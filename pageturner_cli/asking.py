@@ -18,11 +18,13 @@ DEFAULT_STACK = "Pageturner"
 
 
 def asked_for(words: Sequence[str], parameters: str | None, settings: Iterable[str]) -> dict[str, Any]:
-    """Return the input that words ask for: the name of a crawl; a service and an operation; or several of
-    ``service:operation``. Raises `Failure`.
+    """Return the input that words ask for: the name of a crawl; a service and an operation; several of
+    ``service:operation``; or nothing, if the settings have one of these. Raises `Failure`.
     """
     asked: dict[str, Any]
-    if all(":" in word for word in words):
+    if not words:
+        asked = {}
+    elif all(":" in word for word in words):
         asked = {"operations": list(words)}
     elif len(words) == 1:
         asked = {"crawl": words[0]}
@@ -37,6 +39,8 @@ def asked_for(words: Sequence[str], parameters: str | None, settings: Iterable[s
     asked |= settings_of(settings)
     if parameters is not None:
         asked["parameters"] = _object(parameters)
+    if crawl_of(asked) is None:
+        raise Failure("Name a crawl, or a service and an operation, or --set operations=inventory.", USAGE)
     return asked
 
 
@@ -93,6 +97,18 @@ def typed(words: Sequence[str], of: Asked) -> str:
     more += [] if of.profile is None else ["--profile", of.profile]
     more += [] if of.region is None else ["--region", of.region]
     return shlex.join(["pageturner", *words, *more])
+
+
+def make(target: str, of: Asked, account: str | None = None) -> str:
+    """Return what to type for a target of the Makefile, for the same stack; for the `reader` of another account, the
+    deployment's `account`, and nobody's profile.
+    """
+    words = [f"AWS_PROFILE={shlex.quote(of.profile)}"] if of.profile is not None and account is None else []
+    words += [f"AWS_REGION={shlex.quote(of.region)}"] if of.region is not None else []
+    words += ["make", target]
+    words += [f"PAGETURNER_ACCOUNT={account}"] if account is not None else []
+    words += [f"CONTEXT={shlex.quote(f'-c stack_name={of.stack}')}"] if of.stack != DEFAULT_STACK else []
+    return " ".join(words)
 
 
 def _object(text: str) -> Any:

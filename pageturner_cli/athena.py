@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -23,11 +24,17 @@ def query(deployment: Deployment, sql: str) -> Iterator[Row]:
     Who is interrupted while it runs ends it.
     """
     athena = deployment.client("athena")
-    execution = athena.start_query_execution(
-        QueryString=sql,
-        QueryExecutionContext={"Database": deployment.outputs["Database"]},
-        WorkGroup=deployment.outputs["WorkGroup"],
-    )["QueryExecutionId"]
+    try:
+        execution = athena.start_query_execution(
+            QueryString=sql,
+            QueryExecutionContext={"Database": deployment.outputs["Database"]},
+            WorkGroup=deployment.outputs["WorkGroup"],
+        )["QueryExecutionId"]
+    except ClientError as error:
+        # What it cannot parse, it does not start.
+        if error.response["Error"]["Code"] != "InvalidRequestException":
+            raise
+        raise Failure(f"Athena: {error.response['Error']['Message']}", WRONG) from error
     try:
         ended = _ended(athena, execution)
     except KeyboardInterrupt:
@@ -44,8 +51,23 @@ def query(deployment: Deployment, sql: str) -> Iterator[Row]:
         if names is None:
             about = page["ResultSet"].get("ResultSetMetadata", {}).get("ColumnInfo", ())
             names = [str(name) for name in rows.pop(0)] if has_names and rows else [each["Name"] for each in about]
+            names = _unlike(names)
         for values in rows:
-            yield dict(zip(names, values, strict=True))
+            if len(values) == 1 < len(names):  # DESCRIBE and SHOW have all columns in one, with tabs between them
+                values = [each.strip() for each in str(values[0] or "").split("\t", len(names) - 1)]
+            yield dict(zip(names, chain(values, repeat(None)), strict=False))
+
+
+def _unlike(names: list[str]) -> list[str]:
+    """Names of columns, of which none comes twice: the second "items" is "items_2"."""
+    found: list[str] = []
+    for name in names:
+        number, unlike = 1, name
+        while unlike in found:
+            number += 1
+            unlike = f"{name}_{number}"
+        found.append(unlike)
+    return found
 
 
 def literal(text: str) -> str:

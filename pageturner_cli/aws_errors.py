@@ -82,7 +82,7 @@ def _of_service(error: ClientError) -> Iterator[str]:
     elif code in _UNKNOWN_KEYS:
         yield f"AWS does not know these credentials ({code}: {said})."
         yield "Check the profile (--profile, AWS_PROFILE), and AWS_ENDPOINT_URL if the emulator is meant."
-    elif code in _DENIED or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 403:
+    elif is_denial(error):
         found = _NOT_AUTHORIZED.search(said)
         action = found["action"] if found else f"{error.operation_name}"
         yield f"These credentials may not do this: {said or code} ({error.operation_name})."
@@ -92,6 +92,12 @@ def _of_service(error: ClientError) -> Iterator[str]:
             yield f"Have {action} allowed, or take another profile with --profile."
     else:
         yield f"AWS refuses: {code}: {said} ({error.operation_name})"
+
+
+def is_denial(error: ClientError) -> bool:
+    """Whether a service refuses because of permissions, and not because it does not know the credentials."""
+    code, answer = error.response["Error"].get("Code", ""), error.response.get("ResponseMetadata", {})
+    return code in _DENIED or (answer.get("HTTPStatusCode") == 403 and code not in _EXPIRED | _UNKNOWN_KEYS)
 
 
 def statement(actions: list[str], resource: str = "*") -> str:

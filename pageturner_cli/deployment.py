@@ -95,6 +95,21 @@ class Deployment:
         """The ARN of the Crawl machine."""
         return self.outputs["CrawlMachineArn"]
 
+    @property
+    def account(self) -> str:
+        """The account that it is deployed to."""
+        return self.machine.split(":")[4]
+
+    @cached_property
+    def resources(self) -> list[tuple[str, str, str]]:
+        """The resources of the stack: the type, the logical and the physical id of each."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources")
+        return [
+            (each["ResourceType"], each["LogicalResourceId"], each.get("PhysicalResourceId", ""))
+            for page in pages.paginate(StackName=self.asked.stack)
+            for each in page["StackResourceSummaries"]
+        ]
+
     @cached_property
     def stores(self) -> Stores:
         """The stores."""

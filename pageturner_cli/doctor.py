@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from pageturner import version
-from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
-from pageturner.stores.history import CrawlStatus
-from pageturner_cli import asking, executions
+from pageturner.messages import count_of
+from pageturner_cli import asking
 from pageturner_cli.aws_errors import AWS_ERRORS, failure_of
+from pageturner_cli.checks import Check
+from pageturner_cli.crawl_checks import CrawlChecks
 from pageturner_cli.deployment import Deployment
-from pageturner_cli.text import ago
 
 _THREADS = 8
-Level = Literal["ok", "wrong", "unknown", "note"]
 
 
-@dataclass(frozen=True)
-class Check:
-    """What was looked at, what was found, and what to do about it. "unknown" could not be looked at; a "note" is no
-    fault.
-    """
-
-    what: str
-    level: Level
-    said: str
-    to_do: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass
 class Doctor:
-    """Looks at a deployment, at a time."""
+    """Looks at a deployment, at a time. `is_refused` when AWS has refused to let something be looked at."""
 
     deployment: Deployment
     now: datetime
+    is_refused: bool = False
 
     def checks(self) -> Iterator[Check]:
         """Yield what was found, one after another. What the person may not look at is unknown.
@@ -48,43 +34,50 @@ class Doctor:
         Raises as `Deployment.outputs` does: without a stack there is nothing to look at.
         """
         _ = self.deployment.outputs
+        of_crawls = CrawlChecks(self.deployment, self.now)
         looks: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
             ("stack", self._stack),
             ("state machine", self._machine),
             ("functions", self._functions),
             ("bucket", self._bucket),
             ("tables", self._tables),
-            ("schedules", self._schedules),
+            ("schedules", of_crawls.starts),
             ("dead letters", self._dead_letters),
-            ("accounts", self._accounts),
-            ("crawls", self._crawls),
+            ("alarms", self._alarms),
+            ("accounts", of_crawls.accounts),
+            ("crawls", of_crawls.crawls),
         )
         for what, look in looks:
             try:
                 yield from look()
             except AWS_ERRORS as error:
+                self.is_refused = True
                 said = str(failure_of(error, self.deployment.asked)).partition("\n")
                 yield Check(what, "unknown", f"could not be looked at: {said[0]}", said[2])
+
+    @property
+    def _deploy(self) -> str:
+        return asking.make("deploy", self.deployment.asked)
 
     def _stack(self) -> Iterator[Check]:
         stack, outputs = self.deployment.stack, self.deployment.outputs
         status = stack["StackStatus"]
         is_well = status.endswith("_COMPLETE") and "ROLLBACK" not in status
-        where = f"{stack['StackName']} in {self.deployment.region}, account {self.deployment.machine.split(':')[4]}"
+        where = f"{stack['StackName']} in {self.deployment.region}, account {self.deployment.account}"
         if is_well:
             yield Check("stack", "ok", f"{where}: {status}")
         elif status.endswith("_IN_PROGRESS"):
             yield Check("stack", "note", f"{where}: {status}; look again when that is over")
         else:
-            yield Check("stack", "wrong", f"{where}: {status}", "make deploy, and read what CloudFormation says")
+            yield Check("stack", "wrong", f"{where}: {status}", f"{self._deploy}, and read what CloudFormation says")
         deployed = outputs.get("Version")
         if deployed is None:
-            yield Check("version", "unknown", "the deployment does not say which it is", "make deploy")
+            yield Check("version", "unknown", "the deployment does not say which it is", self._deploy)
         elif deployed == version.of_code():
             yield Check("version", "ok", f"{deployed}, that of this terminal")
         else:
             said = f"{deployed} is deployed, and this terminal is {version.of_code()}"
-            yield Check("version", "note", said, "make deploy deploys this one")
+            yield Check("version", "note", said, f"{self._deploy} deploys this one")
 
     def _machine(self) -> Iterator[Check]:
         for output in ("CrawlMachineArn", "PageLoopArn"):
@@ -95,20 +88,14 @@ class Doctor:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
                     raise
-                yield Check("state machine", "wrong", f"{name} is gone", "make deploy")
+                yield Check("state machine", "wrong", f"{name} is gone", self._deploy)
                 continue
             is_well = found.get("status", "ACTIVE") == "ACTIVE"
             yield Check("state machine", "ok" if is_well else "wrong", f"{name}: {found.get('status', 'ACTIVE')}")
 
     def _functions(self) -> Iterator[Check]:
         client = self.deployment.client("lambda")
-        pages = self.deployment.client("cloudformation").get_paginator("list_stack_resources")
-        names = [
-            each["PhysicalResourceId"]
-            for page in pages.paginate(StackName=self.deployment.asked.stack)
-            for each in page["StackResourceSummaries"]
-            if each["ResourceType"] == "AWS::Lambda::Function"
-        ]
+        names = [physical for kind, _, physical in self.deployment.resources if kind == "AWS::Lambda::Function"]
 
         def state(name: str) -> tuple[str, str]:
             try:
@@ -125,7 +112,7 @@ class Doctor:
         with ThreadPoolExecutor(_THREADS) as pool:
             wrong = [(name, said) for name, said in pool.map(state, names) if said]
         for name, said in wrong:
-            yield Check("functions", "wrong", f"{name}: {said}", "make deploy")
+            yield Check("functions", "wrong", f"{name}: {said}", self._deploy)
         if not wrong:
             yield Check("functions", "ok", f"{len(names)} of {len(names)} are there")
 
@@ -136,7 +123,12 @@ class Doctor:
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
                 raise
-            yield Check("bucket", "wrong", f"{bucket} is gone", "make destroy, and make deploy: its data is lost")
+            yield Check(
+                "bucket",
+                "wrong",
+                f"{bucket} is gone",
+                f"{asking.make('destroy', self.deployment.asked)}, and {self._deploy}: its data is lost",
+            )
         else:
             yield Check("bucket", "ok", bucket)
 
@@ -148,38 +140,10 @@ class Doctor:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ResourceNotFoundException":
                     raise
-                yield Check("tables", "wrong", f"{name} is gone", "restore it from a backup, or make deploy anew")
+                yield Check("tables", "wrong", f"{name} is gone", f"restore it from a backup, or {self._deploy} anew")
                 continue
             is_well = found["TableStatus"] in ("ACTIVE", "UPDATING")
             yield Check("tables", "ok" if is_well else "wrong", f"{name}: {found['TableStatus']}")
-
-    def _schedules(self) -> Iterator[Check]:
-        statuses = {each.crawl: each for each in self.deployment.stores.history.crawls()}
-        found = list(self._own_schedules())
-        if not found:
-            yield Check(
-                "schedules", "note", "no schedule starts a crawl", "schedule: in the catalogue, and make deploy"
-            )
-        for crawl, schedule in found:
-            when = f"{crawl}: {schedule['ScheduleExpression']}"
-            said = f"{when}, last complete {_complete(statuses.get(crawl), self.now)}"
-            if schedule["State"] == "ENABLED":
-                yield Check("schedules", "ok", said)
-            else:
-                to_do = f"enabled: true in the catalogue of {crawl}, if it is to start by itself"
-                yield Check("schedules", "note", f"{said}; it is off", to_do)
-
-    def _own_schedules(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        scheduler = self.deployment.client("scheduler")
-        for page in scheduler.get_paginator("list_schedules").paginate(GroupName="default"):
-            for each in page["Schedules"]:
-                # What lists schedules does not always say what they start.
-                if each.get("Target", {}).get("Arn", self.deployment.machine) != self.deployment.machine:
-                    continue
-                schedule = scheduler.get_schedule(Name=each["Name"], GroupName="default")
-                if schedule["Target"]["Arn"] == self.deployment.machine:
-                    asked = json.loads(schedule["Target"].get("Input", "{}"))
-                    yield str(asked.get("crawl", each["Name"])), schedule
 
     def _dead_letters(self) -> Iterator[Check]:
         queue = self.deployment.outputs.get("DeadLetterQueue")
@@ -190,73 +154,22 @@ class Doctor:
         )
         count = int(answer["Attributes"]["ApproximateNumberOfMessages"])
         if count:
-            to_do = f"aws sqs receive-message --queue-url {queue} shows which; start those crawls by hand"
-            yield Check("dead letters", "wrong", f"{count} starts of schedules could not be delivered", to_do)
+            read = f'aws sqs receive-message --queue-url "{queue}" --max-number-of-messages 10'
+            to_do = f"{read} --visibility-timeout 600 --message-attribute-names All says which, and why"
+            said = f"{count_of(count, 'letter')}: starts, or events, that could not be delivered"
+            yield Check("dead letters", "wrong", said, to_do)
         else:
             yield Check("dead letters", "ok", "none")
 
-    def _accounts(self) -> Iterator[Check]:
-        own, role = self.deployment.machine.split(":")[4], self._reader_role()
-        for account, crawls in sorted(self._accounts_named().items()):
-            if account == own:
-                continue
-            arn = role.get("READER_ROLE_ARN", "").replace("{account}", account)
-            what = f"{account}, which {', '.join(sorted(crawls))} reads"
-            try:
-                self.deployment.client("sts").assume_role(
-                    RoleArn=arn, RoleSessionName="pageturner-doctor", ExternalId=role.get("EXTERNAL_ID", "")
-                )
-            except (ClientError, BotoCoreError):
-                # The role trusts the functions, and need not trust a person.
-                said = f"{what}: whether {arn} is there cannot be seen from here, for it need not trust you"
-                to_do = asking.typed(["dry-run", min(crawls)], self.deployment.asked)
-                yield Check("accounts", "unknown", said, f"{to_do} asks the functions, which it does trust")
-            else:
-                yield Check("accounts", "ok", f"{what}: {arn} can be assumed")
-
-    def _accounts_named(self) -> dict[str, set[str]]:
-        """The accounts that the crawls name, as their last runs had them. The catalogue itself is in the functions."""
-        found: dict[str, set[str]] = {}
-        for status in self.deployment.stores.history.crawls():
-            record = self.deployment.stores.runs.find(status.run_id) if status.run_id else None
-            for account in Crawl.from_dict(record.crawl).account_choice.named if record is not None else ():
-                found.setdefault(account, set()).add(status.crawl)
-        return found
-
-    def _reader_role(self) -> Mapping[str, str]:
-        pages = self.deployment.client("cloudformation").get_paginator("list_stack_resources")
-        for page in pages.paginate(StackName=self.deployment.asked.stack):
-            for each in page["StackResourceSummaries"]:
-                if each["ResourceType"] == "AWS::Lambda::Function" and "FetchPage" in each["LogicalResourceId"]:
-                    found = self.deployment.client("lambda").get_function_configuration(
-                        FunctionName=each["PhysicalResourceId"]
-                    )
-                    variables: Mapping[str, str] = found["Environment"]["Variables"]
-                    return variables
-        return {}
-
-    def _crawls(self) -> Iterator[Check]:
-        for status in self.deployment.stores.history.crawls():
-            yield self._crawl(status)
-
-    def _crawl(self, status: CrawlStatus) -> Check:
-        why = asking.typed(["why", status.run_id or status.crawl], self.deployment.asked)
-        said = f"{status.crawl}: last complete {_complete(status, self.now)}"
-        if status.refused > 1:
-            return Check("crawls", "wrong", f"{said}; {status.refused} starts in a row were refused", why)
-        if status.ended_at is None:
-            execution = executions.described(self.deployment, status.execution) if status.execution else None
-            if execution is not None and execution.is_running:
-                return Check("crawls", "ok", f"{said}; it runs")
-            if status.run_id is None:
-                return Check("crawls", "ok", said)
-            return Check("crawls", "wrong", f"{said}; {status.run_id} has died without a verdict", why)
-        if status.outcome in ("failed", "stopped"):
-            # Nobody waits for the next run of a crawl that the catalogue does not have.
-            level: Level = "note" if status.crawl.startswith(ADHOC_PREFIX) else "wrong"
-            return Check("crawls", level, f"{said}; {status.run_id} {status.outcome}", why)
-        return Check("crawls", "ok", said)
-
-
-def _complete(status: CrawlStatus | None, now: datetime) -> str:
-    return (ago(status.complete_ended_at, now) if status is not None else "") or "never"
+    def _alarms(self) -> Iterator[Check]:
+        prefix = f"{self.deployment.stack['StackName']}-"
+        pages = self.deployment.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+        found = [each for page in pages for each in page["MetricAlarms"]]
+        # Those of a stack named Pageturner-Test begin with "Pageturner-", too.
+        own = [each for each in found if "-" not in each["AlarmName"].removeprefix(prefix)]
+        ringing = [each for each in own if each["StateValue"] == "ALARM"]
+        for alarm in ringing:
+            said, _, to_do = alarm.get("AlarmDescription", "").partition(" What to do: ")
+            yield Check("alarms", "wrong", f"{alarm['AlarmName']}: {said}", to_do)
+        if not ringing:
+            yield Check("alarms", "ok", f"none of {len(own)} rings")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ POLL_SECONDS = 1.0
 # The outcome of what did not begin, because a run of its crawl goes on.
 REFUSED_OUTCOME = "refused"
 _MOST_LISTED = 1_000
+# Step Functions need not know at once what it has just started.
+_KNOWN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,18 @@ class Execution:
 
 def begin(deployment: Deployment, asked: Mapping[str, Any]) -> Execution:
     """Start an execution with this input."""
-    started = deployment.client("stepfunctions").start_execution(
-        stateMachineArn=deployment.machine, input=json.dumps(asked)
-    )
+    # With a name, a start whose answer was lost can be repeated, as botocore does, and starts nothing twice.
+    name = str(uuid.uuid4())
+    try:
+        started = deployment.client("stepfunctions").start_execution(
+            stateMachineArn=deployment.machine, name=name, input=json.dumps(asked)
+        )
+    except ClientError as error:
+        arn = f"{deployment.machine.replace(':stateMachine:', ':execution:')}:{name}"
+        # The first start has ended meanwhile.
+        if error.response["Error"]["Code"] == "ExecutionAlreadyExists" and (found := described(deployment, arn)):
+            return found
+        raise
     return Execution(started["executionArn"], "RUNNING", started["startDate"], asked)
 
 
@@ -88,8 +100,11 @@ def described(deployment: Deployment, arn: str) -> Execution | None:
 
 def ended(deployment: Deployment, execution: Execution, meanwhile: Callable[[], object] = lambda: None) -> Execution:
     """Wait until an execution has ended, and return it. `meanwhile` is called with each look."""
+    until = time.monotonic() + _KNOWN_SECONDS
     while True:
         found = described(deployment, execution.arn)
+        if found is None and time.monotonic() < until:
+            found = execution
         if found is None:
             raise Failure(f"Step Functions no longer knows the execution {execution.arn}.")
         if not found.is_running:

@@ -62,9 +62,13 @@ def found(deployment: Deployment, named: str | None) -> Found:
         return it
     if (row := next(iter(history.runs(named)), None)) is not None:
         return _of_row(deployment, row)
+    raise _no_such(deployment, named)
+
+
+def _no_such(deployment: Deployment, named: str) -> Failure:
     near = difflib.get_close_matches(named, names(deployment), _NEAR_SHOWN, cutoff=0.5)
     hint = f" Do you mean {' or '.join(near)}?" if near else " pageturner runs lists them."
-    raise Failure(f"There is no run {named}, and no crawl of this name has run.{hint}", USAGE)
+    return Failure(f"There is no run {named}, and no crawl of this name has run.{hint}", USAGE)
 
 
 def by_id(deployment: Deployment, run_id: str) -> Found:
@@ -76,9 +80,16 @@ def by_id(deployment: Deployment, run_id: str) -> Found:
 
 
 def latest_runs(deployment: Deployment, crawl: str | None, most: int) -> list[HistoryRow]:
-    """Return the latest runs of a crawl, or of all, the latest first."""
+    """Return the latest runs of a crawl, or of all, the latest first. Raises `Failure` if there is no such crawl."""
     history = deployment.stores.history
-    crawls = [crawl] if crawl is not None else [each.crawl for each in history.crawls()]
+    if crawl is not None:
+        found = list(islice(history.runs(crawl), most))
+        if not found and history.crawl(crawl) is None:
+            raise _no_such(deployment, crawl)
+        return found
+    # No other crawl has one of the latest runs.
+    started = [each for each in history.crawls() if each.started_at is not None]
+    crawls = [each.crawl for each in heapq.nlargest(most, started, key=lambda each: str(each.started_at))]
     merged = heapq.merge(*map(history.runs, crawls), key=lambda each: each.started_at, reverse=True)
     return list(islice(merged, most))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import click
 from pageturner_cli.aws_errors import AWS_ERRORS, failure_of
 from pageturner_cli.failures import COMPLETE, INTERRUPTED, USAGE, Failure
 from pageturner_cli.options import Settings, common
-from pageturner_cli.text import clean
+from pageturner_cli.text import clean, escape_what_cannot_be_encoded
 
 # The module of each command: what is not asked for is not imported.
 _COMMANDS = {
@@ -77,6 +78,8 @@ def pageturner() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line. Returns the exit code."""
     settings = Settings()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        escape_what_cannot_be_encoded(sys.stdout)
     try:
         return int(pageturner.main(arguments, prog_name="pageturner", standalone_mode=False, obj=settings) or COMPLETE)
     except Failure as failure:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.errors import CannotPublishError
-from pageturner.finish.summary import Reason, Tally, changes_to_resume
+from pageturner.finish.advice import advice
+from pageturner.finish.summary import Reason, Tally, changes_to_resume, is_as_wanted
 from pageturner_cli import asking, outcomes
 from pageturner_cli.aws_errors import Asked, statement
 from pageturner_cli.executions import Execution
@@ -55,13 +56,25 @@ class Because:
 
 
 @dataclass(frozen=True)
+class Command:
+    """What to type next, with the credentials of an account."""
+
+    command: str
+    account: str
+
+
+@dataclass(frozen=True)
 class Explanation:
-    """What keeps a run from being complete, and what to type next, in order."""
+    """What keeps a run from being complete, and what to type next, in order: `first` in other accounts."""
 
     outcome: str
     reasons: tuple[Because, ...] = ()
     commands: tuple[str, ...] = ()
-    also: str = field(default="")
+    first: tuple[Command, ...] = ()
+
+    def to_type(self, own: str) -> list[Command]:
+        """All that is to be typed, in order, if the deployment is in the account `own`."""
+        return [*self.first, *(Command(typed, own) for typed in self.commands)]
 
 
 def explained(found: Found) -> Explanation:
@@ -86,14 +99,14 @@ def explained(found: Found) -> Explanation:
 def _incomplete(found: Found, outcome: str) -> Explanation:
     run, record = found.run, found.record
     assert run is not None and record is not None  # noqa: S101, PT018 - the caller has looked
-    crawl, asked = Crawl.from_dict(record.crawl), found.deployment.asked
+    crawl, asked, own = Crawl.from_dict(record.crawl), found.deployment.asked, found.deployment.account
     tally = Tally(crawl, found.deployment.region)
-    accounts: set[str] = set()
+    denied: set[str] = set()
     with manifest_of(found.deployment, run) as manifest:
         for entry in manifest.entries():
             tally.add(entry)
-            if entry["verdict"] == "denied" and "AssumeRole" in entry.get("cause", ""):
-                accounts.add(entry["account"])
+            if _is_for_a_deployment(crawl, entry):
+                denied.add(entry["account"])
     tally.close()
     reasons = tuple(
         Because(
@@ -108,17 +121,23 @@ def _incomplete(found: Found, outcome: str) -> Explanation:
     )
     if tally.continues:
         return Explanation(outcome, reasons, (asking.typed(["watch", found.run_id], asked),))
-    is_to_allow = any(reason.policy for reason in reasons)
-    first = ["make deploy"] if is_to_allow and not crawl.name.startswith(ADHOC_PREFIX) else []
-    if accounts:
-        account = found.deployment.machine.split(":")[4]
-        first.append(f"make reader PAGETURNER_ACCOUNT={account}")
+    reader = asking.make("reader", asked, own)
     return Explanation(
         outcome,
         reasons,
-        (*first, *_again(found, tally.reasons.values())),
-        also=f"with the credentials of {', '.join(sorted(accounts))}" if accounts else "",
+        (*([asking.make("deploy", asked)] if own in denied else []), *_again(found, tally.reasons.values())),
+        tuple(Command(reader, account) for account in sorted(denied - {own})),
     )
+
+
+def _is_for_a_deployment(crawl: Crawl, entry: Mapping[str, Any]) -> bool:
+    """Whether a target was denied what deploying to its account allows: the catalogue as it is now, or the reader."""
+    of = crawl.of(entry.get("service", ""), entry.get("operation", ""))
+    if entry["verdict"] != "denied" or is_as_wanted(of, entry):
+        return False
+    if "AssumeRole" in entry.get("cause", ""):
+        return True
+    return bool(advice(of, entry).allow) and not crawl.name.startswith(ADHOC_PREFIX)
 
 
 def _again(found: Found, reasons: Iterable[Reason]) -> list[str]:

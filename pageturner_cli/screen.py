@@ -23,12 +23,19 @@ _STYLES = {
 }
 
 
+class _Console(Console):
+    """Rich's, in which who reads from a pipe may have read enough: rich would make that a failure."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # the BrokenPipeError, where rich has caught it
+
+
 @cache
 def console() -> Console:
     """The console of standard output. What is printed is text: nothing in it is markup."""
     # NO_COLOR, TERM=dumb and COLUMNS are rich's to obey.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _LOG_WIDTH
-    return Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
+    return _Console(markup=False, emoji=False, highlight=False, soft_wrap=True, width=width)
 
 
 def say(text: str = "", style: str = "") -> None:

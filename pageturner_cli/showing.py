@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Group
@@ -15,7 +15,7 @@ from pageturner.finish.advice import named
 from pageturner.messages import count_of
 from pageturner_cli import screen
 from pageturner_cli.text import Column, clean, one_line, shortened, table, took
-from pageturner_cli.watching import Progress, TargetProgress, Watcher, worst_first
+from pageturner_cli.watching import Progress, TargetProgress, Watcher
 
 # As local/progress.py: in a log, a new line now and then says that it is not stuck.
 _LOOK_SECONDS, _LOG_SECONDS = 1.0, 10.0
@@ -96,11 +96,9 @@ def _in_a_log(watcher: Watcher) -> Progress:
     said_at, phase = 0.0, ""
     while True:
         progress = watcher.look()
-        is_due = time.monotonic() - said_at >= _LOG_SECONDS
-        if is_due or progress.phase != phase:
-            print(
-                f"{'✓' if progress.phase == 'ended' else '…'} {took(progress.seconds):>8}  {detail(progress)}".rstrip()
-            )
+        is_due = time.monotonic() - said_at >= _LOG_SECONDS or progress.phase != phase
+        if is_due and (said := detail(progress)):
+            print(f"{'✓' if progress.phase == 'ended' else '…'} {took(progress.seconds):>8}  {said}")
             sys.stdout.flush()
             said_at, phase = time.monotonic(), progress.phase
         if progress.phase == "ended":
@@ -151,6 +149,12 @@ def _of_targets(targets: list[TargetProgress], width: int) -> list[Text]:
     ]
     styles = ["dim", *("red" if each.error else "" for each in targets)]
     return [Text(line, style=style) for line, style in zip(table(columns, found, width), styles, strict=True)]
+
+
+def worst_first(progress: Progress, most: int) -> Iterable[TargetProgress]:
+    """The targets for which there is room: those that have ended well only if all are there."""
+    shown = [each for each in progress.of_targets if each.error or not each.is_ended]
+    return (shown or list(progress.of_targets))[:most]
 
 
 def _operation(each: TargetProgress) -> Mapping[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from io import TextIOWrapper
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -40,6 +42,17 @@ def as_json(document: Any) -> str:
 def json_text(text: str) -> str:
     """A JSON text in which what a terminal would obey is escaped; it can only be in strings."""
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def escape_what_cannot_be_encoded(stream: TextIOWrapper) -> None:
+    """Have a stream write what its encoding lacks as JSON escapes it: that is right in JSON, and readable elsewhere."""
+    codecs.register_error("pageturner", _escaped)
+    stream.reconfigure(errors="pageturner")
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - nothing is read
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores import keys
+from pageturner.stores.runs_and_locks import RunRecord
 from pageturner_cli import executions, finding
 from pageturner_cli.deployment import Deployment
 from pageturner_cli.executions import Execution
@@ -90,10 +91,13 @@ class Progress:
 
 @dataclass
 class Watcher:
-    """Looks at a run. `found` is the run when it began to be watched."""
+    """Looks at a run. `found` is the run when it began to be watched, and `begun` the execution that is to drive it, as
+    long as it does not: one that resumes a run does when PlanRun has looked; until then, the run has ended.
+    """
 
     deployment: Deployment
     found: Found
+    begun: Execution | None = None
     _generation: int = 0
     _targets: dict[str, TargetProgress] = field(default_factory=dict)
     _unread: deque[str] = field(default_factory=deque)
@@ -101,10 +105,19 @@ class Watcher:
     _seen: deque[tuple[float, int]] = field(default_factory=deque)
     _expected: int | None = None
     _is_whole: bool = False
+    # When all targets were known first, and how many had ended by then.
+    _first: tuple[float, int] | None = None
+    # Behind which targets verdicts and throttles are read with the next look.
+    _after: dict[str, str] = field(default_factory=dict)
 
     def look(self) -> Progress:
         """Return how far the run is now. Raises botocore's errors and `SinkError`."""
         record = self.deployment.stores.runs.find(self.found.run_id)
+        if self.begun is not None and not drives(record, self.begun):
+            self.begun = executions.described(self.deployment, self.begun.arn) or self.begun
+            planning = Progress(self.found.run_id, self.found.crawl, "planning" if self.begun.is_running else "ended")
+            return self._at(planning, self.begun.started_at, self.begun)
+        self.begun = None
         self.found = Found(self.deployment, self.found.run_id, self.found.crawl, self.found.row, record)
         execution = self.found.execution
         run = self.found.run
@@ -145,6 +158,8 @@ class Watcher:
         self._count = int(version.metadata.get("count", len(targets)))
         self._generation = generation
         self._seen.clear()
+        self._after.clear()
+        self._is_whole, self._first = False, None
         self._expected = self._pages_before()
 
     def _pages_before(self) -> int | None:
@@ -175,13 +190,19 @@ class Watcher:
             self._unread = deque(of for of, each in self._targets.items() if not each.is_ended)
             self._is_whole = True
         records = self.deployment.stores.targets
-        for of, throttles in islice(records.throttles(run), _MOST_RECORDS):
+        for of, throttles in self._some("throttles", lambda after: records.throttles(run, after)):
             if of in self._targets:
                 self._targets[of] = replace(self._targets[of], throttles=throttles.count)
-        for of, verdict in islice(records.verdicts(run), _MOST_RECORDS):
+        for of, verdict in self._some("verdicts", lambda after: records.verdicts(run, after)):
             if of in self._targets:
                 error = verdict.get("error") or verdict["verdict"]
                 self._targets[of] = replace(self._targets[of], is_ended=True, error=error, pace=0)
+
+    def _some(self, name: str, read: Callable[[str], Iterator[tuple[str, Any]]]) -> list[tuple[str, Any]]:
+        """The next records, which are in the order of the targets; behind the last one, the first ones again."""
+        found = list(islice(read(self._after.get(name, "")), _MOST_RECORDS))
+        self._after[name] = found[-1][0] if len(found) == _MOST_RECORDS else ""
+        return found
 
     def _counted(self, run: Run, summary: Mapping[str, Any] | None) -> Progress:
         known = self._targets.values()
@@ -207,8 +228,10 @@ class Watcher:
         return replace(progress, rate=self._rate(progress.pages))
 
     def _rate(self, pages: int) -> float | None:
-        """How many pages a second there were of late. What was there before is not counted as new."""
-        if not self._is_whole:
+        """How many pages a second there were of late; None if not all targets are watched. What was there before is not
+        counted as new.
+        """
+        if not self._is_whole or len(self._targets) < self._count:
             return None
         now = time.monotonic()
         self._seen.append((now, pages))
@@ -219,21 +242,23 @@ class Watcher:
 
     def _at(self, progress: Progress, began: datetime, execution: Execution | None) -> Progress:
         seconds = (datetime.now(UTC) - began).total_seconds()
-        left = seconds_left(progress, self._expected, seconds)
+        if self._first is None and self._is_whole:
+            self._first = time.monotonic(), progress.done
+        since, before = self._first or (time.monotonic(), progress.done)
+        left = seconds_left(progress, self._expected, progress.done - before, time.monotonic() - since)
         return replace(progress, seconds=seconds, seconds_left=left, execution=execution)
 
 
-def seconds_left(progress: Progress, expected: int | None, seconds: float) -> float | None:
+def seconds_left(progress: Progress, expected: int | None, ended: int, seconds: float) -> float | None:
     """How long the listing still takes: by the pages of the last complete run and the rate; or by the targets that have
-    ended, if these are enough. None where neither says it.
+    `ended` in so many seconds, if these are enough. None where neither says it.
     """
     if progress.phase != "listing":
         return None
     if expected and progress.rate and expected > progress.pages and not progress.is_bounded:
         return (expected - progress.pages) / progress.rate
-    done, of = progress.done, progress.watched
-    if done >= max(_LEAST_DONE, _LEAST_SHARE * progress.targets) and of == progress.targets:
-        return seconds / done * (of - done)
+    if ended >= max(_LEAST_DONE, _LEAST_SHARE * progress.targets) and progress.watched == progress.targets:
+        return seconds / ended * (progress.watched - progress.done)
     return None
 
 
@@ -252,26 +277,19 @@ def _moved(before: TargetProgress, place: Place | None) -> TargetProgress:
     )
 
 
+def drives(record: RunRecord | None, execution: Execution) -> bool:
+    """Whether it is this execution that drives a run."""
+    return record is not None and record.run.get("execution") == execution.arn
+
+
 def until_it_drives(
     deployment: Deployment, execution: Execution, run_id: str, pause: Callable[[], object], seconds: float = math.inf
 ) -> Execution:
-    """Wait until an execution drives a run, or has ended, or for some seconds; and return it.
-
-    One that resumes a run drives it only when PlanRun has looked: until then, the run has ended.
-    """
-
-    def drives() -> bool:
-        record = deployment.stores.runs.find(run_id)
-        return record is not None and record.run.get("execution") == execution.arn
-
+    """Wait until an execution drives a run, or has ended, or for some seconds; and return it."""
     until = time.monotonic() + seconds
-    while execution.is_running and not drives() and time.monotonic() < until:
+    while execution.is_running and time.monotonic() < until:
+        if drives(deployment.stores.runs.find(run_id), execution):
+            break
         pause()
         execution = executions.described(deployment, execution.arn) or execution
     return execution
-
-
-def worst_first(progress: Progress, most: int) -> Iterable[TargetProgress]:
-    """The targets for which there is room: those that have ended well only if all are there."""
-    shown = [each for each in progress.of_targets if each.error or not each.is_ended]
-    return (shown or list(progress.of_targets))[:most]

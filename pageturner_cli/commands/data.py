@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from pageturner.messages import count_of
-from pageturner_cli import athena, executions, finding, manifests, outcomes, screen
+from pageturner.verdicts import ENDED
+from pageturner_cli import asking, athena, executions, finding, manifests, outcomes, screen
 from pageturner_cli.athena import Row, literal
 from pageturner_cli.failures import COMPLETE, WRONG, Failure
 from pageturner_cli.options import Settings, common, complete_runs, pass_settings
@@ -31,7 +32,11 @@ pageturner items buckets-20260203T040506Z-1a2b3c4d | head -3
 @common
 @pass_settings
 def items(given: Settings, what: str) -> int:
-    """Print items as JSON lines: those that are published of a crawl, or those that a run has listed."""
+    """Print items as JSON lines: those that are published of a crawl, or those that a run has listed.
+
+    If that run is not complete, the exit code is 1.
+    """
+    missing = ""
     if given.deployment.stores.publications.state(what).current is not None:
         found = manifests.items_published(given.deployment, what)
     else:
@@ -42,10 +47,23 @@ def items(given: Settings, what: str) -> int:
             )
         outcomes.refuse_unfinished(run)
         assert run.run is not None  # noqa: S101 - it has a summary
-        found = manifests.items_of_run(given.deployment, run.run)
+        found, missing = manifests.items_of_run(given.deployment, run.run), _missing(given, run)
     screen.documents(found, json_text)
     sys.stdout.flush()
+    if missing:
+        raise Failure(missing, WRONG)
     return COMPLETE
+
+
+def _missing(given: Settings, run: finding.Found) -> str:
+    """What is not in the listing of a run: half of one must not pass for a whole one. Empty if it is complete."""
+    summary = run.record.summary if run.record is not None else None
+    if summary is None or summary["outcome"] == "succeeded":
+        return ""
+    of = sum(summary["targets"].values())
+    short = of - sum(summary["targets"].get(verdict, 0) for verdict in ENDED)
+    why = asking.typed(["why", run.run_id], given.asked)
+    return f"This is not all: of {count_of(of, 'target')}, {short:,} are not complete. {why} says why."
 
 
 @click.command(

@@ -5,7 +5,10 @@ from __future__ import annotations
 import heapq
 import webbrowser
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,11 @@ from pageturner_cli.commands.starting import watched
 from pageturner_cli.failures import COMPLETE, WRONG, Failure
 from pageturner_cli.manifests import manifest_of
 from pageturner_cli.options import Settings, common, complete_crawls, complete_runs, pass_settings
+from pageturner_cli.reasons import Command
 from pageturner_cli.text import Column, ago, took
+
+# How many accounts are named in a line.
+_ACCOUNTS = 5
 
 _RUN = click.argument("run", required=False, shell_complete=complete_runs)
 
@@ -64,7 +71,8 @@ def runs(given: Settings, crawl: str | None, limit: int) -> int:
         screen.documents(map(finding.as_document, found))
         return COMPLETE
     if not found:
-        raise Failure(f"{crawl or 'No crawl'} has {'not ' if crawl else ''}run yet.", WRONG)
+        screen.say(f"{crawl or 'No crawl'} has {'not ' if crawl else ''}run yet.")
+        return COMPLETE
     columns = [
         *(Column("run", whole=True), Column("outcome"), Column("items", right=True), Column("pages", right=True)),
         *(Column("took", right=True, spare=True), Column("changed", spare=True), Column("began", spare=True)),
@@ -166,7 +174,7 @@ def _report(found: finding.Found, to: Path | None) -> int:
     epilog="""\b
 pageturner why
 pageturner why buckets
-pageturner why buckets-20260203T040506Z-1a2b3c4d --json | jq -r '.commands[]'
+pageturner why buckets-20260203T040506Z-1a2b3c4d --json | jq -r '.commands[].command'
 """
 )
 @_RUN
@@ -176,11 +184,12 @@ def why(given: Settings, run: str | None) -> int:
     """Say why a run is not complete, each reason once, and what to type next."""
     found = finding.found(given.deployment, run)
     explanation = reasons.explained(found)
+    to_type = explanation.to_type(given.deployment.account)
     is_complete = explanation.outcome == "succeeded"
     if given.json:
         said = [each.as_dict() for each in explanation.reasons]
         about = {"run_id": found.run_id, "crawl": found.crawl, "outcome": explanation.outcome}
-        screen.document({**about, "reasons": said, "commands": list(explanation.commands)})
+        screen.document({**about, "reasons": said, "commands": [asdict(each) for each in to_type]})
         return COMPLETE if is_complete else WRONG
     screen.say(f"{found.run_id}  {explanation.outcome}", screen.style_of(explanation.outcome))
     if is_complete:
@@ -197,9 +206,18 @@ def why(given: Settings, run: str | None) -> int:
         screen.field("do", f"{each.to_do}.")
         if each.policy:
             screen.field("policy", each.policy)
-    if explanation.commands:
-        screen.say()
-        screen.say("Then type" + (f" ({explanation.also})" if explanation.also else ""))
-        for typed in explanation.commands:
-            screen.command(typed)
+    _say_what_to_type(to_type, given.deployment.account)
     return WRONG
+
+
+def _say_what_to_type(commands: list[Command], own: str) -> None:
+    """Print commands, and whose credentials they need where these are not always those of the deployment."""
+    by_text = [(text, [each.account for each in alike]) for text, alike in groupby(commands, attrgetter("command"))]
+    is_own = all(each.account == own for each in commands)
+    for accounts, alike in groupby(by_text, itemgetter(1)):
+        more = len(accounts) - _ACCOUNTS
+        named = ", ".join(accounts[:_ACCOUNTS]) + (f" and {more} more" if more > 0 else "")
+        screen.say()
+        screen.say("Then type" if is_own else f"Then type, with the credentials of {named}")
+        for text, _ in alike:
+            screen.command(text)

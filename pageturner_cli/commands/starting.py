@@ -9,15 +9,15 @@ import click
 
 from pageturner_cli import asking, executions, finding, outcomes, screen, showing
 from pageturner_cli.executions import Execution
-from pageturner_cli.failures import COMPLETE, INTERRUPTED, USAGE, WRONG, Failure
+from pageturner_cli.failures import COMPLETE, INTERRUPTED, WRONG, Failure
 from pageturner_cli.options import Settings, common, complete_crawls, complete_runs, pass_settings
 from pageturner_cli.text import as_json
-from pageturner_cli.watching import Watcher, until_it_drives
+from pageturner_cli.watching import Watcher, drives, until_it_drives
 
 # PlanRun answers in a second or two, also if it starts cold; a crawl with many targets takes longer.
 _PLAN_SECONDS = 8.0
 
-_words = click.argument("crawl", nargs=-1, required=True, shell_complete=complete_crawls)
+_words = click.argument("crawl", nargs=-1, shell_complete=complete_crawls)
 _set = click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set a key of the crawl; YAML or JSON."
 )
@@ -31,6 +31,7 @@ pageturner start buckets --watch
 pageturner start buckets --set deadline_hours=48 --set 'tolerate=[denied]'
 pageturner start s3 list_objects_v2 --parameters '{"Bucket": "my-bucket"}'
 pageturner start ec2:describe_vpcs iam:list_roles --set 'regions=[all]'
+pageturner start --set operations=inventory
 """
 )
 @_words
@@ -44,12 +45,11 @@ def start(
 ) -> int:
     """Start a crawl of the catalogue, or one that is not in it.
 
-    CRAWL is the name of a crawl; or a service and an operation, as for boto3; or several of service:operation.
+    CRAWL is the name of a crawl; or a service and an operation, as for boto3; or several of service:operation. Without
+    it, --set has these.
     """
     asked = asking.asked_for(crawl, parameters, settings)
-    name = asking.crawl_of(asked)
-    if name is None:
-        raise Failure("Name a crawl, or a service and an operation.", USAGE)
+    name = str(asking.crawl_of(asked))
     execution = executions.begin(given.deployment, asked)
     return _begun(given, execution, executions.run_id_of(name, execution), name, watched=watched)
 
@@ -93,44 +93,45 @@ def _begun(given: Settings, execution: Execution, run_id: str, crawl: str, *, wa
 
 
 def _quickly_ended(given: Settings, execution: Execution, run_id: str) -> int:
+    """Say what became of an execution that did not drive the run, or does not yet."""
     if execution.refusal is not None:
         raise execution.refusal
-    if execution.is_running or _had_nothing_to_list(given, execution, run_id) or execution.status == "SUCCEEDED":
+    if execution.is_running:
         return COMPLETE
-    why = asking.typed(["why", run_id], given.asked)
-    raise Failure(f"{execution.status}: {execution.error}: {execution.said}\n{why} says more.", WRONG)
-
-
-def _had_nothing_to_list(given: Settings, execution: Execution, run_id: str) -> bool:
-    """Say why an execution that has ended well did not drive the run: that had succeeded, or was triggered before."""
     record = given.deployment.stores.runs.find(run_id)
-    if execution.status != "SUCCEEDED" or (record is not None and record.run.get("execution") == execution.arn):
-        return False
-    screen.document(execution.output) if given.json else screen.say(str(execution.output["message"]))
-    return True
+    if execution.status == "SUCCEEDED":
+        # It may have driven the run already. If not, that had succeeded, or was triggered before.
+        if not drives(record, execution):
+            screen.document(execution.output) if given.json else screen.say(str(execution.output["message"]))
+        return COMPLETE
+    said = f"{execution.status}: {execution.error}: {execution.said}"
+    if record is not None and not drives(record, execution):
+        raise Failure(f"{said}\n{run_id} was not resumed: it is as it was before.", WRONG)
+    raise Failure(f"{said}\n{asking.typed(['why', run_id], given.asked)} says more.", WRONG)
 
 
 def follow(given: Settings, run_id: str, crawl: str, execution: Execution) -> int:
-    """Watch the run that an execution drives until it ends, and tell what it came to."""
-    deployment = given.deployment
-    begun = until_it_drives(deployment, execution, run_id, showing.pause)
-    if not begun.is_running:
-        if begun.refusal is not None:
-            raise begun.refusal
-        if _had_nothing_to_list(given, begun, run_id):
-            return COMPLETE
-    return watched(given, finding.Found(deployment, run_id, crawl))
+    """Watch the run that an execution begins until it ends, and tell what it came to."""
+    watcher = Watcher(given.deployment, finding.Found(given.deployment, run_id, crawl), execution)
+    _show(given, watcher)
+    if watcher.begun is not None and not drives(given.deployment.stores.runs.find(run_id), watcher.begun):
+        return _quickly_ended(given, watcher.begun, run_id)
+    return outcomes.tell(finding.by_id(given.deployment, run_id), as_json=given.json)
 
 
 def watched(given: Settings, found: finding.Found) -> int:
+    """Show a run until it ends, and tell what it came to."""
+    _show(given, Watcher(given.deployment, found))
+    return outcomes.tell(finding.by_id(given.deployment, found.run_id), as_json=given.json)
+
+
+def _show(given: Settings, watcher: Watcher) -> None:
     """Show a run until it ends. Who interrupts this is told that the run goes on."""
-    watcher = Watcher(given.deployment, found)
     try:
         showing.watch(watcher, as_json=given.json)
     except KeyboardInterrupt:
-        again = asking.typed(["watch", found.run_id], given.asked)
+        again = asking.typed(["watch", watcher.found.run_id], given.asked)
         raise Failure(f"\nNo longer watched. The run goes on; to watch it again:\n  {again}", INTERRUPTED) from None
-    return outcomes.tell(finding.by_id(given.deployment, found.run_id), as_json=given.json)
 
 
 @click.command(

@@ -87,6 +87,7 @@ def test_crawls_and_doctor_say_that_all_is_well(terminal: Terminal, run_id: str)
     assert {name: found[name] for name in ("stack", "version", "functions", "bucket", "tables", "dead letters")} == (
         dict.fromkeys(("stack", "version", "functions", "bucket", "tables", "dead letters"), "ok")
     )
+    assert "alarms" in found
     schedules = [each["said"] for each in checks if each["what"] == "schedules"]
     (chain,) = [said for said in schedules if said.startswith("chain-buckets: cron(0 2 * * ? *), last complete ")]
     assert chain.endswith("; it is off")
@@ -99,7 +100,7 @@ def test_doctor_finds_what_could_not_be_delivered(terminal: Terminal, run_id: st
     try:
         said = terminal.run("doctor")
         assert said.code == 1
-        assert "✗ dead letters: 1 starts of schedules could not be delivered" in said.out
+        assert "✗ dead letters: 1 letter: starts, or events, that could not be delivered" in said.out
         assert "aws sqs receive-message --queue-url" in said.out
     finally:
         sqs.purge_queue(QueueUrl=queue)
@@ -193,7 +194,7 @@ def test_a_second_run_is_refused_and_a_watch_that_is_interrupted_lets_the_first_
         (["runs"], {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, 4, "AWS does not answer"),
         (["start", "objects", "--set", "nothing"], {}, 2, "must be a key and a value"),
         (["start", "nothing"], {}, 2, 'input.crawl: "nothing" is not in the catalogue'),
-        (["start"], {}, 2, "Missing argument"),
+        (["start"], {}, 2, "Name a crawl"),
         (["why", "no-such-crawl"], {}, 2, "There is no run no-such-crawl"),
         (["why", "objects-20260203T040506Z-1a2b3c4d"], {}, 2, "There is no run objects-20260203T040506Z-1a2b3c4d"),
     ],

@@ -102,7 +102,7 @@ def test_why_names_the_cause_and_what_it_says_to_type_works(name: str, deployed:
     typed = said.commands[-1]
     assert typed.startswith(case.next_is), said.out
     document = terminal.run("why", run_id, "--json").document
-    assert document["commands"] == said.commands
+    assert [each["command"] for each in document["commands"]] == said.commands
     assert len(document["reasons"]) == 1
 
     deployed.proxy.clear()

@@ -13,6 +13,7 @@ import pytest
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import Place, Run, Target
 from pageturner.plan.targets import plan_run
+from pageturner.stores import keys
 from pageturner.stores.checkpoints import PageRecord
 from pageturner.stores.keys import targets_key
 from pageturner.stores.page_store import array_text
@@ -56,6 +57,10 @@ class Stack:
         place = Place(page=page + 1, items=10 * page, next="end" if ends else "page")
         record = PageRecord(target.target_id, 1, page, 10, 100, "key", place, fetched_at=STARTED_AT)
         self.deployment.stores.checkpoints.record_page(self.run, record)
+
+    def deny(self, target: Target) -> None:
+        denied = {"verdict": "denied", "error": "AccessDeniedError"}
+        self.deployment.stores.targets._table.put(self.run, keys.VERDICT.format(1, target.target_id), **denied)
 
     def look(self, watcher: Watcher) -> tuple[watching.Progress, int]:
         before = self.asked["Query"] + self.asked["GetItem"]
@@ -116,3 +121,46 @@ def test_a_resumed_run_is_learned_anew(stack: Stack) -> None:
     assert stack.deployment.stores.runs.resume(resumed, json.loads('{"name": "c"}'), "later")
     progress = watcher.look()
     assert (progress.phase, progress.pages) == ("listing", 1)
+
+
+def test_every_verdict_is_read_however_many_there_are(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "_MOST_RECORDS", 10)
+    targets = stack.plan(35)
+    for each in targets:
+        stack.deployment.stores.targets.count_throttle(stack.run, each, "slow down")
+        stack.deny(each)
+    watcher = Watcher(stack.deployment, Found(stack.deployment, stack.run.run_id, "c"))
+    looks = [watcher.look() for _ in range(4)]
+    assert [each.failed for each in looks] == [10, 20, 30, 35]
+    assert [each.throttles for each in looks] == [10, 20, 30, 35]
+    stack.deployment.stores.targets.count_throttle(stack.run, targets[0], "again")
+    assert watcher.look().throttles == 36, "it begins again"
+
+
+def test_the_rate_of_some_targets_is_not_that_of_the_run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "MOST_TARGETS", 2)
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    targets = stack.plan(3)
+    watcher = Watcher(stack.deployment, Found(stack.deployment, stack.run.run_id, "c"))
+    stack.turn(targets[0], 1, ends=True)
+    stack.turn(targets[1], 1, ends=True)
+    for clock[0] in (0.0, 10.0, 20.0):
+        assert watcher.look().rate is None
+
+
+def test_what_is_left_is_said_by_what_this_watch_has_seen(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run began long ago, and was resumed."""
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    targets = stack.plan(20)
+    for each in targets[:8]:
+        stack.turn(each, 1, ends=True)
+    watcher = Watcher(stack.deployment, Found(stack.deployment, stack.run.run_id, "c"))
+    progress = watcher.look()
+    assert (progress.done, progress.seconds_left) == (8, None)
+    clock[0] = 60
+    for each in targets[8:14]:
+        stack.turn(each, 1, ends=True)
+    progress = watcher.look()
+    assert (progress.done, progress.seconds_left) == (14, 60)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from pageturner.crawls.catalogue import parse_input
-from pageturner_cli import asking
+from pageturner_cli import asking, executions
 from pageturner_cli.aws_errors import Asked
 from pageturner_cli.failures import USAGE, Failure
+from pageturner_cli.main import main
 
 DEFAULT = Asked("Pageturner")
 TYPED: list[tuple[list[str], str | None, list[str], dict[str, Any]]] = [
@@ -25,6 +26,8 @@ TYPED: list[tuple[list[str], str | None, list[str], dict[str, Any]]] = [
         {"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "it's"}},
     ),
     (["iam:list_*", "ec2:describe_vpcs"], None, [], {"operations": ["iam:list_*", "ec2:describe_vpcs"]}),
+    ([], None, ["operations=inventory"], {"operations": "inventory"}),
+    (["buckets"], None, ['mistrust="off"'], {"crawl": "buckets", "mistrust": "off"}),
 ]
 
 
@@ -35,17 +38,23 @@ def test_what_is_typed_is_asked(
     assert asking.asked_for(words, parameters, settings) == asked
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("asked", [each for *_, each in TYPED])
-def test_what_is_to_type_asks_the_same(asked: dict[str, Any]) -> None:
-    program, command, *rest = shlex.split(asking.command(asked, DEFAULT))
-    assert (program, command) == ("pageturner", "start")
-    words: list[str] = []
-    options: dict[str, list[str]] = {"--set": [], "--parameters": []}
-    while rest:
-        word = rest.pop(0)
-        options.get(word, words).append(rest.pop(0) if word in options else word)
-    parameters = options["--parameters"][0] if options["--parameters"] else None
-    assert asking.asked_for(words, parameters, options["--set"]) == asked
+def test_what_is_to_type_asks_the_same(asked: dict[str, Any], dry_run: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = {**asked, **({"dry_run": True} if dry_run else {})}
+
+    class AskedError(Exception):
+        """Nothing is started."""
+
+    def begin(_: Any, document: dict[str, Any]) -> None:
+        raise AskedError(document)
+
+    monkeypatch.setattr(executions, "begin", begin)
+    program, *words = shlex.split(asking.command(asked, DEFAULT))
+    assert (program, words[0]) == ("pageturner", "dry-run" if dry_run else "start")
+    with pytest.raises(AskedError) as raised:
+        main(words)
+    assert raised.value.args == (asked,)
 
 
 def test_what_to_type_names_another_stack_and_its_credentials() -> None:
@@ -58,6 +67,7 @@ def test_what_to_type_names_another_stack_and_its_credentials() -> None:
     [
         (["s3", "list_buckets", "more"], None, [], "name a crawl of the catalogue"),
         (["s3", "ec2:describe_vpcs"], None, [], "name a crawl of the catalogue"),
+        ([], None, ["deadline_hours=48"], "Name a crawl"),
         (["buckets"], None, ["deadline_hours"], "must be a key and a value"),
         (["buckets"], None, ["tolerate=[denied"], "neither JSON nor YAML"),
         (["s3", "list_buckets"], "[1]", [], "must be an object"),

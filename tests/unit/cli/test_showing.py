@@ -8,7 +8,7 @@ import pytest
 
 from pageturner.page_state import Place, Target
 from pageturner_cli import showing
-from pageturner_cli.watching import Progress, TargetProgress, _moved, seconds_left, worst_first
+from pageturner_cli.watching import Progress, TargetProgress, _moved, seconds_left
 
 LISTING = Progress("c-1", "c", "listing", targets=20, watched=20, read=20, done=5, pages=1_000, items=12_000, rate=4.0)
 
@@ -18,28 +18,31 @@ def target(name: str) -> Target:
 
 
 @pytest.mark.parametrize(
-    ("progress", "expected", "left"),
+    ("progress", "expected", "ended", "left"),
     [
         # By the pages of the last complete run and the rate…
-        (LISTING, 1_400, 100),
+        (LISTING, 1_400, 5, 100),
         # … which say nothing where there are more pages now, or where not all targets are read…
-        (replace(LISTING, done=2), 900, None),
-        (replace(LISTING, read=10, done=2), 1_400, None),
-        (replace(LISTING, rate=0.0, done=2), 1_400, None),
-        # … or by the targets, if enough have ended…
-        (LISTING, None, 180),
-        (replace(LISTING, done=4), None, None),
-        (replace(LISTING, targets=1_000, watched=1_000, read=1_000, done=49), None, None),
+        (LISTING, 900, 2, None),
+        (replace(LISTING, read=10), 1_400, 2, None),
+        (replace(LISTING, rate=0.0), 1_400, 2, None),
+        # … or by the targets, if enough have ended while it was watched…
+        (LISTING, None, 5, 180),
+        (LISTING, None, 4, None),
+        # … and not by those that had ended before it was resumed, or watched…
+        (replace(LISTING, targets=1_000, watched=1_000, read=1_000, done=900), None, 0, None),
+        (replace(LISTING, targets=1_000, watched=1_000, read=1_000, done=900), None, 50, 120),
+        (replace(LISTING, targets=1_000, watched=1_000, read=1_000, done=49), None, 49, None),
         # … of which all are known…
-        (replace(LISTING, targets=5_000, watched=2_000), None, None),
+        (replace(LISTING, targets=5_000, watched=2_000), None, 300, None),
         # … and never when nothing is listed any more.
-        (replace(LISTING, phase="publishing"), 1_400, None),
+        (replace(LISTING, phase="publishing"), 1_400, 5, None),
     ],
 )
 def test_what_is_left_is_said_only_where_it_can_be_known(
-    progress: Progress, expected: int | None, left: float | None
+    progress: Progress, expected: int | None, ended: int, left: float | None
 ) -> None:
-    assert seconds_left(progress, expected, 60) == left
+    assert seconds_left(progress, expected, ended, 60) == left
 
 
 def test_a_line_has_what_is_known() -> None:
@@ -65,7 +68,7 @@ def test_the_worst_and_the_most_active_targets_are_shown_first() -> None:
     ended = TargetProgress(target("ended"), pages=100, is_ended=True)
     found = tuple(sorted([ended, quiet, active, failed], key=lambda each: each.rank))
     assert found == (failed, active, quiet, ended)
-    assert list(worst_first(replace(LISTING, of_targets=found), 3)) == [failed, active, quiet]
+    assert list(showing.worst_first(replace(LISTING, of_targets=found), 3)) == [failed, active, quiet]
 
 
 @pytest.mark.parametrize("width", [20, 60, 200])

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 from rich.cells import cell_len
 
-from pageturner_cli.text import Column, as_json, bytes_of, clean, columns_of, json_text, shortened, table, took
+from pageturner_cli.text import (
+    Column,
+    as_json,
+    bytes_of,
+    clean,
+    columns_of,
+    escape_what_cannot_be_encoded,
+    json_text,
+    shortened,
+    table,
+    took,
+)
 
 COLUMNS = [Column("run", whole=True), Column("outcome"), Column("items", right=True), Column("began", spare=True)]
 ROWS = [("buckets-20260203T040506Z-1a2b3c4d", "succeeded", "12", "3 min 00 s ago"), ("b-1", "failed", "1,200", "")]
@@ -23,6 +35,16 @@ def test_what_a_terminal_would_obey_does_not_reach_it(character: str) -> None:
 
 def test_other_text_stays_as_it_is() -> None:
     assert clean("Zürich [bold]東京[/bold]\n2") == "Zürich [bold]東京[/bold]\n2"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_an_encoding_lacks_is_escaped_as_in_json(encoding: str) -> None:
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding)
+    escape_what_cannot_be_encoded(stream)
+    stream.write(as_json({"name": "✓ Zürich 東京 😀"}))
+    stream.flush()
+    assert json.loads(written.getvalue().decode(encoding)) == {"name": "✓ Zürich 東京 😀"}
 
 
 def test_a_table_with_room_shows_everything() -> None:
