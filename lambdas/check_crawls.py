@@ -36,6 +36,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     if newly := [each for each in overdue if each.newly_overdue]:
         notices.send(notice_of(newly))
     checker.remember(checked)
+    checker.forget()
     if checker.errors:
         raise checker.errors[0]
     return {"overdue": [each.crawl for each in overdue]}

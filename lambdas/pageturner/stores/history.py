@@ -171,6 +171,11 @@ class History:
         """Record since when a crawl has been overdue, or that it is so no longer. That is kept until it runs again."""
         self._update(_status(crawl), {"crawl": crawl, "overdue_since": since}, removed=["overdue_since", "expires_at"])
 
+    def forget_promise(self, crawl: str, expires_at: int) -> None:
+        """Record that a crawl promises nothing any more, and is to be forgotten then, in seconds since 1970."""
+        gone = ["promise", "promised_since", "overdue_since"]
+        self._update(_status(crawl), {"crawl": crawl, "expires_at": expires_at}, removed=gone)
+
     def run(self, run: Run, crawl: str) -> HistoryRow | None:
         """Return the row of a run, or None if it has expired or an earlier version has not put it."""
         found = self._table.get(_row(run, crawl), f"the history of run {run.run_id}")

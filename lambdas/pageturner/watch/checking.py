@@ -23,6 +23,8 @@ from pageturner.watch.promises import Complete, SourceRun, due_after, due_by_sch
 _UNREPORTED = 10
 # How many of a crawl's runs are looked at for those that come after it. If none of so many succeeded, it has an alarm.
 _SOURCE_RUNS = 5_000
+# Crawls that have left the catalogue are listed for so long.
+_FORGOTTEN_AFTER_SECONDS = 90 * 24 * 3600
 # The outcomes of runs that are published and reported when they have ended.
 _REPORTED = ("succeeded", "failed")
 # How many crawls a notice tells of, and how long what their last runs said is there: it is for people.
@@ -91,6 +93,13 @@ class Checker:
                 self._history.set_overdue(each.crawl, utc_text(self._now))
             elif each.well_again:
                 self._history.set_overdue(each.crawl, None)
+
+    def forget(self) -> None:
+        """Forget what crawls have promised that have left the catalogue."""
+        expires_at = int(self._now.timestamp()) + _FORGOTTEN_AFTER_SECONDS
+        for status in self._statuses.values():
+            if status.crawl not in self._catalogue and (status.promise or status.overdue_since):
+                self._history.forget_promise(status.crawl, expires_at)
 
     def _check(self, crawl: Crawl, status: CrawlStatus) -> Checked:
         unreported = self._unreported(status)

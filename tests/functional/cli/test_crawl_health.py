@@ -53,7 +53,7 @@ class Stack:
         numbers = dict.fromkeys(("pages", "items", "bytes", "throttles", "restarts", "seconds", "estimated_cost"), 1)
         summary = {"outcome": "succeeded", "verdict": "complete", "ended_at": began, "message": "complete", **numbers}
         self.history.end(run, crawl, summary, as_catalogued=True)
-        self.history.report(run, crawl, summary, began)
+        self.history.report(run, crawl, summary, summary, began)
         return run
 
     def schedule(self, crawl: str, *, is_on: bool = True) -> None:

@@ -381,3 +381,14 @@ def test_who_cannot_read_the_runs_of_a_source_does_not_take_it_for_one_without_r
     with pytest.raises(SinkError, match="throttled"):
         deployment.check(NOON + 16 * HOUR)
     assert deployment.lines["c"]["promised_at"] == "2026-05-07T04:31:00.000Z"
+
+
+def test_a_crawl_that_has_left_the_catalogue_promises_nothing(deployment: Deployment) -> None:
+    deployment.check(NOON)
+    deployment.check(NOON + 48 * HOUR)
+    (status,) = Stores.of_environment().history.crawls()
+    assert status.overdue_since is not None
+    deployment.crawls = {}
+    assert deployment.check(NOON + 49 * HOUR)["CrawlsOverdue"] == [0.0]
+    (status,) = Stores.of_environment().history.crawls()
+    assert (status.promise, status.promised_since, status.overdue_since) == (None, None, None)
