@@ -8,15 +8,13 @@ import pty
 import struct
 import subprocess
 import termios
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from local.emulator import PROJECT
 
 
-def drawn_by(
-    command: Sequence[str], columns: int, environment: Mapping[str, str], codes: Collection[int] = (0,)
-) -> str:
-    """Return what a command draws on a terminal of this width. It must end with one of these codes."""
+def drawn_by(command: Sequence[str], columns: int, environment: Mapping[str, str], code: int = 0) -> str:
+    """Return what a command draws on a terminal of this width. It must end with this code."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen(command, cwd=PROJECT, stdin=its, stdout=its, stderr=its, env=environment) as process:
@@ -30,6 +28,6 @@ def drawn_by(
             if not chunk:
                 break
             drawn += chunk
-        assert process.wait() in codes
+        assert process.wait() == code
     os.close(ours)
     return drawn.decode()
