@@ -13,9 +13,12 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import shown
 from pageturner.paging.api import is_region
+from pageturner.paging.expression_limits import MOST_STEPS, Steps
 from pageturner.paging.expressions import find
 
 _ACCOUNT = re.compile("[0-9]{12}")
+# For the items of all pages: PlanRun has several minutes.
+_MOST_STEPS = 50 * MOST_STEPS
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def item_bindings(
     names = for_each.get("parameters", {})
     texts = {f"parameters.{name}": text for name, text in names.items()}
     texts |= {place: for_each[place] for place in ("account", "region") if place in for_each}
+    steps = Steps(_MOST_STEPS)
     for record in records:
         about = {
             "item": json.loads(record["item"]),
@@ -62,7 +66,7 @@ def item_bindings(
             "region": record["region"],
             "parameters": parameters[record["target"]],
         }
-        found = {place: find(f"for_each.{place}", text, about) for place, text in texts.items()}
+        found = {place: find(f"for_each.{place}", text, about, steps) for place, text in texts.items()}
         for place, value in found.items():
             if value is None:
                 raise InvalidCrawlError(
@@ -82,7 +86,7 @@ def item_bindings(
             region=None if crawl.regions else found.get("region", record["region"]),
             parent={
                 "key": record["key"],
-                **{name: find(f"for_each.parent.{name}", text, about) for name, text in chosen.items()},
+                **{name: find(f"for_each.parent.{name}", text, about, steps) for name, text in chosen.items()},
             },
         )
 

@@ -12,6 +12,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.detail import with_details
 from pageturner.messages import shown
 from pageturner.paging import api, pagination, split
+from pageturner.paging.expression_limits import ExpressionLimitError
 from pageturner.paging.expression_shapes import FindsNothingError, Structure, shape_found
 from pageturner.paging.expressions import named_field
 from pageturner.paging.paginators import STATED, paginator_of
@@ -23,6 +24,8 @@ def wrong_expression(expression: str, shape: Any = None) -> Iterator[str]:
     """Yield what is wrong with an expression that applies to values of a botocore `shape` (None: unknown)."""
     try:
         shape_found(expression, shape)
+    except ExpressionLimitError as error:
+        yield f"{shown(expression)} cannot be used: {error}"
     except JMESPathError as error:
         at = getattr(error, "lex_position", None)
         where = "" if at is None else f" at character {at + 1}"

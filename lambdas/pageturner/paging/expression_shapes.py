@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jmespath
-
 from pageturner.messages import nearest
+from pageturner.paging.expression_limits import compiled
 
 # Strings that botocore's handlers decode from JSON (botocore/handlers.py).
 _DECODED = ("policyDocumentType", "TemplateBody")
@@ -46,7 +45,7 @@ def shape_found(expression: str, shape: Any) -> Any:
     In both, None is a shape that no model describes. A list has the shape of its elements as `member`. Raises
     `FindsNothingError`.
     """
-    return _found(jmespath.compile(expression).parsed, shape)
+    return _found(compiled(expression).parsed, shape)
 
 
 def _found(node: Any, shape: Any) -> Any:

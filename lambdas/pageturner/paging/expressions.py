@@ -7,36 +7,43 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import jmespath
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
 from pageturner.errors import InvalidCrawlError
+from pageturner.paging.expression_limits import Steps, compiled, evaluation, finds_parts
 
 
-def find(key: str, expression: str, value: Any) -> Any:
+def find(key: str, expression: str, value: Any, steps: Steps | None = None) -> Any:
     """Return what `expression`, the value of the crawl's `key`, finds in a value; None if it finds nothing.
 
-    Raises `InvalidCrawlError` if one of its functions rejects its arguments, which only real items can show.
+    Who finds something in each of many values has `steps` for all of them.
+    Raises `InvalidCrawlError` if one of its functions rejects its arguments, which only real items can show, or if it
+    takes too many steps.
     """
     try:
-        return _search(expression)(value)
+        return _search(expression)(value, steps)
     except JMESPathError as error:
         raise InvalidCrawlError(f'{key}: "{expression}" cannot be evaluated: {error}') from error
 
 
 @lru_cache(maxsize=512)
-def _search(expression: str) -> Callable[[Any], Any]:
+def only_finds_parts(expression: str) -> bool:
+    """Whether a valid expression cannot find more than there is."""
+    return finds_parts(compiled(expression))
+
+
+@lru_cache(maxsize=512)
+def _search(expression: str) -> Callable[[Any, Steps | None], Any]:
     """Return the search of an expression. Most are names, for which jmespath takes ten times as long as a dict."""
-    compiled: Any = jmespath.compile(expression)
-    names = _names(compiled.parsed)
+    found = compiled(expression)
+    names = _names(found.parsed)
     if names is None:
-        search: Callable[[Any], Any] = compiled.search
-        return search
-    if compiled.parsed["type"] == "field":
+        return evaluation(found)
+    if found.parsed["type"] == "field":
         (name,) = names
-        return lambda value: value.get(name) if isinstance(value, dict) else None
-    return lambda value: [value.get(name) for name in names] if isinstance(value, dict) else compiled.search(value)
+        return lambda value, _: value.get(name) if isinstance(value, dict) else None
+    return lambda value, _: [value.get(name) for name in names] if isinstance(value, dict) else found.search(value)
 
 
 def _names(node: Any) -> list[str] | None:
@@ -58,7 +65,7 @@ def named_field(expression: str) -> Field | None:
 
     None if it does not end in a field's name, or what is before that makes new values instead of finding parts.
     """
-    split = _split(jmespath.compile(expression).parsed)
+    split = _split(compiled(expression).parsed)
     return Field(ParsedResult(expression, split[0]), split[1]) if split else None
 
 

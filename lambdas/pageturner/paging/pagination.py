@@ -14,7 +14,7 @@ from typing import Any, cast
 from botocore.model import OperationModel
 from botocore.paginate import Paginator, TokenDecoder, TokenEncoder
 
-from pageturner.paging.expressions import find
+from pageturner.paging.expressions import find, only_finds_parts
 
 # botocore's own member of a StartingToken: how many items of the page were already taken.
 _TRUNCATE = "boto_truncate_amount"
@@ -71,7 +71,7 @@ def fetch_page(
     `taken` is how many items of the primary result key the pages before it had. `excluded_by_token` are parameters that
     the service does not take together with a token.
     If the paginator has no `input_token`, the answer is the whole listing.
-    Raises what `method` and botocore's paginator raise.
+    Raises what `method` and botocore's paginator raise, and `InvalidCrawlError`.
     """
     if "input_token" not in paginator:
         return _only_page(method(**parameters), paginator)
@@ -85,7 +85,9 @@ def fetch_page(
             raise _NextPage(arguments)
         if any(arguments.get(name) is not None for name in tokens_of):
             arguments = {name: value for name, value in arguments.items() if name not in excluded_by_token}
-        return method(**arguments)
+        response = method(**arguments)
+        _check_expressions(paginator, response)
+        return response
 
     arguments = dict(parameters)
     config = {key: value for key, value in pagination_config.items() if value is not None}
@@ -115,6 +117,15 @@ def fetch_page(
         next_token = TokenEncoder().encode(tokens)
         repeated = tokens == sent
     return Page(response, taken_here, next_token, resume_token, repeated, pages.non_aggregate_part)
+
+
+def _check_expressions(paginator: Mapping[str, Any], response: Mapping[str, Any]) -> None:
+    """Evaluate what could take too many steps, before botocore, which does not count them, does so."""
+    for name in ("result_key", "output_token", "more_results"):
+        expressions = paginator.get(name, [])
+        for each in [expressions] if isinstance(expressions, str) else expressions:
+            if not only_finds_parts(each):
+                find(name, each, response)
 
 
 def _only_page(response: Mapping[str, Any], paginator: Mapping[str, Any]) -> Page:

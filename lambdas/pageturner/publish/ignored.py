@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from jmespath.exceptions import JMESPathError
 
 from pageturner.errors import InvalidCrawlError
+from pageturner.paging.expression_limits import Steps, evaluation
 from pageturner.paging.expressions import Field, named_field
 
 
@@ -16,7 +17,8 @@ class IgnoredFields:
     """The fields that valid `expressions` name."""
 
     def __init__(self, expressions: Iterable[str]) -> None:
-        self._fields = [field for each in expressions if (field := named_field(each)) is not None]
+        fields = [field for each in expressions if (field := named_field(each)) is not None]
+        self._fields = [(field, evaluation(field.within)) for field in fields]
 
     def __bool__(self) -> bool:
         return bool(self._fields)
@@ -37,15 +39,19 @@ class IgnoredFields:
     def _kept(self, item: str) -> Any:
         value = json.loads(item)
         # All are found before one is removed, which the filter of another may need.
-        found = [(structure, field.name) for field in self._fields for structure in _structures(_found(field, value))]
+        found = [
+            (structure, field.name)
+            for field, search in self._fields
+            for structure in _structures(_found(field, search, value))
+        ]
         for structure, name in found:
             structure.pop(name, None)
         return value
 
 
-def _found(field: Field, value: Any) -> Any:
+def _found(field: Field, search: Callable[[Any, Steps | None], Any], value: Any) -> Any:
     try:
-        return field.within.search(value)
+        return search(value, None)
     except JMESPathError as error:  # a filter's function, which only real items can upset
         raise InvalidCrawlError(f'ignore_fields: "{field.within.expression}" cannot be evaluated: {error}') from error
 

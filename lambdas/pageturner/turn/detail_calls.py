@@ -15,6 +15,7 @@ from pageturner.crawls.detail import Detail
 from pageturner.crawls.read_only import refusal
 from pageturner.messages import shown
 from pageturner.paging import answers, pagination, token_parameters
+from pageturner.paging.expression_limits import Steps
 from pageturner.paging.expressions import find
 from pageturner.paging.page_size import default_page_size
 from pageturner.paging.parameters import for_botocore
@@ -58,11 +59,12 @@ class Answered:
 
 @dataclass(frozen=True)
 class Caller:
-    """Makes the calls of a detail. `method` is the client's."""
+    """Makes the calls of a detail. `method` is the client's. The calls for a page share their `steps`."""
 
     detail: Detail
     method: Callable[..., Any]
     region: str
+    steps: Steps = field(default_factory=Steps)
 
     def ask(self, ask: Ask) -> Answered:
         """Call the operation, and return what it answers, or why it does not."""
@@ -91,7 +93,7 @@ class Caller:
             (response,) = responses
             value: Any = {name: member for name, member in response.items() if name != "ResponseMetadata"}
         else:
-            value = _collected([find("detail.result_key", key, each) for each in responses])
+            value = _collected([find("detail.result_key", key, each, self.steps) for each in responses])
             for response in responses:
                 self._keep_errors(response, answered)
         answered.found[""] = item_json(value) if value is not None else None
@@ -125,7 +127,7 @@ class Caller:
         left: list[str] = []
         elements: dict[str, str] = {}
         for response in responses:
-            found = find("detail.result_key", str(self.detail.found_by), response)
+            found = find("detail.result_key", str(self.detail.found_by), response, self.steps)
             for element in found if isinstance(found, list) else []:
                 elements[self._value_of(element, values, elements)] = item_json(element)
             left += self._keep_errors(response, answered, values)
@@ -135,7 +137,7 @@ class Caller:
 
     def _value_of(self, element: Any, values: list[str], elements: Mapping[str, str]) -> str:
         match = str(self.detail.match)
-        value = item_json(find("detail.match", match, element))
+        value = item_json(find("detail.match", match, element, self.steps))
         if value in values and value not in elements:
             return value
         is_twice = "which another element has, too" if value in values else "which was not asked for"

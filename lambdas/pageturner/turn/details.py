@@ -20,11 +20,12 @@ from pageturner.clients import Client
 from pageturner.crawls.detail import VALUE, Detail
 from pageturner.formats import known, readable, stamped
 from pageturner.page_state import PageState, Place
+from pageturner.paging.expression_limits import Steps
 from pageturner.paging.expressions import find
 from pageturner.stores.page_store import Facts
 from pageturner.stores.unfinished_pages import UnfinishedPages
 from pageturner.turn.detail_calls import Answered, Ask, Caller
-from pageturner.turn.records import DetailCounts, ReadPage, item_json
+from pageturner.turn.records import LARGEST_TEXT, DetailCounts, ReadPage, item_json
 
 # Calls at once. The client has 16 connections, and parsing shares one processor: more would only wait. A page that was
 # throttled goes on with fewer.
@@ -36,8 +37,6 @@ LAST_CALL = 30.0
 LEAVES_AFTER = 50.0
 # Seconds of work that a killed invocation can lose.
 KEEPS_EVERY = 10.0
-# The text of a page's items with their details, which is in memory several times over. FetchPage has 512 MB.
-LARGEST_TEXT = 64 * 2**20
 
 
 @dataclass
@@ -135,6 +134,7 @@ class Details:
         """Yield what to ask for the details that the page lacks."""
         target, details = self.state.target, self.state.crawl.details
         batches: dict[str, Ask] = {}
+        steps = Steps()
         for number, line in self._lines(progress.page):
             lacking = [each for each in details if number not in progress.texts[each.name]]
             if not lacking:
@@ -146,7 +146,7 @@ class Details:
                 "parameters": target.parameters,
             }
             for detail in lacking:
-                parameters = _parameters(detail, about)
+                parameters = _parameters(detail, about, steps)
                 if parameters is None:  # nothing in the item says what to ask for
                     progress.texts[detail.name][number] = None
                 elif detail.batch is None:
@@ -232,10 +232,11 @@ class Details:
         return replace(page, lines=lines, facts=facts, errors=[*page.errors, *progress.errors])
 
 
-def _parameters(detail: Detail, about: Mapping[str, Any]) -> dict[str, Any] | None:
+def _parameters(detail: Detail, about: Mapping[str, Any], steps: Steps) -> dict[str, Any] | None:
     """Return what to send about an item; None if one of the required parameters, or the batch's value, has no value."""
     found = {
-        name: find(f"detail.parameters.{name}", expression, about) for name, expression in detail.parameters.items()
+        name: find(f"detail.parameters.{name}", expression, about, steps)
+        for name, expression in detail.parameters.items()
     }
     if detail.batch is not None and isinstance(value := found[detail.batch], list):
         if len(value) > 1:

@@ -26,10 +26,14 @@ from typing import Any
 
 from pageturner.errors import InvalidRequestError
 from pageturner.page_state import PageState, Place
+from pageturner.paging.expression_limits import Steps
 from pageturner.paging.expressions import find
 from pageturner.paging.identity import Identity
 from pageturner.stores.keys import told_apart
 from pageturner.stores.page_store import Facts
+
+# The text of a page's items, with their details, which is in memory several times over. FetchPage has 512 MB.
+LARGEST_TEXT = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -115,13 +119,13 @@ def _without_nan(value: Any) -> Any:
     return value
 
 
-def item_key(item: Any, text: str, identity: Identity | None) -> str:
+def item_key(item: Any, text: str, identity: Identity | None, steps: Steps | None = None) -> str:
     """Return an item's key, a function of the item alone.
 
     It is what `identity` finds in it; followed by a hash of the item's `text` if that may not be unique; or only the
     hash if it finds nothing.
     """
-    found = find("key", identity.expression, item) if identity else None
+    found = find("key", identity.expression, item, steps) if identity else None
     if identity is None or found in (None, "", [], {}) or (isinstance(found, list) and not any(map(_is_some, found))):
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     key = found if isinstance(found, str) else item_json(found)
@@ -142,7 +146,7 @@ def records(
     """Return the records of a page's items.
 
     `items` are pairs of result key and item; `keys` has the identity of the items of each result key. `fetched_at` is
-    ISO 8601 in UTC.
+    ISO 8601 in UTC. Raises `InvalidRequestError` if they are too large, or one is nested too deeply.
     """
     same: dict[str, Any] = {
         "crawl": state.crawl.name,
@@ -156,8 +160,14 @@ def records(
     if state.target.parent is not None:
         same["parent"] = item_json(state.target.parent)
     made: list[dict[str, Any]] = []
+    steps, size = Steps(), 0
     for result_key, item in items:
         text = item_json(item)
-        key = item_key(item, text, keys[result_key])
+        if (size := size + len(text)) > LARGEST_TEXT:
+            raise InvalidRequestError(
+                f"the items of a page are more than {LARGEST_TEXT // 2**20} MB of text; set a smaller PageSize in "
+                "pagination_config, or take less of each item with search"
+            )
+        key = item_key(item, text, keys[result_key], steps)
         made.append({**same, "result_key": result_key, "key": key, "fetched_at": fetched_at, "item": text})
     return made
