@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from local.account_operations import ACCOUNT_OPERATIONS
 from local.emulator import PROJECT
 from local.read_operations import READ_OPERATIONS
+from local.resource_templates import RESOURCES
 from tests.e2e.conftest import wait_until_ended
 from tests.e2e.fresh_clone import Clone, cloned
 
@@ -224,7 +225,7 @@ def _same_reference(clone: Clone, _: str) -> None:
 
 
 def _same_operations(clone: Clone, _: str) -> None:
-    for written in (READ_OPERATIONS, ACCOUNT_OPERATIONS):
+    for written in (READ_OPERATIONS, ACCOUNT_OPERATIONS, RESOURCES):
         assert (clone.folder / written.relative_to(PROJECT)).read_text() == written.read_text()
 
 
