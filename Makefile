@@ -13,8 +13,10 @@ DEV := .venv/bin/.dev-stamp
 EMULATOR := .venv-ministack/bin/.stamp
 CLI := node_modules/.package-lock.json
 STEP = @$(PYTHON) -m local.step
+# Nothing is installed that has another hash than the requirements say, and no code of a package runs at installation.
+INSTALL := -m pip install --require-hashes --only-binary :all:
 
-.PHONY: help demo local test browser check format reference pictures read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test browser check format requirements reference pictures read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,20 @@ check: $(CLI) $(DEV) ## formatter, linter, types, layers, synth, template
 format: $(DEV) ## let the formatter and the linter fix what they can
 	.venv/bin/ruff format
 	.venv/bin/ruff check --fix
+
+# Every package with its version and hashes, for all Pythons and platforms at once. What is there stays as it is, unless
+# an .in asks for another: UPGRADE='--upgrade-package NAME', or --upgrade for all.
+COMPILE = @UV_CUSTOM_COMPILE_COMMAND="make requirements" .venv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+  --generate-hashes --only-binary :all: $(UPGRADE)
+
+requirements: $(DEV) ## compile requirements*.in to the .txt with every package and its hashes
+	$(COMPILE) lambdas/requirements.in --output-file lambdas/requirements.txt
+	$(COMPILE) lambdas/publish-requirements.in --output-file lambdas/publish-requirements.txt
+	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-dev.in --output-file requirements-dev.txt
+	$(COMPILE) local/requirements.in --output-file local/requirements.txt
+	@# It is put beside the functions' packages.
+	$(COMPILE) --no-deps bench/peers/requirements.in --output-file bench/peers/requirements.txt
 
 reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/reference.md
 	.venv/bin/python -m local.reference
@@ -101,21 +117,24 @@ clean: ## remove all that the other targets made
 
 need_python = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Pageturner needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another with make PYTHON=…")'
 
-$(RUN): requirements.txt lambdas/requirements.txt lambdas/publish-requirements.txt
+$(RUN): requirements.txt
 	$(need_python)
 	$(STEP) "Creating .venv" $(PYTHON) -m venv --clear .venv
-	$(STEP) "Installing the CDK and the functions' packages" .venv/bin/python -m pip install --requirement requirements.txt
-	$(STEP) "Installing the terminal, .venv/bin/pageturner" .venv/bin/python -m pip install --no-deps --editable .
+	$(STEP) "Installing the CDK and the functions' packages" .venv/bin/python $(INSTALL) --requirement requirements.txt
+	$(STEP) "Installing the terminal, .venv/bin/pageturner" .venv/bin/python -m pip install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)
-	$(STEP) "Installing the test tools" .venv/bin/python -m pip install --requirement requirements-dev.txt
+	$(STEP) "Installing the test tools" .venv/bin/python $(INSTALL) --requirement requirements-dev.txt
 	@touch $@
+
+# AWS's runtime interface client has wheels for Linux only. Its source has a hash, too.
+FROM_SOURCE := $(if $(filter Darwin,$(shell uname)),--no-binary awslambdaric)
 
 $(EMULATOR): local/requirements.txt
 	$(need_python)
 	$(STEP) "Creating .venv-ministack" $(PYTHON) -m venv --clear .venv-ministack
-	$(STEP) "Installing MiniStack, the AWS emulator" .venv-ministack/bin/python -m pip install --requirement local/requirements.txt
+	$(STEP) "Installing MiniStack, the AWS emulator" .venv-ministack/bin/python $(INSTALL) $(FROM_SOURCE) --requirement local/requirements.txt
 	@touch $@
 
 $(CLI): package.json package-lock.json

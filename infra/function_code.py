@@ -35,7 +35,7 @@ _PUBLISH_REQUIREMENTS = "publish-requirements.txt"
 # Amazon Linux 2023, which has 2.34. pip wants each tag that may do.
 _FOR_AWS = (
     *("--platform", "manylinux_2_26_aarch64", "--platform", "manylinux2014_aarch64"),
-    *("--implementation", "cp", "--only-binary=:all:"),
+    *("--implementation", "cp"),
 )
 
 
@@ -99,12 +99,13 @@ def _entry(crawl: Crawl) -> dict[str, object]:
 
 
 def _sources() -> list[Path]:
-    return sorted(path for path in LAMBDAS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = (path for path in LAMBDAS.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return sorted(path for path in files if path.suffix != ".in")
 
 
 @jsii.implements(ILocalBundling)
 class LocalBundling:
-    """Bundles without Docker: packages are pure Python or have wheels, so the pip of any machine can install them."""
+    """Bundles without Docker: all packages have wheels, so the pip of any machine can install them."""
 
     def __init__(self, catalogue: str, requirements: Sequence[str], platform: Sequence[str]) -> None:
         self._catalogue = catalogue

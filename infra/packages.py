@@ -65,7 +65,7 @@ def _digest(requirements: Sequence[Path], platform: Sequence[str], *, bytecode: 
 
 def _install(target: Path, requirements: Sequence[Path], platform: Sequence[str]) -> None:
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
-    command += ["--no-deps", "--target", str(target), *platform]
+    command += ["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target", str(target), *platform]
     for path in requirements:
         command += ["--requirement", str(path)]
     pip = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -98,7 +98,8 @@ def with_peers(code: bytes) -> bytes:
     added = io.BytesIO(code)
     with zipfile.ZipFile(added, "a", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        command += ["--no-deps", "--target", folder, "--requirement", str(_HERE / "requirements.txt")]
+        command += ["--require-hashes", "--only-binary", ":all:", "--no-deps", "--target", folder]
+        command += ["--requirement", str(_HERE / "requirements.txt")]
         subprocess.run(command, check=True, capture_output=True)
         for root in (_HERE, Path(folder)):
             for path in sorted(root.rglob("*.py")):
