@@ -14,6 +14,7 @@ from constructs import Node
 from infra.catalogue import read_catalogue
 from pageturner.costs import LOOP_SECONDS
 from pageturner.crawls.crawl import Crawl
+from pageturner.messages import shortened
 
 # CloudFormation's rule, but shorter: state machine names, of at most 80 characters, begin with the stack's name.
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,69}")
@@ -49,12 +50,16 @@ LEAST_RETENTION_DAYS = 30
 MOST_RETENTION_DAYS = 36_500
 # Above this, Athena's limit would not fit into its API's number of bytes; below it, a table of a large crawl.
 MOST_SCAN_GB = 7_000_000
+_LONGEST_MESSAGE = 2_000
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _RETENTIONS = ("page_retention_days", "run_retention_days", "history_retention_days", "changes_retention_days")
 
 
 class SettingError(Exception):
     """A setting is invalid; the message says which, and what would be valid."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shortened(message, _LONGEST_MESSAGE))
 
 
 @dataclass(frozen=True)

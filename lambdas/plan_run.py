@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, notices, telemetry
 from pageturner.crawls.catalogue import (
+    check_input,
     parse_changes,
     parse_dry_run,
     parse_input,
@@ -51,6 +52,7 @@ def _plan(event: Mapping[str, Any]) -> dict[str, Any]:
     execution = Execution(**known(Execution, event["execution"]))
     stores = Stores.of_environment()
     planner = Planner(stores, clients.is_running)
+    check_input(event["input"])
     if run_id := parse_publish(event["input"]):
         return {"publish": to_publish(stores, run_id)}
     if runs := parse_changes(event["input"]):

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from pageturner import errors
 from pageturner.paging import api
-from pageturner.paging.bodies import check_body, check_cbor
+from pageturner.paging.bodies import check_body, check_cbor, check_size
 from pageturner.paging.parsers import Parsers
 
 # Creates the client of a service in a region and an account.
@@ -54,6 +54,7 @@ def client_that_asks_once(service: str, region: str, account: str) -> Any:
 def _client(service: str, region: str | None, account: str | None, *, once: bool = False) -> Any:
     session = _session() if account is None else _reader_session(account)
     made = session.client(service, region_name=region, config=_ONCE if once else _CONFIG)  # type: ignore[call-overload]
+    made.meta.events.register("before-parse", check_size)
     made.meta.events.register("before-parse", check_cbor)
     made.meta.events.register("after-call", check_body)
     return made

@@ -30,6 +30,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,7 +45,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-# botocore's messages can quote a whole response, and Step Functions ends an execution whose state exceeds 256 KiB.
+# As JSON text, as the states have it. botocore's messages can quote a whole response, Step Functions ends an execution
+# whose state exceeds 256 KiB, and its cause has room for 32,768 characters.
 _LONGEST_MESSAGE = 8_000
 
 
@@ -52,7 +54,15 @@ class PageturnerError(Exception):
     """The base class of all errors that a handler raises."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…")
+        super().__init__(_bounded(message))
+
+
+def _bounded(message: str) -> str:
+    # Half a surrogate pair, which JSON can hold, cannot be sent.
+    whole = text = message[: _LONGEST_MESSAGE + 1].encode("utf-8", "backslashreplace").decode()
+    while len(json.dumps(text)) > _LONGEST_MESSAGE:
+        text = text[: len(text) * 9 // 10]
+    return text if text is whole else f"{text}…"
 
 
 class InvalidCrawlError(PageturnerError):

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import islice
+
+# Who has more problems than this corrects these first.
+MOST_LINES = 20
+_LONGEST_LINE = 1_000
 
 
 def shown(value: object) -> str:
@@ -12,7 +17,15 @@ def shown(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False)
     except TypeError:
         text = repr(value)
+    except (RecursionError, ValueError):  # a number of thousands of digits
+        text = f"a {type(value).__name__}"
     return shortened(text, 200)
+
+
+def in_lines(problems: Iterable[str]) -> str:
+    """The first problems, a line for each; the others are not even looked for. Empty if there are none."""
+    found = [shortened(line, _LONGEST_LINE) for each in islice(problems, MOST_LINES + 1) for line in each.splitlines()]
+    return "\n".join(found if len(found) <= MOST_LINES else [*found[:MOST_LINES], "… and more; correct these first"])
 
 
 def shortened(text: str, most: int) -> str:
@@ -31,7 +44,8 @@ def nearest(name: object, names: Iterable[str]) -> str:
     import difflib  # no message of a cold start needs it
 
     known = list(names)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    # What is much longer is near to none, and takes long to compare.
+    near = difflib.get_close_matches(str(name)[:200], known, n=1, cutoff=0.5)
     return f'; did you mean "{near[0]}"?' if near else f"; valid names: {listed(known)}"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pageturner.crawls.bounds import wrong_document
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
 from pageturner.messages import shown
@@ -80,13 +81,17 @@ def item_bindings(
                     f"{json.dumps(about, ensure_ascii=False)[:300]}"
                 )
         chosen = for_each.get("parent", {})
+        parent = {name: find(f"for_each.parent.{name}", text, about, steps) for name, text in chosen.items()}
+        for place, value in (*found.items(), *((f"parent.{name}", each) for name, each in parent.items())):
+            if wrong := wrong_document(value, place):
+                raise InvalidCrawlError(f"for_each.{wrong}")
         yield Binding(
             parameters={name: found[f"parameters.{name}"] for name in names},
             account=None if crawl.accounts else found.get("account", record["account"]),
             region=None if crawl.regions else found.get("region", record["region"]),
             parent={
                 "key": record["key"],
-                **{name: find(f"for_each.parent.{name}", text, about, steps) for name, text in chosen.items()},
+                **parent,
             },
         )
 

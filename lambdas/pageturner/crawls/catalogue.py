@@ -9,20 +9,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeGuard
 
+from pageturner.crawls.bounds import RUN_ID, wrong_document
 from pageturner.crawls.checks import against_schema, problems
 from pageturner.crawls.crawl import ADHOC_PREFIX, SCHEDULE_KEYS, Crawl
 from pageturner.crawls.expression_checks import wrong_for_each
-from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.pagination_config import without_nulls
 from pageturner.crawls.starts import wrong_after
+from pageturner.crawls.table_checks import same_tables, same_tables_of_operations
 from pageturner.errors import InvalidCrawlError
-from pageturner.messages import listed, nearest, shown
+from pageturner.messages import in_lines, listed, nearest, shortened, shown
 from pageturner.paging.paginators import STATED
-from pageturner.table_names import RESERVED, TABLE_OF_ALL, history_name, operation_table_name, table_name
+from pageturner.table_names import table_name
 
 # The name is part of S3 keys, of DynamoDB keys and of the schedule's name (64 characters).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
@@ -65,17 +66,26 @@ def parse_catalogue(document: object) -> dict[str, Crawl]:
     wrong: list[str] = []
     for name, entry in document["crawls"].items():
         try:
-            crawls[str(name)] = _parse_crawl(name, entry, f"crawls.{name}")
+            crawls[str(name)] = _parse_crawl(name, entry, f"crawls.{shortened(str(name), 100)}")
         except InvalidCrawlError as error:
             wrong.append(str(error))
-    wrong += _same_tables(map(str, document["crawls"]))
+    wrong += same_tables(map(str, document["crawls"]))
     if not wrong:
         wrong = [line for name, crawl in crawls.items() for line in _check_chain(crawl, crawls, f"crawls.{name}")]
         wrong += wrong_after(crawls)
-        wrong += _same_tables_of_operations(crawls)
+        wrong += same_tables_of_operations(crawls)
     if wrong:
-        raise InvalidCrawlError("\n".join(wrong))
+        raise InvalidCrawlError(in_lines(wrong))
     return crawls
+
+
+def check_input(document: object) -> None:
+    """Refuse an execution's input that is too deep, or holds what is no JSON. Raises `InvalidCrawlError`.
+
+    What is behind it need not expect such.
+    """
+    if wrong := wrong_document(document, "input"):
+        raise InvalidCrawlError(wrong)
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def parse_resume(document: object) -> Resume | None:
         return None
     changes = {str(key): value for key, value in document.items() if key != "resume"}
     run_id = document["resume"]
-    if not isinstance(run_id, str) or not run_id:
+    if not _is_run_id(run_id):
         raise InvalidCrawlError(
             f'input.resume: invalid value {shown(run_id)}; must be a run_id, like {{"resume": "<run_id>"}}'
         )
@@ -109,7 +119,7 @@ def parse_resume(document: object) -> Resume | None:
         elif found := against_schema(key, value):
             wrong.append(f"input.{key}{found}")
     if wrong:
-        raise InvalidCrawlError("\n".join(wrong))
+        raise InvalidCrawlError(in_lines(wrong))
     return Resume(run_id, changes)
 
 
@@ -121,7 +131,7 @@ def parse_publish(document: object) -> str | None:
     if not isinstance(document, Mapping) or "publish" not in document:
         return None
     run_id = document["publish"]
-    if not isinstance(run_id, str) or not run_id:
+    if not _is_run_id(run_id):
         raise InvalidCrawlError(
             f'input.publish: invalid value {shown(run_id)}; must be a run_id, like {{"publish": "<run_id>"}}'
         )
@@ -137,7 +147,7 @@ def parse_changes(document: object) -> tuple[str, str] | None:
     if not isinstance(document, Mapping) or "changes" not in document:
         return None
     match document["changes"]:
-        case [str(earlier), str(later)] if earlier and later and earlier != later:
+        case [earlier, later] if _is_run_id(earlier) and _is_run_id(later) and earlier != later:
             rest = {key: value for key, value in document.items() if key != "changes"}
             _refuse_unknown_keys(rest, [], "input", ["changes"])
             return earlier, later
@@ -145,6 +155,10 @@ def parse_changes(document: object) -> tuple[str, str] | None:
         f"input.changes: invalid value {shown(document['changes'])}; must be the run_ids of two runs, the earlier one "
         'first, like {"changes": ["<run_id>", "<run_id>"]}'
     )
+
+
+def _is_run_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and RUN_ID.fullmatch(value) is not None
 
 
 def parse_dry_run(document: object) -> tuple[bool, object]:
@@ -197,8 +211,9 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     else:
         entry = {key: value for key, value in catalogue[name].as_dict().items() if key != "name"}
     if scheduled := [key for key in asked if key in SCHEDULE_KEYS]:
-        lines = (f"input.{key}: only the catalogue says when a crawl runs; remove it" for key in scheduled)
-        raise InvalidCrawlError("\n".join(lines))
+        raise InvalidCrawlError(
+            in_lines(f"input.{key}: only the catalogue says when a crawl runs; remove it" for key in scheduled)
+        )
     _refuse_unknown_keys(asked, allowed, "input", ["crawl", "dry_run", "resume", "trigger"])
     for key, value in asked.items():
         merged = key in ("parameters", "pagination_config", "since") and isinstance(value, Mapping)
@@ -216,7 +231,7 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
         entry.pop("time_to_live", None)  # of the catalogue's crawl, which marks
     crawl = _parse_crawl(name, entry, "input")
     if wrong := _check_chain(crawl, {**catalogue, name: crawl}, "input"):
-        raise InvalidCrawlError("\n".join(wrong))
+        raise InvalidCrawlError(in_lines(wrong))
     return crawl
 
 
@@ -244,38 +259,20 @@ def _parse_crawl(name: object, entry: object, place: str) -> Crawl:
         raise InvalidCrawlError(
             f'{place}: invalid value {shown(entry)}; must be an object with at least "service" and "operation"'
         )
+    if outside := wrong_document(entry, place):
+        raise InvalidCrawlError(outside)
     _refuse_unknown_keys(entry, _KEYS, place)
     entry = without_nulls(entry)
-    if wrong := list(problems(entry, place)):
-        raise InvalidCrawlError("\n".join(wrong))
+    if wrong := in_lines(problems(entry, place)):
+        raise InvalidCrawlError(wrong)
     return Crawl.from_dict({"name": name, **entry})
-
-
-def _same_tables(names: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each crawl whose tables would have the name of another table."""
-    taken = dict.fromkeys(RESERVED, "of all crawls")
-    for name in names:
-        tables = (table_name(name), history_name(name))
-        same = [f'its table "{table}" would be that {taken[table]}, too' for table in tables if table in taken]
-        if same:
-            yield f"crawls.{name}: {same[0]}; rename the crawl"
-        taken.update(dict.fromkeys(tables, f"of crawls.{name}"))
-
-
-def _same_tables_of_operations(crawls: Mapping[str, Crawl]) -> Iterator[str]:
-    """Yield a line for each crawl whose tables have the name of a table of a crawl of several operations."""
-    taken = {table(name): name for name in crawls for table in (table_name, history_name)}
-    for name, crawl in crawls.items():
-        own = [f"{each.service}:{each.operation}" for each in plain_crawls(crawl)] if crawl.operations else []
-        tables = (operation_table_name(name, table) for table in (*own, *([TABLE_OF_ALL] if own else [])))
-        if same := next((table for table in tables if table in taken), None):
-            yield f'crawls.{name}: its table "{same}" would be that of {taken[same]}, too; rename one of the two'
 
 
 def _refuse_unknown_keys(entry: Mapping[Any, Any], known: Iterable[str], place: str, more: Iterable[str] = ()) -> None:
     names = [*more, *known]
     if unknown := [key for key in entry if key not in names]:
-        raise InvalidCrawlError("\n".join(f"{place}.{key}: unknown key{nearest(key, names)}" for key in unknown))
+        lines = (f"{place}.{shortened(str(key), 100)}: unknown key{nearest(key, names)}" for key in unknown)
+        raise InvalidCrawlError(in_lines(lines))
 
 
 def _check_chain(crawl: Crawl, catalogue: Mapping[str, Crawl], place: str) -> list[str]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from botocore.model import OperationModel
 from pageturner.crawls import pagination_config
 from pageturner.crawls.account_checks import check_accounts
 from pageturner.crawls.bindings import literal_bindings
+from pageturner.crawls.bounds import MOST_TARGETS
 from pageturner.crawls.detail import detailed_shape, details_of
 from pageturner.crawls.detail_checks import wrong_details
 from pageturner.crawls.expression_checks import (
@@ -133,6 +135,9 @@ def _check_for_each(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     place = f"{place}.for_each"
     service, operation, parameters = entry["service"], entry["operation"], parameters_of_some_run(entry)
     model = api.operation_model(service, operation)
+    if (count := prod(map(len, for_each.get("matrix", {}).values()))) > MOST_TARGETS:
+        yield f"{place}.matrix: makes {count:,} targets, and a run can have {MOST_TARGETS:,}"
+        return
     if "crawl" not in for_each:
         for number, binding in enumerate(islice(literal_bindings(for_each), _FIRST_BINDINGS), start=1):
             lines = list(_unknown_parameters(service, operation, binding)) or list(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pageturner import costs, prices
+from pageturner.crawls.bounds import MOST_TARGETS
 from pageturner.crawls.catalogue import Resume
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
@@ -185,6 +186,8 @@ class Planner:
             nonlocal count
             for target, patience in planned:
                 count += 1
+                if count > MOST_TARGETS:
+                    raise InvalidCrawlError(f"the crawl makes more than {MOST_TARGETS:,} targets, which a run can have")
                 yield stamped({**target.as_dict(), "patience": asdict(patience)})
 
         def about() -> Mapping[str, str]:

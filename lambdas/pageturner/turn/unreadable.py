@@ -23,7 +23,10 @@ def unreadable(error: Exception) -> errors.PageturnerError:
     """Return the error for a value that botocore could not read: an `UNEXPECTED_VALUES`, or a parser's own error.
 
     A response can be cut or garbled on its way, so it is asked for again. If it stays so, the message says where.
+    One that is nested too deeply for Python is whole, and stays so.
     """
+    if isinstance(error, RecursionError):
+        return errors.InvalidRequestError("the response is nested too deeply to be read")
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     if any(frame.f_code.co_name in _BEFORE_THE_RESPONSE for frame in frames):
         return errors.InvalidRequestError(f"botocore cannot make the request: {_said(error)}")
