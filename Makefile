@@ -94,9 +94,10 @@ bootstrap: $(CLI) $(RUN) ## prepare an account and region for the CDK, once
 deploy: $(CLI) $(RUN) ## deploy to AWS, or to the emulator of `make local`; CONTEXT='-c name=value' for settings
 	$(CDK) deploy $(CONTEXT)
 
-reader: $(CLI) $(RUN) ## let the deployment in account PAGETURNER_ACCOUNT read this account
-	@test -n "$(PAGETURNER_ACCOUNT)" || { echo "make reader needs the account that Pageturner is deployed to: make reader PAGETURNER_ACCOUNT=111122223333" >&2; exit 2; }
-	$(CDK) deploy "Reader/*" --parameters PageturnerAccount=$(PAGETURNER_ACCOUNT) $(CONTEXT)
+# CloudFormation remembers the parameters of a stack that is there.
+reader: $(CLI) $(RUN) ## let the deployment in account PAGETURNER_ACCOUNT, with EXTERNAL_ID, read this account
+	@test -n "$(PAGETURNER_ACCOUNT)" || { echo "make reader needs the account that Pageturner is deployed to, and the output ExternalId of its stack: make reader PAGETURNER_ACCOUNT=111122223333 EXTERNAL_ID=01234567-89ab-cdef-0123-456789abcdef" >&2; exit 2; }
+	$(CDK) deploy "Reader/*" --parameters PageturnerAccount=$(PAGETURNER_ACCOUNT) $(if $(EXTERNAL_ID),--parameters ExternalId=$(EXTERNAL_ID)) $(if $(PAGETURNER_REGION),--parameters PageturnerRegion=$(PAGETURNER_REGION)) $(CONTEXT)
 
 reader-template: synth ## write reader.template.json, for StackSets
 	@cp cdk.out/assembly-Reader/*.template.json cdk.out/reader.template.json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import ArnFormat, Aws, Duration, Stack
+from aws_cdk import ArnFormat, Aws, Duration, Fn, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -12,8 +12,8 @@ from constructs import Construct
 from infra.function_code import function_code
 from infra.item_store import ItemStore
 from infra.notices import Notices
-from infra.permissions import grant_organization, grant_reads
 from infra.python_function import PythonFunction
+from infra.reader_role import OwnReader, reader_names, reader_role_arn
 from infra.settings import Settings
 from pageturner.costs import FETCH_PAGE_MEMORY_MB, PLANNING_MEMORY_MB
 from pageturner.crawls.crawl import Crawl
@@ -41,17 +41,24 @@ class Functions(Construct):
         self._settings = settings
         self._store = store
         self._code = function_code(crawls)
+        # Nobody else knows a stack's own, and that of a stack that is made anew is another.
+        self.external_id = settings.external_id or Fn.select(2, Fn.split("/", Aws.STACK_ID))
         # FetchPage turns pages for so long, and what that costs depends on it.
         loops = {"LOOP_SECONDS": f"{settings.loop_seconds:g}"}
         # Both call the crawled services: FetchPage for pages, PlanRun to find targets.
         reading = {
             "ACCOUNT": Aws.ACCOUNT_ID,
-            "READER_ROLE_ARN": _reader_role("{account}", settings),
-            "EXTERNAL_ID": settings.external_id,
+            "READER_ROLE_ARN": reader_role_arn("{account}", settings),
+            "EXTERNAL_ID": self.external_id,
         }
+        planning = {} if settings.adhoc_crawls else {"ONLY_CATALOGUED": "true"}
         # A plan of 100,000 targets takes minutes and 200 MB (bench/); a service's model takes up to 100 MB.
         self.plan_run = self._function(
-            "PlanRun", "plan_run", memory_size=PLANNING_MEMORY_MB, timeout=PLAN_RUN_TIMEOUT, environment=reading | loops
+            "PlanRun",
+            "plan_run",
+            memory_size=PLANNING_MEMORY_MB,
+            timeout=PLAN_RUN_TIMEOUT,
+            environment=reading | loops | planning,
         )
         self.plan_long_targets = self._function(
             "PlanLongTargets", "plan_long_targets", memory_size=PLANNING_MEMORY_MB, timeout=PLAN_RUN_TIMEOUT
@@ -87,11 +94,7 @@ class Functions(Construct):
         )
         # Lambda allots CPU by memory, and a thousand crawls that are not well take seconds of it.
         self.check_crawls = self._function("CheckCrawls", "check_crawls", memory_size=512, timeout=Duration.minutes(2))
-        for function in (self.plan_run, self.fetch_page):
-            if function.role is not None:
-                grant_reads(function.role, crawls, settings.read_policies, other_accounts=_reader_role("*", settings))
-        if self.plan_run.role is not None:
-            grant_organization(self.plan_run.role, crawls)
+        self._read_through_a_role(crawls)
         name = crawl_machine_name(self)
         for function in (self.plan_run, self.fetch_page, self.stop_run):
             function.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
@@ -107,6 +110,16 @@ class Functions(Construct):
         store.grant_fail(self.fail_run)
         store.grant_stop(self.stop_run)
         store.grant_check(self.check_crawls)
+
+    def _read_through_a_role(self, crawls: Mapping[str, Crawl]) -> None:
+        readers = [role for function in (self.plan_run, self.fetch_page) if (role := function.role) is not None]
+        for role, name in zip(readers, reader_names(self._settings.stack_name, Aws.REGION), strict=True):
+            made = role.node.default_child
+            if isinstance(made, iam.CfnRole):
+                made.role_name = name
+        reader = OwnReader(self, "Reader", settings=self._settings, crawls=crawls, store=self._store, readers=readers)
+        for function in (self.plan_run, self.fetch_page):
+            function.add_environment("OWN_READER_ROLE_ARN", reader.role.role_arn)
 
     def _may(self, action: str, resource: str, name: str) -> iam.PolicyStatement:
         """Allow an action on the Crawl machine or its executions: by name, because it depends on the function."""
@@ -145,7 +158,3 @@ def crawl_machine_name(scope: Construct) -> str:
 def machine_log_group(machine: str) -> str:
     """The log group of a state machine: under this prefix, it needs no room in CloudWatch Logs' resource policy."""
     return f"/aws/vendedlogs/states/{machine}"
-
-
-def _reader_role(account: str, settings: Settings) -> str:
-    return f"arn:{Aws.PARTITION}:iam::{account}:role/{settings.reader_role}"

@@ -87,6 +87,7 @@ class PageturnerStack(Stack):
             "NoticesTopic": notices.topic.topic_arn,
             "Dashboard": monitoring.dashboard,
             "DeadLetterQueue": schedules.dead_letters.queue_url,
+            "ExternalId": functions.external_id,
             "Version": version.of_code(),
         }.items():
             CfnOutput(self, name, value=value)

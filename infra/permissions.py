@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from aws_cdk import aws_iam as iam
 
-from infra.settings import SettingError
+from infra.settings import SettingError, Settings
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import read_actions
 
@@ -23,17 +23,15 @@ _ORGANIZATION = (
 _MOST_CHARACTERS = 6_000
 
 
-def grant_reads(
-    role: iam.IRole, crawls: Mapping[str, Crawl], read_policies: Iterable[str], other_accounts: str | None = None
-) -> None:
-    """Grant a role what the catalogue needs; `other_accounts` is the ARN of the role that reads them."""
-    if actions := _actions(crawls, read_policies):
+def grant_reads(role: iam.IRole, crawls: Mapping[str, Crawl], settings: Settings) -> None:
+    """Grant a role what crawls need."""
+    if actions := _actions(crawls, settings.read_policies):
         # The parameters that name a resource differ from API to API, and an execution input can set them.
         role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
-    for name in read_policies:
+    # They are for an inventory, and for crawls from the console.
+    wide = settings.adhoc_crawls or any(crawl.operations for crawl in crawls.values())
+    for name in settings.read_policies if wide else ():
         role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(name))
-    if other_accounts is not None:
-        role.add_to_principal_policy(iam.PolicyStatement(actions=["sts:AssumeRole"], resources=[other_accounts]))
 
 
 def _actions(crawls: Mapping[str, Crawl], read_policies: Iterable[str]) -> list[str]:

@@ -80,12 +80,13 @@ class Settings:
     changes_retention_days: int = 0
     query_scan_limit_gb: int = 100  # what an Athena query may scan
     most_rows: int = 1_000_000  # that one function publishes at once; more are published in parts
-    read_policies: tuple[str, ...] = ()  # AWS managed policies for crawls from the console, like ReadOnlyAccess
+    read_policies: tuple[str, ...] = ()  # AWS managed policies for adhoc_crawls and an inventory, like ReadOnlyAccess
     notice_emails: tuple[str, ...] = ()  # who is told of runs that are not complete, and of alarms
     notice_changes: bool = False  # tell them also what complete runs have changed
     documentation_url: str = "docs/operations.md"  # where people who are told of an alarm find this document
+    adhoc_crawls: bool = False  # let an execution's input say what is read, and not only its name
     reader_role: str = "PageturnerReader"  # name of the role in other accounts
-    external_id: str = "pageturner"  # the external id that the role requires
+    external_id: str = ""  # the external id that the role requires; by default, one is made
     emulator: bool = False  # run the functions on MiniStack
 
     @classmethod
@@ -108,7 +109,7 @@ class Settings:
             raise SettingError(
                 f'reader_role is "{self.reader_role}"; it must be 1 to 64 letters, digits and any of +=,.@_-'
             )
-        if not _EXTERNAL_ID.fullmatch(self.external_id):
+        if self.external_id and not _EXTERNAL_ID.fullmatch(self.external_id):
             raise SettingError(
                 f'external_id is "{self.external_id}"; it must be 2 to 1224 letters, digits and any of +=,.@:/_-'
             )

@@ -35,6 +35,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         return {**event["place"], "throttled": throttled, "next": "hand_over"}
     state = PageState.from_event(event)
     step = _page_step()
+    clients.reads_for(state.run.run_id)
     with telemetry.about_run(state.run.run_id, state.crawl.name):
         _stop_check().check(state.run, state.crawl, began.timestamp())
         try:

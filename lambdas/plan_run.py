@@ -20,9 +20,11 @@ from pageturner.crawls.catalogue import (
     parse_trigger,
 )
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.only_catalogued import refuse_other_reads
 from pageturner.dry_run import DryRun
 from pageturner.errors import OverlapError, RunWouldFailError
 from pageturner.formats import known
+from pageturner.plan import targets
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.planning import Execution, Planner
 from pageturner.plan.publishing import to_compare, to_publish
@@ -58,10 +60,14 @@ def _plan(event: Mapping[str, Any]) -> dict[str, Any]:
     if runs := parse_changes(event["input"]):
         return {"publish": to_compare(stores, *runs)}
     if resume := parse_resume(event["input"]):
+        clients.reads_for(resume.run_id)
         return planner.resume(resume, execution)
     is_dry, asked = parse_dry_run(event["input"])
     trigger, asked = parse_trigger(asked)
+    if "ONLY_CATALOGUED" in os.environ:
+        refuse_other_reads(asked, _catalogue())
     crawl = parse_input(asked, _catalogue())
+    clients.reads_for(targets.plan_run(crawl, execution.id, execution.started_at, execution.entered_at).run_id)
     account, region = os.environ["ACCOUNT"], os.environ["AWS_REGION"]
     expansion = Expansion(clients.client, stores, _catalogue(), account, region)
     if is_dry:

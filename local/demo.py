@@ -89,7 +89,8 @@ def main() -> int:
 
 def _demo(emulator: Emulator, proxy: FaultProxy, *, keep: bool) -> int:
     print(f"MiniStack, an AWS emulator, listens on {emulator.url}")
-    with Deployment(emulator, {"catalogue": CATALOGUE, "loop_seconds": _LOOP_SECONDS}) as deployment:
+    context = {"catalogue": CATALOGUE, "loop_seconds": _LOOP_SECONDS, "adhoc_crawls": "true"}
+    with Deployment(emulator, context) as deployment:
         with progress("Synthesizing the stack") as line:
             deployment.synth(line.show)
             line.show("")

@@ -38,7 +38,9 @@ pre { margin: 0; padding: 20px 24px; font: 14px/1.45 "DejaVu Sans Mono", monospa
 def page() -> str:
     """Deploy the demo's stack to an emulator, ask it, and return the page."""
     with Emulator(wait_scale=0.05) as emulator:
-        with Deployment(emulator, {"catalogue": "local/demo.yaml", "loop_seconds": "1"}) as deployment:
+        with Deployment(
+            emulator, {"catalogue": "local/demo.yaml", "loop_seconds": "1", "adhoc_crawls": "true"}
+        ) as deployment:
             for step in (deployment.synth, deployment.bootstrap, deployment.deploy):
                 step(print)
         seed(emulator)

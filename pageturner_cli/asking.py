@@ -99,14 +99,15 @@ def typed(words: Sequence[str], of: Asked) -> str:
     return shlex.join(["pageturner", *words, *more])
 
 
-def make(target: str, of: Asked, account: str | None = None) -> str:
+def make(target: str, of: Asked, account: str | None = None, external_id: str | None = None) -> str:
     """Return what to type for a target of the Makefile, for the same stack; for the `reader` of another account, the
-    deployment's `account`, and nobody's profile.
+    deployment's `account` and `external_id`, and nobody's profile.
     """
     words = [f"AWS_PROFILE={shlex.quote(of.profile)}"] if of.profile is not None and account is None else []
     words += [f"AWS_REGION={shlex.quote(of.region)}"] if of.region is not None else []
     words += ["make", target]
     words += [f"PAGETURNER_ACCOUNT={account}"] if account is not None else []
+    words += [f"EXTERNAL_ID={shlex.quote(external_id)}"] if external_id is not None else []
     words += [f"CONTEXT={shlex.quote(f'-c stack_name={of.stack}')}"] if of.stack != DEFAULT_STACK else []
     return " ".join(words)
 

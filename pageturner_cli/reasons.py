@@ -121,7 +121,7 @@ def _incomplete(found: Found, outcome: str) -> Explanation:
     )
     if tally.continues:
         return Explanation(outcome, reasons, (asking.typed(["watch", found.run_id], asked),))
-    reader = asking.make("reader", asked, own)
+    reader = asking.make("reader", asked, own, found.deployment.outputs.get("ExternalId"))
     return Explanation(
         outcome,
         reasons,

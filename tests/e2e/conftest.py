@@ -282,7 +282,12 @@ def _stack(assembly: Path) -> Iterator[Deployed]:
     with FaultProxy() as proxy, Emulator(wait_scale=0.01, lambda_endpoint_url=proxy.url) as emulator:
         proxy.upstream = emulator.url
         # Loops of one second, so that a small listing needs many hand-overs.
-        context = {"catalogue": "tests/e2e/crawls.yaml", "loop_seconds": "1", "most_rows": "1100"}
+        context = {
+            "catalogue": "tests/e2e/crawls.yaml",
+            "loop_seconds": "1",
+            "most_rows": "1100",
+            "adhoc_crawls": "true",
+        }
         with assembly.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not assembly.exists():

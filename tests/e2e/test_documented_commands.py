@@ -241,7 +241,7 @@ CHECKS = {
     "make read-operations": _same_operations,
     "make deploy": _deployed,
     "make destroy": _destroyed,
-    "make reader PAGETURNER_ACCOUNT=111122223333": _reader,
+    "make reader PAGETURNER_ACCOUNT=111122223333 EXTERNAL_ID=01234567-89ab-cdef-0123-456789abcdef": _reader,
     ".venv/bin/pageturner show iam-policies": _shown,
     "pageturner start iam-policies": _started,
     "aws sqs receive-message": _received,

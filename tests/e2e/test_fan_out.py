@@ -52,7 +52,10 @@ def reader_roles(deployed: Deployed, assembly: Path) -> Iterator[None]:
         cloudformation.create_stack(
             StackName="PageturnerReader",
             TemplateBody=template,
-            Parameters=[{"ParameterKey": "PageturnerAccount", "ParameterValue": ACCOUNT}],
+            Parameters=[
+                {"ParameterKey": "PageturnerAccount", "ParameterValue": ACCOUNT},
+                {"ParameterKey": "ExternalId", "ParameterValue": deployed.outputs["ExternalId"]},
+            ],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
         cloudformation.get_waiter("stack_create_complete").wait(

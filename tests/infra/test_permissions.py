@@ -11,14 +11,14 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
 
 from infra.permissions import grant_reads
-from infra.settings import SettingError
+from infra.settings import SettingError, Settings
 from pageturner.crawls.catalogue import parse_catalogue
 
 
 def template(crawls: Any, *read_policies: str) -> Template:
     stack = Stack(App(), "S")
     role = iam.Role(stack, "R", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-    grant_reads(role, parse_catalogue({"crawls": crawls}), read_policies)
+    grant_reads(role, parse_catalogue({"crawls": crawls}), Settings(read_policies=read_policies))
     return Template.from_stack(stack)
 
 
@@ -50,3 +50,9 @@ def test_an_inventory_needs_aws_own_policies_and_says_so() -> None:
         for name in ("job-function/ViewOnlyAccess", "SecurityAudit")
     ]
     found.has_resource_properties("AWS::IAM::Role", {"ManagedPolicyArns": arns})
+
+
+def test_without_such_crawls_they_are_not_attached() -> None:
+    found = template({"buckets": {"service": "s3", "operation": "list_buckets"}}, "ReadOnlyAccess")
+    (role,) = found.find_resources("AWS::IAM::Role").values()
+    assert "ManagedPolicyArns" not in role["Properties"]

@@ -53,7 +53,7 @@ def why(monkeypatch: pytest.MonkeyPatch) -> Any:
         times = {"started_at": "2026-02-03T04:05:06Z", "deadline": "2026-02-04T04:05:06Z"}
         run = {"run_id": RUN, "date": "2026-02-03", "expires_at": 1, "execution": "e", "generation": 1, **times}
         crawl: Mapping[str, Any] = {"name": "c", "service": "ec2", "operation": "describe_instances", **more}
-        deployment: Any = SimpleNamespace(asked=asked, region="us-east-1", account=OWN)
+        deployment: Any = SimpleNamespace(asked=asked, region="us-east-1", account=OWN, outputs={"ExternalId": "an-id"})
         record = RunRecord(run, dict(crawl), "", {"outcome": "failed"})
         monkeypatch.setattr(reasons, "manifest_of", manifest_of)
         monkeypatch.setattr(summary.Tally, "add", _only_explain)
@@ -85,14 +85,14 @@ def test_what_is_denied_here_is_deployed_here(why: Any) -> None:
 def test_what_is_denied_in_another_account_is_its_readers_to_allow(why: Any, cause: str) -> None:
     assert commands(why([denied(OTHER, cause)])) == [
         f"Then type, with the credentials of {OTHER}",
-        f"  make reader PAGETURNER_ACCOUNT={OWN}",
+        f"  make reader PAGETURNER_ACCOUNT={OWN} EXTERNAL_ID=an-id",
         f"Then type, with the credentials of {OWN}",
         f"  pageturner resume {RUN}",
     ]
 
 
 def test_each_command_has_its_account(why: Any) -> None:
-    reader = f"make reader PAGETURNER_ACCOUNT={OWN}"
+    reader = f"make reader PAGETURNER_ACCOUNT={OWN} EXTERNAL_ID=an-id"
     document = json.loads(why([denied(OTHER), denied(OWN), denied(THIRD)], "--json"))
     assert document["commands"] == [
         {"command": reader, "account": OTHER},
@@ -110,7 +110,7 @@ def test_what_is_tolerated_is_nobodys_to_allow(why: Any) -> None:
 def test_all_of_it_is_for_the_stack_that_was_asked(why: Any) -> None:
     assert commands(why([denied(OTHER), denied(OWN)], asked=PROD)) == [
         f"Then type, with the credentials of {OTHER}",
-        f"  AWS_REGION=eu-west-1 make reader PAGETURNER_ACCOUNT={OWN} CONTEXT='-c stack_name=Prod'",
+        f"  AWS_REGION=eu-west-1 make reader PAGETURNER_ACCOUNT={OWN} EXTERNAL_ID=an-id CONTEXT='-c stack_name=Prod'",
         f"Then type, with the credentials of {OWN}",
         "  AWS_PROFILE=prod AWS_REGION=eu-west-1 make deploy CONTEXT='-c stack_name=Prod'",
         f"  pageturner resume {RUN} --stack Prod --profile prod --region eu-west-1",
