@@ -1,14 +1,16 @@
-"""Read permissions: the IAM actions of the catalogue's operations, and nothing else unless a setting adds it."""
+"""Read permissions: the IAM actions of the catalogue's operations, on what their parameters name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 
 from infra.settings import SettingError, Settings
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.iam_actions import read_actions
+from pageturner.crawls.iam_resources import MOST_RESOURCES, Statement, read_statements
 
 # PlanRun lists accounts with AWS Organizations.
 _ORGANIZATION = (
@@ -16,40 +18,64 @@ _ORGANIZATION = (
     "organizations:ListAccountsForParent",
     "organizations:ListOrganizationalUnitsForParent",
 )
-
-
 # A role's inline policies have room for 10,240 characters (IAM User Guide, "IAM and AWS STS quotas"), and others are in
-# there too.
+# there too. The names of accounts and regions are longer in a policy than their variables.
 _MOST_CHARACTERS = 6_000
 
 
-def grant_reads(role: iam.IRole, crawls: Mapping[str, Crawl], settings: Settings) -> None:
-    """Grant a role what crawls need."""
-    if actions := _actions(crawls, settings.read_policies):
-        # The parameters that name a resource differ from API to API, and an execution input can set them.
-        role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=["*"]))
+def grant_reads(role: iam.IRole, crawls: Mapping[str, Crawl], settings: Settings, region: str = Aws.REGION) -> None:
+    """Grant a role what crawls need, in `region` if they name none."""
+    values = {"${Partition}": Aws.PARTITION, "${Account}": Aws.ACCOUNT_ID, "${Region}": region}
+    for statement in _statements(crawls, settings):
+        resources = [_with(resource, values) for resource in statement.resources]
+        role.add_to_principal_policy(iam.PolicyStatement(actions=list(statement.actions), resources=resources))
     # They are for an inventory, and for crawls from the console.
     wide = settings.adhoc_crawls or any(crawl.operations for crawl in crawls.values())
     for name in settings.read_policies if wide else ():
         role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name(name))
 
 
-def _actions(crawls: Mapping[str, Crawl], read_policies: Iterable[str]) -> list[str]:
-    """Return the actions to grant. Those of an inventory do not fit into a role: AWS's own policies have them.
+def _statements(crawls: Mapping[str, Crawl], settings: Settings) -> list[Statement]:
+    """Return what to grant. The actions of an inventory do not fit into a role: AWS's own policies have them.
 
     Raises `SettingError` if there are none of these.
     """
-    actions = read_actions(crawls.values())
+    found = _that_fit(crawls.values(), settings)
     several = [name for name, crawl in crawls.items() if crawl.operations]
-    if not several or len("".join(actions)) + 3 * len(actions) <= _MOST_CHARACTERS:
-        return actions
-    if not list(read_policies):
+    if not several or _fits(found):
+        return found
+    if not settings.read_policies:
+        count = sum(len(statement.actions) for statement in found)
         raise SettingError(
-            f"crawls.{several[0]}.operations: the catalogue needs {len(actions):,} IAM actions, which do not fit into "
+            f"crawls.{several[0]}.operations: the catalogue needs {count:,} IAM actions, which do not fit into "
             f"a role's policies; set read_policies to job-function/ViewOnlyAccess,SecurityAudit (or ReadOnlyAccess), "
             f"or name fewer operations"
         )
-    return read_actions(crawl for crawl in crawls.values() if not crawl.operations)
+    return _that_fit([crawl for crawl in crawls.values() if not crawl.operations], settings)
+
+
+def _that_fit(crawls: Iterable[Crawl], settings: Settings) -> list[Statement]:
+    """Return statements with all resources that parameters name, or with fewer, so that there is room for them."""
+    crawls = list(crawls)
+    actions = tuple(read_actions(crawls))
+    everywhere = [Statement(actions, ("*",))] if actions else []
+    if settings.adhoc_crawls:
+        # The parameters are those of an input.
+        return everywhere
+    for most in (MOST_RESOURCES, 5, 1):
+        if _fits(found := read_statements(crawls, most_resources=most)):
+            return found
+    return everywhere
+
+
+def _fits(statements: Iterable[Statement]) -> bool:
+    return sum(statement.size for statement in statements) <= _MOST_CHARACTERS
+
+
+def _with(resource: str, values: Mapping[str, str]) -> str:
+    for variable, value in values.items():
+        resource = resource.replace(variable, value)
+    return resource
 
 
 def grant_organization(role: iam.IRole, crawls: Mapping[str, Crawl]) -> None:

@@ -142,7 +142,7 @@ class ReaderRoleStack(Stack):
         )
         crawls = settings.crawls()
         reading = {name: crawl for name, crawl in crawls.items() if other_accounts(crawl, crawls)}
-        grant_reads(role, crawls if settings.adhoc_crawls else reading, settings)
+        grant_reads(role, crawls if settings.adhoc_crawls else reading, settings, region="*")
         CfnOutput(self, "RoleArn", value=role.role_arn)
 
     def _readers(self, account: str, settings: Settings) -> list[iam.ArnPrincipal]:
