@@ -16,7 +16,7 @@ STEP = @$(PYTHON) -m local.step
 # Nothing is installed that has another hash than the requirements say, and no code of a package runs at installation.
 INSTALL := -m pip install --require-hashes --only-binary :all:
 
-.PHONY: help demo local test browser check format requirements reference pictures read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
+.PHONY: help demo local test browser check format requirements sbom reference pictures read-operations bench bench-finish bench-publish bootstrap deploy reader reader-template destroy synth app clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,12 +39,14 @@ test: $(CLI) $(DEV) $(EMULATOR) browser ## run all tests
 browser: $(DEV) ## install a browser for the tests, where there is none
 	@.venv/bin/python -m local.browser
 
-check: $(CLI) $(DEV) ## formatter, linter, types, layers, synth, template
+check: $(CLI) $(DEV) ## formatter, linter, types, layers, synth, template, licences, audit
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/python -m local.check_template
+	.venv/bin/python -m local.licences
+	.venv/bin/python -m local.audit
 
 format: $(DEV) ## let the formatter and the linter fix what they can
 	.venv/bin/ruff format
@@ -63,6 +65,15 @@ requirements: $(DEV) ## compile requirements*.in to the .txt with every package 
 	$(COMPILE) local/requirements.in --output-file local/requirements.txt
 	@# It is put beside the functions' packages.
 	$(COMPILE) --no-deps bench/peers/requirements.in --output-file bench/peers/requirements.txt
+
+SBOM = .venv/bin/cyclonedx-py requirements - --output-reproducible --of JSON --output-file cdk.out
+
+sbom: $(DEV) ## write to cdk.out, in CycloneDX, what each asset ships, and what deploys
+	@mkdir -p cdk.out
+	@$(SBOM)/functions.cdx.json < lambdas/requirements.txt
+	@cat lambdas/requirements.txt lambdas/publish-requirements.txt | $(SBOM)/publishing-functions.cdx.json
+	@$(SBOM)/deployment.cdx.json < requirements.txt
+	@ls cdk.out/*.cdx.json
 
 reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/reference.md
 	.venv/bin/python -m local.reference
