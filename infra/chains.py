@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from infra.schedules import MAX_EVENT_AGE, RETRY_ATTEMPTS
+from infra.schedules import MAX_EVENT_AGE, RETRY_ATTEMPTS, id_of
 from pageturner.crawls.crawl import Crawl
 
 
@@ -48,7 +48,7 @@ class Chains(Construct):
             }
             events.Rule(
                 self,
-                crawl.name,
+                id_of(crawl),
                 description=f"Pageturner: crawl {crawl.name} after {crawl.after}",
                 enabled=crawl.enabled,
                 event_pattern=events.EventPattern(source=["pageturner"], detail_type=["Run finished"], detail=finished),

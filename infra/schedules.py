@@ -16,6 +16,11 @@ from pageturner.crawls.crawl import Crawl
 # By default, EventBridge retries 185 times within a day. A run that is hours late would only overlap with the next one.
 RETRY_ATTEMPTS = 10
 MAX_EVENT_AGE = Duration.hours(1)
+# Names that are taken in the CDK's tree: the queue's, and those that every object of JavaScript has.
+_TAKEN = (
+    *("DeadLetters", "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString"),
+    *("toString", "valueOf"),
+)
 
 
 class Schedules(Construct):
@@ -49,7 +54,7 @@ class Schedules(Construct):
             trigger = {} if emulator else {"trigger": f"schedule {scheduler.ContextAttribute.scheduled_time}"}
             scheduler.Schedule(
                 self,
-                crawl.name,
+                id_of(crawl),
                 description=f"Pageturner: crawl {crawl.name}",
                 schedule=scheduler.ScheduleExpression.expression(crawl.schedule, TimeZone.of(crawl.timezone)),
                 time_window=_time_window(crawl),
@@ -62,6 +67,14 @@ class Schedules(Construct):
                     max_event_age=MAX_EVENT_AGE,
                 ),
             )
+
+
+def id_of(crawl: Crawl) -> str:
+    """The construct id of what starts a crawl: its name, which no other crawl has.
+
+    Another one for all of them would replace the schedules of existing deployments, and a `rate(…)` begins anew.
+    """
+    return f"Crawl {crawl.name}" if crawl.name in _TAKEN else crawl.name
 
 
 def _time_window(crawl: Crawl) -> scheduler.TimeWindow:

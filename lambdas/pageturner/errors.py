@@ -37,9 +37,11 @@ from contextlib import contextmanager
 
 from botocore.exceptions import (
     BotoCoreError,
+    ChecksumError,
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's, not the built-in
     CredentialRetrievalError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
 )
@@ -151,8 +153,10 @@ class InvalidRequestError(PageturnerError):
 
 # What botocore raises for a request that got no answer or an incomplete one, or could not be signed at the moment.
 CONNECTION_ERRORS = (
+    ChecksumError,
     ConnectionError,
     CredentialRetrievalError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
     ResponseParserError,

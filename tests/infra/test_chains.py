@@ -151,3 +151,23 @@ def test_more_crawls_than_a_stack_takes_are_told_so(synth: Synth, tmp_path: Path
     )
     with pytest.raises(SettingError, match=said):
         synth(catalogue=str(path))
+
+
+@pytest.mark.parametrize("name", ["DeadLetters", "constructor", "toString", "hasOwnProperty", "Default", "Resource"])
+def test_any_name_of_a_crawl_can_be_deployed(name: str, synth: Synth, tmp_path: Path) -> None:
+    """Some are taken in the CDK's tree, where crawls stand beside the queue."""
+    path = tmp_path / "crawls.yaml"
+    crawls = {
+        name: {"service": "s3", "operation": "list_buckets", "schedule": "rate(1 day)"},
+        "b": {"service": "s3", "operation": "list_buckets", "after": name},
+    }
+    path.write_text(json.dumps({"crawls": crawls}))
+    found = synth(catalogue=str(path))
+    assert set(rules(found)) == {"b"}
+    inputs = [
+        each["Properties"]["Target"]["Input"] for each in found.find_resources("AWS::Scheduler::Schedule").values()
+    ]
+    assert any(name in text for text in inputs)
+    crawls = {"a": {**crawls[name]}, name: {"service": "s3", "operation": "list_buckets", "after": "a"}}
+    path.write_text(json.dumps({"crawls": crawls}))
+    assert set(rules(synth(catalogue=str(path)))) == {name}

@@ -126,8 +126,8 @@ class Expansion:
         way = split.way_of(crawl.service, crawl.operation)
         after = {way.start: key} if way is not None and key else {}
         model = api.operation_model(crawl.service, crawl.operation)
-        method = getattr(self.client(crawl.service, listing.region, listing.account), crawl.operation)
         try:
+            method = getattr(self.client(crawl.service, listing.region, listing.account), crawl.operation)
             answer = method(**for_botocore(model, {**listing.parameters, **after, "MaxKeys": most}))
             lists = (answer.get(name, []) for name in ("Contents", "Versions", "DeleteMarkers"))
             return sorted({item["Key"] for items in lists for item in items}), answer["IsTruncated"]

@@ -15,6 +15,7 @@ from pageturner import errors
 from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
+from pageturner.messages import shown
 from pageturner.page_state import Target
 from pageturner.paging import answers, api, counts, pagination, split, token_parameters
 from pageturner.paging.page_size import default_page_size
@@ -38,6 +39,8 @@ def fetch(
     # Again, because nothing else stands between an invocation with any event and the service.
     if reason := refusal(crawl.service, crawl.operation):
         raise errors.InvalidRequestError(reason)
+    if not api.is_region(target.region):  # the name of no host, which would seem to be down
+        raise errors.InvalidRequestError(f"{shown(target.region)} is not a region")
     model = api.operation_model(crawl.service, crawl.operation)
     definition = crawl.paginator.definition
     is_first = token is None

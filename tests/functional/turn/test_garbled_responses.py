@@ -284,13 +284,12 @@ def test_a_garbled_response_of_our_own_table_is_an_error_of_ours(body: bytes) ->
 
 
 def test_a_request_that_botocore_cannot_make_is_not_made_again() -> None:
-    """An item's region can be empty. botocore raises a ValueError."""
-    crawl = _parsed('{"service": "sqs", "operation": "list_queues"}')
+    """Half a surrogate pair cannot be sent, and an earlier version took it. botocore raises a ValueError."""
+    crawl = _parsed('{"service": "iam", "operation": "list_users"}')
     session: Any = clients._session()
-    with pytest.raises(InvalidRequestError, match="botocore cannot make the request: ValueError: Invalid endpoint"):
-        page_fetch.fetch(
-            lambda service, region, _: session.client(service, region), crawl, Target("t", "1", "", {}), None, 0
-        )
+    target = Target("t", "1", REGION, {"PathPrefix": "/\ud800"})
+    with pytest.raises(InvalidRequestError, match="botocore cannot make the request: UnicodeEncodeError: "):
+        page_fetch.fetch(lambda service, region, _: session.client(service, region), crawl, target, None, 0)
 
 
 def test_a_message_that_quotes_a_whole_response_is_cut() -> None:

@@ -7,18 +7,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore import exceptions
 from botocore.awsrequest import AWSResponse
 
 from pageturner import clients
 from pageturner.crawls.crawl import Crawl
-from pageturner.errors import InvalidCrawlError, InvalidRequestError
+from pageturner.errors import InvalidCrawlError, InvalidRequestError, PageturnerError, TransientError
 from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.paging import bodies, pagination
 from pageturner.turn import page_fetch, page_step, records
 
 REGION = "us-east-1"
 FUNCTIONS = Crawl("c", "lambda", "list_functions")
-POLICY = Crawl("c", "lambda", "get_policy", {"FunctionName": "f"})
+# Of botocore's own errors, those that another attempt may not meet: no answer, or one that is not whole.
+PASSING = {
+    *("ChecksumError", "ConnectTimeoutError", "ConnectionClosedError", "ConnectionError", "CredentialRetrievalError"),
+    *("EndpointConnectionError", "FlexibleChecksumError", "HTTPClientError", "IncompleteReadError"),
+    *("ProxyConnectionError", "ReadTimeoutError", "ResponseStreamingError", "SSLError"),
+}
+OF_BOTOCORE = {
+    name: kind
+    for name, kind in vars(exceptions).items()
+    if isinstance(kind, type) and issubclass(kind, exceptions.BotoCoreError)
+}
 
 
 @dataclass
@@ -88,3 +99,29 @@ def test_an_expression_that_does_too_much_fails_its_target(key: str) -> None:
     state = PageState(Run("r", "d", "s", "l", 1), crawl, Target("t", "1", REGION, {}), Place())
     with pytest.raises(InvalidCrawlError, match="it takes more than 1,000,000 steps"):
         page_step._read(state, Place(), page)
+
+
+def error_of_botocore(name: str) -> Exception:
+    needed = ("endpoint_url", "error", "expected_checksum", "actual_checksum", "provider", "error_msg")
+    made = OF_BOTOCORE[name].__new__(OF_BOTOCORE[name])
+    Exception.__init__(made, f"as botocore says it: {name}")
+    made.kwargs = dict.fromkeys(needed, "x")  # type: ignore[attr-defined]
+    return made
+
+
+@pytest.mark.parametrize("name", OF_BOTOCORE)
+def test_what_botocore_raises_by_itself_is_final_unless_it_can_pass(name: str) -> None:
+    def client(*_: Any) -> Any:
+        raise error_of_botocore(name)
+
+    with pytest.raises(PageturnerError, match=name) as raised:
+        page_fetch.fetch(client, FUNCTIONS, Target("t", "1", REGION, {}), None, 0)
+    assert type(raised.value) is (TransientError if name in PASSING else InvalidRequestError)
+
+
+@pytest.mark.parametrize(
+    "region", ["EU", "", "global", "aws-global", "us-east-1\n", "a/../b", "us-east-1.example.com#", "x" * 99]
+)
+def test_a_region_that_is_none_is_no_interruption(region: str) -> None:
+    with pytest.raises(InvalidRequestError, match="is not a region"):
+        page_fetch.fetch(clients.client, FUNCTIONS, Target("t", "1", region, {}), None, 0)
