@@ -13,7 +13,7 @@ from pageturner.page_state import Place, Run, Target
 from pageturner.stores import keys
 
 PROJECT = Path(__file__).parents[2]
-DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "SECURITY.md", *sorted((PROJECT / "docs").glob("*.md"))]
 # The documents may name a file relative to any of these folders.
 FOLDERS = [
     "",

@@ -129,3 +129,11 @@ def test_pip_installs_nothing_without_its_hash_or_from_source() -> None:
             flags = line.replace('", "', " ").replace('"', "")
             local = "--no-deps --no-build-isolation --editable ." in flags
             assert local or "$(INSTALL)" in flags or "--require-hashes --only-binary :all:" in flags, line
+
+
+def test_the_document_lists_what_ships_and_no_more() -> None:
+    text = (PROJECT / "docs" / "security.md").read_text(encoding="utf-8")
+    table = text.partition("## What each asset ships")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `([\w.-]+)` \| [\d.]+ MB \| .+ \|$", table, re.MULTILINE)
+    shipped = [pin.name for name in ("lambdas/requirements", "lambdas/publish-requirements") for pin in pins(name)]
+    assert listed == shipped
