@@ -20,6 +20,8 @@ _ATHENA_RESULTS_DAYS = 7
 _PUBLISHING_DAYS = 30
 _FINISHING_DAYS = 30
 _DETAILING_DAYS = 30
+# For how long what was overwritten or deleted can be brought back. runs/index.html has a version more with each run.
+_NONCURRENT_DAYS = 14
 # As long as the records of the run, which refer to them.
 _TOKEN_DAYS = 400
 # What whoever keeps the records of a run does with its table.
@@ -29,7 +31,10 @@ _PUBLISHED_PREFIXES = ("publishing", "published", "tables", "changes", "comparis
 
 
 class ItemStore(Construct):
-    """The bucket is the record. The tables are its index (runs) and a projection of it (items)."""
+    """The bucket is the record. The tables are its index (runs) and a projection of it (items).
+
+    What is retained can also be brought back: no function may delete a version of an object, a table, or its backups.
+    """
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         super().__init__(scope, construct_id)
@@ -42,14 +47,15 @@ class ItemStore(Construct):
             encryption=s3.BucketEncryption.S3_MANAGED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
+            versioned=retain_data,
             lifecycle_rules=_lifecycle_rules(settings),
             removal_policy=removal_policy,
             auto_delete_objects=not retain_data,
         )
-        self.items = self._table("ItemTable", removal_policy)
-        self.runs = self._table("RunTable", removal_policy)
+        self.items = self._table("ItemTable", retain_data=retain_data)
+        self.runs = self._table("RunTable", retain_data=retain_data)
 
-    def _table(self, construct_id: str, removal_policy: RemovalPolicy) -> dynamodb.TableV2:
+    def _table(self, construct_id: str, *, retain_data: bool) -> dynamodb.TableV2:
         return dynamodb.TableV2(
             self,
             construct_id,
@@ -58,7 +64,11 @@ class ItemStore(Construct):
             billing=dynamodb.Billing.on_demand(),
             # Of a run's records, and of items that a crawl with `time_to_live` has marked as stale.
             time_to_live_attribute="expires_at",
-            removal_policy=removal_policy,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=retain_data
+            ),
+            deletion_protection=retain_data,
+            removal_policy=RemovalPolicy.RETAIN if retain_data else RemovalPolicy.DESTROY,
         )
 
     def grant_plan(self, grantee: iam.IGrantable) -> None:
@@ -166,6 +176,10 @@ def _lifecycle_rules(settings: Settings) -> list[s3.LifecycleRule]:
     """The rules of the bucket. What `published/` and the current publications have never expires."""
     rules = [
         s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(1)),
+        # Also where the bucket was versioned before, and is no longer.
+        s3.LifecycleRule(
+            noncurrent_version_expiration=Duration.days(_NONCURRENT_DAYS), expired_object_delete_marker=True
+        ),
         *(
             s3.LifecycleRule(prefix=f"{prefix}/", expiration=Duration.days(days))
             for prefix, days in (

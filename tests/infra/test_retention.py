@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
+import pytest
 from aws_cdk.assertions import Template
 
 from tests.infra.conftest import Synth
@@ -52,3 +54,48 @@ def test_what_is_published_never_expires(synth: Synth) -> None:
     template = synth(**{f"{name}_retention_days": "30" for name in names})
     expires = [rule["Prefix"] for rule in rules(template) if "TagFilters" not in rule]
     assert not [prefix for prefix in ("published/x", "tables/x/run=r/x") if prefix.startswith(tuple(expires))]
+
+
+def test_what_is_overwritten_or_deleted_can_be_brought_back_for_a_while(template: Template) -> None:
+    (bucket,) = template.find_resources("AWS::S3::Bucket").values()
+    assert bucket["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    (rule,) = [
+        rule
+        for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        if "NoncurrentVersionExpiration" in rule
+    ]
+    # Of all objects, and nothing is left of those that are deleted.
+    assert "Prefix" not in rule
+    assert "TagFilters" not in rule
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 14}
+    assert rule["ExpiredObjectDeleteMarker"] is True
+
+
+@pytest.mark.parametrize("retain_data", [True, False])
+def test_retained_tables_are_protected_and_others_can_be_deleted(synth: Synth, *, retain_data: bool) -> None:
+    tables = synth(retain_data=str(retain_data).lower()).find_resources("AWS::DynamoDB::GlobalTable")
+    assert len(tables) == 2
+    for table in tables.values():
+        (replica,) = table["Properties"]["Replicas"]
+        assert replica["DeletionProtectionEnabled"] is retain_data
+        assert replica["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is retain_data
+
+
+def test_a_bucket_that_goes_with_the_stack_keeps_no_versions(synth: Synth) -> None:
+    (bucket,) = synth(retain_data="false").find_resources("AWS::S3::Bucket").values()
+    assert "VersioningConfiguration" not in bucket["Properties"]
+
+
+def test_no_role_may_undo_what_protects_data(resources: dict[str, Any]) -> None:
+    undone = ("s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration")
+    undone += ("dynamodb:DeleteTable", "dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups")
+    allowed = {
+        action
+        for each in resources.values()
+        if each["Type"] == "AWS::IAM::Policy"
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    assert "s3:DeleteObject" in allowed
+    assert not [(action, each) for action in allowed for each in undone if fnmatchcase(each, action)]
