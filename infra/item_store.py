@@ -48,6 +48,8 @@ class ItemStore(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             versioned=retain_data,
+            server_access_logs_bucket=_access_logs_bucket(self, settings),
+            server_access_logs_prefix=f"{settings.stack_name}/" if settings.access_logs_bucket else None,
             lifecycle_rules=_lifecycle_rules(settings),
             removal_policy=removal_policy,
             auto_delete_objects=not retain_data,
@@ -170,6 +172,12 @@ class ItemStore(Construct):
             iam.Grant.add_to_principal(
                 grantee=grantee, actions=[action], resource_arns=[self.runs.table_arn], conditions=condition
             )
+
+
+def _access_logs_bucket(scope: Construct, settings: Settings) -> s3.IBucket | None:
+    if not settings.access_logs_bucket:
+        return None
+    return s3.Bucket.from_bucket_name(scope, "AccessLogs", settings.access_logs_bucket)
 
 
 def _lifecycle_rules(settings: Settings) -> list[s3.LifecycleRule]:

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from infra.chains import Chains
 from infra.crawl_machine import CrawlMachine
+from infra.data_at_rest import encrypt
 from infra.function_code import runtime_notice
 from infra.functions import Functions
 from infra.item_store import ItemStore
@@ -91,6 +92,8 @@ class PageturnerStack(Stack):
             "Version": version.of_code(),
         }.items():
             CfnOutput(self, name, value=value)
+        if settings.kms_key:
+            encrypt(self, settings.kms_key)
         self._check_size()
 
     def _check_size(self) -> None:

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.function_code import ARCHITECTURE, runtime
 from infra.item_store import ItemStore
+from infra.network import run_in_vpc
 from infra.settings import SettingError, Settings
 
 
@@ -69,6 +70,8 @@ class PythonFunction(lambda_.Function):
                 **(environment or {}),
             },
         )
+        if settings.subnet_ids:
+            run_in_vpc(self, settings)
 
 
 def log_retention(days: int) -> logs.RetentionDays:

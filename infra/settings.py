@@ -24,6 +24,9 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 # It is in descriptions of alarms, which have room for 1,024 characters.
 _DOCUMENTATION_URL = re.compile(r"[^\s#]{1,500}")
+# A condition of IAM compares ARNs of keys. An alias could come to mean another key.
+_KMS_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[0-9a-z-]+")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # AWS managed policies that only read…
 _READ_POLICY = re.compile(r"(service-role/)?\w*Read-?[Oo]nly(Access)?(Policy)?(_v\d+)?", re.ASCII)
 _OTHER_READ_POLICIES = ("SecurityAudit", "job-function/ViewOnlyAccess")
@@ -69,6 +72,11 @@ class Settings:
     stack_name: str = "Pageturner"
     catalogue: str = "crawls.yaml"  # a path, relative to the project
     retain_data: bool = True  # keep bucket and tables when the stack is deleted
+    kms_key: str = ""  # ARN of a key of one's own for all that holds data; AWS's keys without it
+    access_logs_bucket: str = ""  # name of a bucket that gets the access logs of the bucket; none without it
+    # Where the functions run: in a VPC, if both are given.
+    subnet_ids: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
     loop_seconds: float = LOOP_SECONDS  # how long a PageLoop turns pages before it hands over
     hand_overs: int = 1000  # in one execution, before the run continues in a new one
     log_level: str = "INFO"
@@ -140,8 +148,27 @@ class Settings:
             raise SettingError(
                 f'documentation_url is "{self.documentation_url}"; it must be where docs/operations.md is, without "#"'
             )
+        self._check_network_and_key()
         for name in self.read_policies:
             _check_read_policy(name)
+
+    def _check_network_and_key(self) -> None:
+        if self.kms_key and not _KMS_KEY.fullmatch(self.kms_key):
+            raise SettingError(
+                f'kms_key is "{self.kms_key}"; it must be the ARN of a KMS key, not of an alias, like '
+                f"arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+            )
+        if self.access_logs_bucket and not _BUCKET.fullmatch(self.access_logs_bucket):
+            raise SettingError(
+                f'access_logs_bucket is "{self.access_logs_bucket}"; it must be the name of a bucket: 3 to 63 '
+                f"lower-case letters, digits, hyphens and dots"
+            )
+        if bool(self.subnet_ids) != bool(self.security_group_ids):
+            raise SettingError("subnet_ids and security_group_ids go together: give both, or neither")
+        for name, prefix in (("subnet_ids", "subnet-"), ("security_group_ids", "sg-")):
+            for given in getattr(self, name):
+                if not re.fullmatch(f"{prefix}[0-9a-f]{{8,17}}", given):
+                    raise SettingError(f'{name} has "{given}"; it must be IDs like {prefix}0123456789abcdef0')
 
     def crawls(self) -> dict[str, Crawl]:
         """The crawls of the catalogue. Raises `pageturner.errors.InvalidCrawlError` and `SettingError`."""

@@ -153,7 +153,11 @@ def running_redrive(execution: str) -> int | None:
     `pageturner.errors`.
     """
     try:
-        found = client("stepfunctions").describe_execution(executionArn=execution)
+        found = client("stepfunctions").describe_execution(
+            # Not the input and the output, which may be encrypted with a key that the functions may not use.
+            executionArn=execution,
+            includedData="METADATA_ONLY",
+        )
     except errors.SERVICE_ERRORS as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in (
             "ExecutionDoesNotExist",

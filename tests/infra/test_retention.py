@@ -87,8 +87,8 @@ def test_a_bucket_that_goes_with_the_stack_keeps_no_versions(synth: Synth) -> No
 
 
 def test_no_role_may_undo_what_protects_data(resources: dict[str, Any]) -> None:
-    undone = ("s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration")
-    undone += ("dynamodb:DeleteTable", "dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups")
+    undone = {"s3:DeleteObjectVersion", "s3:PutBucketVersioning", "s3:PutLifecycleConfiguration"}
+    undone |= {"dynamodb:DeleteTable", "dynamodb:UpdateTable", "dynamodb:UpdateContinuousBackups"}
     allowed = {
         action
         for each in resources.values()

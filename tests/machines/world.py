@@ -408,7 +408,7 @@ class StepFunctions:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def describe_execution(self, *, executionArn: str) -> dict[str, Any]:
+    def describe_execution(self, *, executionArn: str, includedData: str) -> dict[str, Any]:
         if executionArn not in self._world.executions:
             raise client_error("ExecutionDoesNotExist", "DescribeExecution")
         process = self._world.executions[executionArn]
