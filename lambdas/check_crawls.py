@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@telemetry.logger.inject_lambda_context
+@telemetry.handler
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Check all crawls of the catalogue, whatever the event is. Returns those that are `overdue`.
 

@@ -22,7 +22,7 @@ ERROR = "RunIncomplete"
 _LONGEST_CAUSE = 32_768
 
 
-@telemetry.logger.inject_lambda_context
+@telemetry.handler
 def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     """Fail the task of `event["token"]` with `event["message"]`, for the run `event["run_id"]`.
 

@@ -34,7 +34,11 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@telemetry.logger.inject_lambda_context
+# What of a plan is in the log: not its crawl, whose parameters and StartingToken are not for everyone.
+_LOGGED = ("run", "targets", "batches", "max_concurrency", "for_each_item_of", "window", "publish", "refused")
+
+
+@telemetry.handler
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Plan the run that `event["input"]` asks for, in the execution `event["execution"]`.
 
@@ -46,7 +50,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     `OverlapError` if a run that has begun cannot be resumed: the execution of an incomplete run never succeeds.
     """
     plan = _plan(event)
-    telemetry.logger.info("run planned", extra={"plan": plan})
+    telemetry.logger.info("run planned", extra={"plan": {name: plan[name] for name in _LOGGED if name in plan}})
     return plan
 
 
@@ -95,7 +99,8 @@ def _dry_run(crawl: Crawl, expansion: Expansion, now: str) -> dict[str, Any]:
     report = DryRun(expansion, float(os.environ["LOOP_SECONDS"])).of(crawl, now)
     if report["would_fail"]:
         # The error has only the sentence.
-        telemetry.logger.warning("a run would fail", extra={"report": report})
+        logged = {name: report[name] for name in ("crawl", "probes", "iam", "estimate")}
+        telemetry.logger.warning("a run would fail", extra={"report": logged})
         raise RunWouldFailError(report["message"])
     return report
 

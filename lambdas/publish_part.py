@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@telemetry.logger.inject_lambda_context
+@telemetry.handler
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Do the part `event["part"]`, and return it with `next`: "part" if there is more to do of it, or "end"."""
     publisher().meter.begin(OF_PUBLISH_PART)

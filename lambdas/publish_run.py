@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@telemetry.logger.inject_lambda_context
+@telemetry.handler
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Publish the run of `event["state"]`, in `event["execution"]`; or compare it with another.
 
@@ -35,7 +35,7 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     else:
         asked_by = event["execution"] if state.get("asked") else ""
         step = publisher().publish(state["run_id"], state["generation"], asked_by, utc_text(datetime.now(UTC)))
-    telemetry.logger.info("published" if step["next"] == "end" else "goes on", extra={"step": step})
+    telemetry.logger.info("published" if step["next"] == "end" else "goes on", extra={"step": {"next": step["next"]}})
     return step
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@telemetry.logger.inject_lambda_context
+@telemetry.handler
 def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     """Report the run of `event["summary"]`, which is published as far as it was to be.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
-@telemetry.logger.inject_lambda_context
+@telemetry.handler
 def handler(event: Mapping[str, Any], context: LambdaContext) -> None:
     """Take EventBridge's "Step Functions Execution Status Change" of an execution that has ended, or was redriven.
 

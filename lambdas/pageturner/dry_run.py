@@ -12,6 +12,7 @@ from typing import Any
 from pageturner import costs, prices
 from pageturner.crawls.alternatives import Expected, alternatives
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.from_items import for_a_report, parameters_in_words
 from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import (
     AccessDeniedError,
@@ -23,7 +24,7 @@ from pageturner.errors import (
     TokenInvalidError,
 )
 from pageturner.finish.summary import is_as_wanted
-from pageturner.messages import count_of, shown
+from pageturner.messages import count_of
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination
 from pageturner.plan.expansion import Expansion
@@ -122,7 +123,7 @@ class DryRun:
             "crawl": crawl.name,
             "would_fail": not all(probe.is_as_wanted(crawl) for probe in probes),
             "message": f"dry run of {crawl.name}: {_failures(crawl, probes)}{planned}; nothing was written{cheaper}",
-            "targets": {"count": count, "sample": [target.as_dict() for target in first]},
+            "targets": {"count": count, "sample": [for_a_report(crawl, target.as_dict()) for target in first]},
             **({"for_each_item_of": source} if source else {}),
             **({"window": window} if window else {}),
             "paging": paging_of(crawl),
@@ -260,7 +261,7 @@ def _failures(crawl: Crawl, probes: list[Probe]) -> str:
         why = fatal[0].said if fatal[0].error else f"the listing has more than max_pages ({crawl.max_pages:,}) pages"
         target = fatal[0].target
         own = f" ({target.service} {target.operation})" if target.service else ""
-        of = f"{target.target_id}{own}, {shown(fatal[0].target.parameters)}"
+        of = f"{target.target_id}{own}, {_parameters(crawl, target)}"
         sentences.append(
             f"the run would fail: {len(fatal):,} of {probed} not complete ({by_verdict}). First: {of}: {why}"
         )
@@ -271,6 +272,11 @@ def _failures(crawl: Crawl, probes: list[Probe]) -> str:
     if unknown:
         sentences.append(f"{len(unknown):,} of {probed} failed for now; a run tries again. First: {unknown[0].said}")
     return "".join(f"{sentence}. " for sentence in sentences)
+
+
+def _parameters(crawl: Crawl, target: Target) -> str:
+    of = crawl.of(target.service, target.operation)
+    return parameters_in_words(of.service, of.operation, target.as_dict())
 
 
 def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target], int]:

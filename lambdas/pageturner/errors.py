@@ -25,15 +25,18 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     ├── AccessDeniedError     the credentials do not allow the operation    never retried: the verdict is denied
     ├── NotFoundError         the resource to list does not exist           never retried: the verdict is failed
     ├── NoEndpointError       the service is not in the target's region     never retried: the verdict is absent
+    ├── UnexpectedError       a mistake in Pageturner itself                Crawl goes on, and gives up in the end
     └── InvalidRequestError   the request is invalid                        never retried: the verdict is failed
 """
 
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -46,6 +49,7 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 from botocore.parsers import ResponseParserError
+from jmespath.exceptions import JMESPathError, JMESPathTypeError
 
 # As JSON text, as the states have it. botocore's messages can quote a whole response, Step Functions ends an execution
 # whose state exceeds 256 KiB, and its cause has room for 32,768 characters.
@@ -151,6 +155,10 @@ class InvalidRequestError(PageturnerError):
     """The request is invalid: the service, or botocore, would reject it again."""
 
 
+class UnexpectedError(PageturnerError):
+    """A mistake in Pageturner itself; the message says which exception it was, and where."""
+
+
 # What botocore raises for a request that got no answer or an incomplete one, or could not be signed at the moment.
 CONNECTION_ERRORS = (
     ChecksumError,
@@ -171,9 +179,56 @@ UNEXPECTED_VALUES = (
 SERVICE_ERRORS = (ClientError, BotoCoreError, *CONNECTION_ERRORS)
 
 
+# What botocore's messages may say of a request. All else can be a value: a parameter, a token, a part of a response.
+_SAID = frozenset(
+    {
+        "actual_bytes",
+        "error",
+        "endpoint_url",
+        "expected_bytes",
+        "operation_name",
+        "provider",
+        "region_name",
+        "service_name",
+    }
+)
+# Where the value begins in what botocore says of a wrong parameter (botocore/validate.py, botocore/handlers.py).
+_VALUE = re.compile(r", value: |:? ?['\"].*|$", re.DOTALL)
+_QUOTED = re.compile(r"(?<!\w)(['\"]).*\1", re.DOTALL)
+
+
+def said(error: BaseException) -> str:
+    """An exception in a message: what it says of itself, without the values that it would quote.
+
+    Values of items, parameters, tokens and responses stay out of everything that people are told: names, types and
+    lengths are there. A service's own words are kept: who has sent values takes them out (`messages.without`).
+    """
+    if isinstance(error, PageturnerError | ClientError) or type(error).__module__.startswith("pageturner."):
+        return str(error)
+    if isinstance(error, JMESPathTypeError):
+        return f"{error.function_name}() takes {' or '.join(error.expected_types)}, not {error.actual_type}"
+    if isinstance(error, JMESPathError):  # what is wrong with the expression itself
+        return str(error)
+    if isinstance(error, BotoCoreError):
+        given = getattr(error, "kwargs", {})
+        if report := str(given.get("report", "")):
+            return f"{type(error).__name__}: {'; '.join(_VALUE.split(line, 1)[0] for line in report.splitlines())}"
+        return str(error.fmt.format(**{name: _said_of(name, value) for name, value in given.items()}))
+    return type(error).__name__
+
+
+def _said_of(name: str, value: object) -> object:
+    if isinstance(value, BaseException):
+        return said(value)
+    if name == "endpoint_url":  # its path and its query are parameters, and tokens
+        parts = urlsplit(str(value))
+        return f"{parts.scheme}://{parts.netloc}"
+    return value if name in _SAID else "…"
+
+
 def from_botocore_error(error: Exception) -> PageturnerError:
     """Return the Pageturner error for one of `SERVICE_ERRORS` that is not a service's error response."""
-    return (TransientError if isinstance(error, CONNECTION_ERRORS) else InvalidRequestError)(str(error))
+    return (TransientError if isinstance(error, CONNECTION_ERRORS) else InvalidRequestError)(said(error))
 
 
 @contextmanager
@@ -182,6 +237,7 @@ def as_sink_error(what: str) -> Iterator[None]:
     try:
         yield
     except SERVICE_ERRORS as error:
-        raise SinkError(f"{what}: {error}") from error
+        # What is written there, and quoted by who refuses it, has items and tokens.
+        raise SinkError(f"{what}: {_QUOTED.sub('…', said(error))}") from error
     except UNEXPECTED_VALUES as error:
-        raise SinkError(f"{what}: botocore cannot read the response: {type(error).__name__}: {error}") from error
+        raise SinkError(f"{what}: botocore cannot read the response: {said(error)}") from error

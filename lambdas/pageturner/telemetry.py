@@ -9,17 +9,46 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
+
+from pageturner.errors import PageturnerError, UnexpectedError
+
+Result = TypeVar("Result")
 
 # No Tracer: it would import the X-Ray SDK, which costs more than the rest of a cold start.
 logger = Logger(service="pageturner")
 # Powertools prefers Lambda's application log level to its own setting; infra/python_function.py says why that is INFO.
 logging.getLogger(logger.name).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
+# At DEBUG, which Lambda's runtime gives to the root logger, botocore would log every request and every response.
+logging.getLogger().setLevel(logging.WARNING)
 metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Pageturner"))
+
+
+def handler(function: Callable[[Mapping[str, Any], Any], Result]) -> Callable[[Mapping[str, Any], Any], Result]:
+    """Make a function a handler of Lambda. What leaves it is one of `pageturner.errors`, whose messages have no values.
+
+    Lambda logs the message of an exception, and gives it to X-Ray and to Step Functions.
+    """
+
+    @wraps(function)
+    def handled(event: Mapping[str, Any], context: Any) -> Result:
+        try:
+            return function(event, context)
+        except PageturnerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a mistake of ours: its message can quote anything, its place is enough
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            place = f"{os.path.basename(where.filename)}:{where.lineno}, in {where.name}"
+            raise UnexpectedError(f"{type(error).__name__} at {place}").with_traceback(error.__traceback__) from None
+
+    return logger.inject_lambda_context(handled, log_event=False)
 
 
 @contextmanager

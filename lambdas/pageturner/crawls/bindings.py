@@ -12,7 +12,7 @@ from typing import Any
 from pageturner.crawls.bounds import wrong_document
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import InvalidCrawlError
-from pageturner.messages import shown
+from pageturner.messages import described, listed
 from pageturner.paging.api import is_region
 from pageturner.paging.expression_limits import MOST_STEPS, Steps
 from pageturner.paging.expressions import find
@@ -71,14 +71,14 @@ def item_bindings(
         for place, value in found.items():
             if value is None:
                 raise InvalidCrawlError(
-                    f"for_each.{place}: {json.dumps(texts[place])} finds nothing in "
-                    f"{json.dumps(about, ensure_ascii=False)[:300]}; for a default, append \"|| 'value'\""
+                    f"for_each.{place}: {json.dumps(texts[place])} finds nothing in {_item(record, about)}; "
+                    f"for a default, append \"|| 'value'\""
                 )
             if not _is_right(place, value):
                 what = "a region" if place == "region" else "the ID of an account, 12 digits"
                 raise InvalidCrawlError(
-                    f"for_each.{place}: {json.dumps(texts[place])} gives {shown(value)}, which is not {what}, in "
-                    f"{json.dumps(about, ensure_ascii=False)[:300]}"
+                    f"for_each.{place}: {json.dumps(texts[place])} gives {described(value)}, which is not {what}, in "
+                    f"{_item(record, about)}"
                 )
         chosen = for_each.get("parent", {})
         parent = {name: find(f"for_each.parent.{name}", text, about, steps) for name, text in chosen.items()}
@@ -94,6 +94,13 @@ def item_bindings(
                 **parent,
             },
         )
+
+
+def _item(record: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Which item of the source this is, by the names that it has and the page that has it."""
+    item = about["item"]
+    what = f"with the members {listed(item)}" if isinstance(item, dict) else f"that is {described(item)}"
+    return f"an item {what}, on page {record['page']} of {record['target']} in run {record['run_id']}"
 
 
 def _is_right(place: str, value: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.crawls.detail import Detail
+from pageturner.crawls.from_items import parameters_in_words
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.finish.denials import denial_in
 from pageturner.messages import count_of, listed, shortened, shown
@@ -58,13 +59,19 @@ def advice(crawl: Crawl, entry: Entry) -> Advice:
     return rule(crawl, entry)
 
 
-def named(entry: Entry) -> str:
-    """A target in a message: its account, region, operation and parameters, which say more to a person than its id."""
+def named(entry: Entry, crawl: Crawl | None = None) -> str:
+    """A target in words: its account, region, operation and parameters, which say more to a person than its id.
+
+    With its `crawl`, for a message, which travels further than the manifest does: it has no values of items, but the
+    id, which leads to them in the manifest and in the report.
+    """
     words = [entry["account"], entry["region"]]
     if "operation" in entry:
         words += [entry["service"], entry["operation"]]
     if entry["parameters"]:
-        words.append(shown(entry["parameters"]))
+        words.append(
+            shown(entry["parameters"]) if crawl is None else parameters_in_words(crawl.service, crawl.operation, entry)
+        )
     if (part := entry.get("part")) and part["count"] > 1:
         words.append(f"part {part['number']} of {part['count']}")
     return " ".join(words)
@@ -290,6 +297,7 @@ BY_ERROR: Mapping[str, _Rule] = {
     "SinkError": _sink,
     "StillRunningError": _still_running,
     "ThrottledError": _unavailable,
+    "UnexpectedError": _interrupted,
     "TooManyRestartsError": _too_many_restarts,
     "TransientError": _unavailable,
     "TruncatedListingError": _truncated,

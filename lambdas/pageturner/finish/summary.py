@@ -45,11 +45,11 @@ class Reason:
     targets: int = 0
     names: list[str] = field(default_factory=list)
 
-    def add(self, entry: Mapping[str, Any]) -> None:
+    def add(self, crawl: Crawl, entry: Mapping[str, Any]) -> None:
         """Add a target."""
         self.targets += 1
         if len(self.names) < _TARGETS_SHOWN:
-            self.names.append(named(entry))
+            self.names.append(named(entry, crawl))
 
     @property
     def of(self) -> str:
@@ -85,7 +85,7 @@ class Tally:
         crawl = self.crawl.of(entry.get("service", ""), entry.get("operation", ""))
         self.verdicts[entry["verdict"]] += 1
         self.totals.update({name: entry[name] for name in SUMMED})
-        self.witnesses.add(entry, named(entry))
+        self.witnesses.add(entry, named(entry, crawl))
         self.turned.add(entry, self.crawl, self.loop_seconds)
         # Nobody is asked what the last run had.
         witness = entry.get("witness")
@@ -111,7 +111,7 @@ def _explain(crawl: Crawl, entry: Mapping[str, Any], reasons: dict[tuple[str, ..
     alike = entry["verdict"], entry.get("error", ""), code_of(entry), to_do.text
     if alike not in reasons:
         reasons[alike] = Reason(why(crawl, entry), to_do)
-    reasons[alike].add(entry)
+    reasons[alike].add(crawl, entry)
 
 
 def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:

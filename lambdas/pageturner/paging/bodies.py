@@ -36,26 +36,28 @@ def check_size(operation_model: OperationModel, response_dict: Mapping[str, Any]
         )
 
 
+class ForeignBodyError(ResponseParserError):
+    """The body is not the service's; the message says how long it is, and nothing of what is in it."""
+
+
 def check_cbor(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: Any) -> None:
     """Refuse a body that is no CBOR map: a handler of botocore's ``before-parse`` event.
 
     botocore would take the first bytes of a text for the length of one, and ask for that much memory.
-    Raises `botocore.parsers.ResponseParserError`.
+    Raises `ForeignBodyError`.
     """
     if operation_model.service_model.resolved_protocol != _CBOR or body_shape(operation_model) is None:
         return
     body = response_dict["body"]
     if response_dict["status_code"] < 300 and (not body or body[0] >> 5 != _CBOR_MAP):
-        raise ResponseParserError(
-            f"the response to {operation_model.name} is not the service's: {len(body):,} bytes, {body[:20]!r} …"
-        )
+        raise ForeignBodyError(f"the response to {operation_model.name} is not the service's: {len(body):,} bytes")
 
 
 def check_body(http_response: Any, parsed: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
     """Refuse the body of an HTTP 200 that is not the service's: a handler of botocore's ``after-call`` event.
 
     botocore parses an empty body, or one of somebody else's, to a response without members, which would end a listing.
-    Raises `botocore.parsers.ResponseParserError`.
+    Raises `ForeignBodyError`.
     """
     # botocore makes a `message` of a body that is no JSON, which a few outputs really have.
     is_message = parsed.keys() - {"ResponseMetadata"} == {"message"}
@@ -65,7 +67,7 @@ def check_body(http_response: Any, parsed: Mapping[str, Any], model: OperationMo
         return
     body = http_response.content
     if not body.strip():
-        raise ResponseParserError(f"the body of the response to {model.name} is empty")
+        raise ForeignBodyError(f"the body of the response to {model.name} is empty")
     protocol = model.service_model.resolved_protocol
     names = _names_on_the_wire(body_shape(model))
     its_own = True
@@ -74,9 +76,7 @@ def check_body(http_response: Any, parsed: Mapping[str, Any], model: OperationMo
     elif protocol in ("query", "ec2", "rest-xml"):
         its_own = _is_xml_of(names, body, _tags_of_nothing(model))
     if not its_own:
-        raise ResponseParserError(
-            f"the response to {model.name} is not the service's: {len(body):,} bytes, {body[:20]!r} …"
-        )
+        raise ForeignBodyError(f"the response to {model.name} is not the service's: {len(body):,} bytes")
 
 
 def _is_json_of(names: set[str], body: bytes) -> bool:

@@ -113,7 +113,7 @@ def evaluation(expression: Any) -> Callable[[Any, Steps | None], Any]:
             if isinstance(error, JMESPathError):
                 raise
             # Of Python, where jmespath does not look first: a step of 0 in a slice, the ceiling of infinity.
-            raise JMESPathError(f"{type(error).__name__}: {error}") from error
+            raise JMESPathError(type(error).__name__) from error
         return found
 
     return evaluate

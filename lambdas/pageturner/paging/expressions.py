@@ -10,7 +10,7 @@ from typing import Any
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
-from pageturner.errors import InvalidCrawlError
+from pageturner.errors import UNEXPECTED_VALUES, InvalidCrawlError, said
 from pageturner.paging.expression_limits import Steps, compiled, evaluation, finds_parts
 
 
@@ -18,13 +18,13 @@ def find(key: str, expression: str, value: Any, steps: Steps | None = None) -> A
     """Return what `expression`, the value of the crawl's `key`, finds in a value; None if it finds nothing.
 
     Who finds something in each of many values has `steps` for all of them.
-    Raises `InvalidCrawlError` if one of its functions rejects its arguments, which only real items can show, or if it
-    takes too many steps.
+    Raises `InvalidCrawlError`, whose message has names and types and no values, if one of its functions rejects its
+    arguments, which only real items can show, or if it takes too many steps.
     """
     try:
         return _search(expression)(value, steps)
-    except JMESPathError as error:
-        raise InvalidCrawlError(f'{key}: "{expression}" cannot be evaluated: {error}') from error
+    except (JMESPathError, *UNEXPECTED_VALUES) as error:
+        raise InvalidCrawlError(f'{key}: "{expression}" cannot be evaluated: {said(error)}') from error
 
 
 @lru_cache(maxsize=512)

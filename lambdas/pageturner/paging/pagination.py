@@ -160,6 +160,14 @@ def tokens_in(token: str | None) -> dict[str, Any]:
     return TokenDecoder().decode(token) if token is not None else {}
 
 
+def tokens_in_any(token: str | None) -> dict[str, Any]:
+    """Return the same with the token itself; of what is no token of `fetch_page`, only that."""
+    try:
+        return {"token": token, **tokens_in(token)}
+    except (ValueError, TypeError, AttributeError):
+        return {"token": token}
+
+
 def input_tokens(paginator: Mapping[str, Any]) -> list[str]:
     """The paginator's `input_token`, a name or a list of names, as a list; empty if a listing has one page."""
     names = paginator.get("input_token", [])

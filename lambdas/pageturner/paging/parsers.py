@@ -219,5 +219,5 @@ def _blob(value: Any) -> Any:
 
 
 def _as_it_came(kind: str, value: Any) -> Any:
-    telemetry.logger.warning(f"a {kind} cannot be parsed, and stays as it came", extra={"value": str(value)[:40]})
+    telemetry.logger.warning(f"a {kind} cannot be parsed, and stays as it came", extra={"length": len(str(value))})
     return value

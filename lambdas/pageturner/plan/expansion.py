@@ -13,7 +13,7 @@ from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.since import Window, window_of
 from pageturner.errors import SERVICE_ERRORS, UNEXPECTED_VALUES, InvalidCrawlError, ThrottledError, TransientError
-from pageturner.messages import shown
+from pageturner.messages import shown, without
 from pageturner.page_state import Run, Target
 from pageturner.paging import api, split
 from pageturner.paging.error_meanings import from_service_error
@@ -134,7 +134,7 @@ class Expansion:
         except SERVICE_ERRORS as error:
             ours = from_service_error(error)
             if isinstance(ours, ThrottledError | TransientError):
-                raise ours from error
+                raise type(ours)(without(str(ours), listing.parameters)) from error
             # The target's own verdict will say that it is denied or not found.
             return [], False
         except UNEXPECTED_VALUES as error:

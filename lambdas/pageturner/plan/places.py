@@ -19,6 +19,7 @@ from pageturner.errors import (
     PageturnerError,
     ThrottledError,
     TransientError,
+    said,
 )
 from pageturner.messages import listed, shown
 from pageturner.paging import api
@@ -165,9 +166,11 @@ class Places:
 def refused(error: Exception, sentence: str) -> PageturnerError:
     """Return the error of a request that planning needs: one that is retried, or else `sentence` with the reason."""
     ours = from_service_error(error)
-    return ours if isinstance(ours, ThrottledError | TransientError) else InvalidCrawlError(f"{sentence} ({error})")
+    return (
+        ours if isinstance(ours, ThrottledError | TransientError) else InvalidCrawlError(f"{sentence} ({said(error)})")
+    )
 
 
 def unreadable(what: str, error: Exception) -> TransientError:
     """Return the error of an answer that lacks what it should have: cut or garbled, so the request is retried."""
-    return TransientError(f"{what} cannot be read from the service's answer: {type(error).__name__}: {error}")
+    return TransientError(f"{what} cannot be read from the service's answer: {said(error)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,15 +15,18 @@ from typing import Any
 from pageturner.crawls.bindings import Binding
 from pageturner.crawls.checks import check_parameters
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.from_items import in_words, parameters_in_words
 from pageturner.crawls.since import Window, any_window, in_window
 from pageturner.errors import InvalidCrawlError
-from pageturner.messages import shown
+from pageturner.messages import shown, without
 from pageturner.page_state import Run, Target, part_id, utc_text
 from pageturner.paging import split
 
 # How long people may still ask about a run.
 _KEPT = timedelta(days=400)
 _WRONG_SHOWN = 5
+# How botocore quotes a value (botocore/validate.py).
+_VALUE = re.compile(r" value: .*?,(?= (?:type|valid) )", re.DOTALL)
 # Step Functions' limit for what goes into a state and comes out of it, in bytes…
 _LARGEST_PAYLOAD = 256 * 1024
 # … and the part of it for what else is in there: the run, the place before and after, the cause of an error, ARNs.
@@ -62,7 +66,8 @@ def listings(
     for binding in bindings:
         parameters = {**crawl.parameters, **binding.parameters}
         if binding.parameters:
-            _check(crawl, {**(any_window(crawl.service, crawl.since) if crawl.since else {}), **parameters})
+            whole = {**(any_window(crawl.service, crawl.since) if crawl.since else {}), **parameters}
+            _check(crawl, whole, are_from_items=binding.parent is not None)
         # A listing has the same id in every run, so its items keep their identity.
         identity = json.dumps([crawl.service, crawl.operation, parameters], sort_keys=True)
         # 64 bits: with 40, two targets would collide in one of 200 runs of 100,000 targets.
@@ -107,7 +112,8 @@ def small_enough(crawl: Crawl, planned: Iterable[Target]) -> Iterator[Target]:
     for target in planned:
         if (size := size_of(target.as_dict())) > most:
             raise InvalidCrawlError(
-                f"parameters: too large for Step Functions in {target.target_id}, {shown(target.parameters)}: "
+                f"parameters: too large for Step Functions in {target.target_id}, "
+                f"{parameters_in_words(crawl.service, crawl.operation, target.as_dict())}: "
                 f"as text, the target takes {size:,} bytes, and can take {most:,}; list less with each target"
             )
         yield target
@@ -124,12 +130,12 @@ def size_of(document: Mapping[str, Any]) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
-def _check(crawl: Crawl, parameters: Mapping[str, Any]) -> None:
+def _check(crawl: Crawl, parameters: Mapping[str, Any], *, are_from_items: bool) -> None:
     wrong = list(check_parameters(crawl.service, crawl.operation, parameters))
     if not wrong and crawl.split is not None and (way := split.way_of(crawl.service, crawl.operation)):
         wrong = list(split.wrong(way, parameters))
     if wrong:
-        lines = "; ".join(islice(wrong, _WRONG_SHOWN))
-        raise InvalidCrawlError(
-            f"for_each: invalid parameters for {crawl.service} {crawl.operation}, {shown(parameters)}: {lines}"
-        )
+        lines, given = "; ".join(islice(wrong, _WRONG_SHOWN)), shown(parameters)
+        if are_from_items:
+            lines, given = without(_VALUE.sub("", lines), parameters), in_words(parameters)
+        raise InvalidCrawlError(f"for_each: invalid parameters for {crawl.service} {crawl.operation}, {given}: {lines}")

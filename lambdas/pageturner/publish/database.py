@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from pageturner.errors import CannotPublishError
 _SHARE_OF_MEMORY = 0.6
 _MEMORY_MB = 3008
 _LONGEST_MESSAGE = 500
+_QUOTED = re.compile(r"(?<!\w)['\"].*['\"]", re.DOTALL)
+_NUMBER = re.compile(r"(?<![\w…])[-+]?\d[\w.,:+-]*")
 # So many rows of a stream are in memory.
 _AT_ONCE = 1000
 
@@ -98,8 +101,11 @@ def _as_cannot_publish() -> Iterator[None]:
 
 
 def _message(error: duckdb.Error) -> str:
-    """What DuckDB says, without the data, which it quotes at the end."""
-    return str(error).partition("\n")[0].partition("Input:")[0][:_LONGEST_MESSAGE].strip()
+    """What DuckDB says, without the data, which it quotes: numbers as they are, and texts between quotes."""
+    said = str(error)
+    if not isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+        said = _NUMBER.sub("…", _QUOTED.sub("…", said.partition("Input:")[0]))
+    return said.partition("\n")[0][:_LONGEST_MESSAGE].strip()
 
 
 def quoted(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jmespath.exceptions import JMESPathError
 
-from pageturner.errors import InvalidCrawlError
+from pageturner.errors import UNEXPECTED_VALUES, InvalidCrawlError, said
 from pageturner.paging.expression_limits import Steps, evaluation
 from pageturner.paging.expressions import Field, named_field
 
@@ -52,8 +52,9 @@ class IgnoredFields:
 def _found(field: Field, search: Callable[[Any, Steps | None], Any], value: Any) -> Any:
     try:
         return search(value, None)
-    except JMESPathError as error:  # a filter's function, which only real items can upset
-        raise InvalidCrawlError(f'ignore_fields: "{field.within.expression}" cannot be evaluated: {error}') from error
+    except (JMESPathError, *UNEXPECTED_VALUES) as error:  # a filter's function, which only real items can upset
+        expression = field.within.expression
+        raise InvalidCrawlError(f'ignore_fields: "{expression}" cannot be evaluated: {said(error)}') from error
 
 
 def _structures(found: Any) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from pageturner.crawls.crawl import ADHOC_PREFIX
+from pageturner.errors import said
 
 # What the page shows. Of a day are shown so many runs of a crawl, and fewer of a day that is further back.
 DAYS, RECENT_DAYS = 90, 14
@@ -118,7 +119,7 @@ def unpacked(data: Mapping[str, Any]) -> list[ShownRun]:
         runs = [ShownRun(**{name: row[name] for name in COLUMNS if name in row}) for row in found]
         return shown_of(runs)  # which reads what it needs
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"no runs: {type(error).__name__}: {error}") from error
+        raise ValueError(f"no runs: {said(error)}") from error
 
 
 def _of_crawl(runs: Sequence[ShownRun], since: str, recent: str) -> list[ShownRun]:

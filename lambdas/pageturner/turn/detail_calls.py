@@ -12,8 +12,9 @@ from botocore.parsers import ResponseParserError
 
 from pageturner import errors
 from pageturner.crawls.detail import Detail
+from pageturner.crawls.from_items import in_words
 from pageturner.crawls.read_only import refusal
-from pageturner.messages import shown
+from pageturner.messages import described, shown, without
 from pageturner.paging import answers, pagination, token_parameters
 from pageturner.paging.expression_limits import Steps
 from pageturner.paging.expressions import find
@@ -78,7 +79,9 @@ class Caller:
             else:
                 self._ask_for_many(ask.parameters, list(ask.items), answered)
         except errors.PageturnerError as error:
-            answered.error = error
+            sent = {**ask.parameters, str(self.detail.batch): [json.loads(value) for value in ask.items if value]}
+            of = _of_items(sorted(number for numbers in ask.items.values() for number in numbers))
+            answered.error = type(error)(f"{without(str(error), sent)} ({of})")
         return answered
 
     def _ask_for_one(self, ask: Ask, answered: Answered) -> None:
@@ -142,7 +145,8 @@ class Caller:
             return value
         is_twice = "which another element has, too" if value in values else "which was not asked for"
         raise errors.InvalidRequestError(
-            f"detail {self.detail.name}: {self.detail.operation} answers with an element whose {match} is {value}, "
+            f"detail {self.detail.name}: {self.detail.operation} answers with an element whose {match}, "
+            f"{described(json.loads(value))}, is one "
             f"{is_twice}; correct match, or what is sent as {self.detail.batch}"
         )
 
@@ -187,7 +191,11 @@ class Caller:
                     excluded_by_token=token_parameters.excluded_by_token(detail.service, detail.operation),
                 )
             except ClientError as error:
-                if token is None or not _rejects_token(error, detail):
+                if token is None:
+                    raise
+                # Whoever hears of it, hears no token.
+                error.args = (without(str(error), pagination.tokens_in_any(token)),)
+                if not _rejects_token(error, detail):
                     raise
                 # It is asked again, from its first page.
                 raise errors.TransientError(f"{self._said(parameters)} rejects its own token: {error}") from error
@@ -212,7 +220,7 @@ class Caller:
             # Not `absent`: the listing is there.
             absent = no_endpoint(error, self.detail.service, self.region)
             kind = errors.TransientError if absent is None else errors.InvalidRequestError
-            raise kind(f"detail {self.detail.name}: {absent or error}") from error
+            raise kind(f"detail {self.detail.name}: {absent or errors.said(error)}") from error
         except (ResponseParserError, *errors.UNEXPECTED_VALUES) as error:
             found = unreadable(error)
             raise type(found)(f"detail {self.detail.name}: {found}") from error
@@ -237,9 +245,8 @@ class Caller:
         raise type(found)(said) from error
 
     def _said(self, parameters: Mapping[str, Any]) -> str:
-        return (
-            f"detail {self.detail.name}: {self.detail.service} {self.detail.operation} with {shown(dict(parameters))}"
-        )
+        detail = self.detail
+        return f"detail {detail.name}: {detail.service} {detail.operation} with {in_words(parameters)}"
 
 
 def _rejects_token(error: ClientError, detail: Detail) -> bool:
@@ -260,6 +267,13 @@ def _collected(found: list[Any]) -> Any:
     raise errors.InvalidCrawlError(
         "detail.result_key: finds neither lists nor maps on several pages, nothing to collect"
     )
+
+
+def _of_items(numbers: list[int]) -> str:
+    """Which items of a page something is about, by their places, because their keys are theirs."""
+    first = ", ".join(str(number + 1) for number in numbers[:5])
+    more = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
+    return f"{'item' if len(numbers) == 1 else 'items'} {first}{more} of the page"
 
 
 def _values(texts: list[str]) -> list[Any]:

@@ -15,7 +15,7 @@ from pageturner import errors
 from pageturner.clients import Client
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
-from pageturner.messages import shown
+from pageturner.messages import shown, without
 from pageturner.page_state import Target
 from pageturner.paging import answers, api, counts, pagination, split, token_parameters
 from pageturner.paging.page_size import default_page_size
@@ -34,8 +34,22 @@ def fetch(
     """Call the operation once and return the target's page.
 
     `token` fetches the page (None: the first page). `taken` is the number of items taken before it, and `retries` how
-    often this page has been fetched before. Raises the errors of `pageturner.errors`.
+    often this page has been fetched before. Raises the errors of `pageturner.errors`. Their messages, also those of the
+    service, have the names of tokens and of parameters that come from items in place of their values.
     """
+    try:
+        return _fetched(client, crawl, target, token, taken, retries)
+    except errors.PageturnerError as error:
+        from pageturner.crawls.from_items import from_items  # only an error needs it
+
+        sent = {**pagination.tokens_in_any(token), **from_items(crawl.service, crawl.operation, target.as_dict())}
+        sent["StartingToken"] = crawl.pagination_config.get("StartingToken")
+        raise type(error)(without(str(error), sent)) from error
+
+
+def _fetched(
+    client: Client, crawl: Crawl, target: Target, token: str | None, taken: int, retries: int
+) -> pagination.Page:
     # Again, because nothing else stands between an invocation with any event and the service.
     if reason := refusal(crawl.service, crawl.operation):
         raise errors.InvalidRequestError(reason)
@@ -90,13 +104,15 @@ def fetch(
             ) from error
         raise found from error
     except EndpointConnectionError as error:
-        raise no_endpoint(error, crawl.service, target.region) or errors.TransientError(str(error)) from error
+        raise no_endpoint(error, crawl.service, target.region) or errors.from_botocore_error(error) from error
     except errors.SERVICE_ERRORS as error:
         raise errors.from_botocore_error(error) from error
     except JMESPathError as error:
-        raise errors.InvalidCrawlError(f"the paginator's expressions cannot be evaluated: {error}") from error
+        raise errors.InvalidCrawlError(
+            f"the paginator's expressions cannot be evaluated: {errors.said(error)}"
+        ) from error
     except errors.UNEXPECTED_VALUES as error:
-        said = f"botocore cannot page this response: {type(error).__name__}: {error}"
+        said = f"botocore cannot page this response: {errors.said(error)}"
         # botocore counts and cuts lists, and takes the members of a StartingToken as they are.
         asked = [name for name in ("MaxItems", "StartingToken") if name in crawl.pagination_config]
         asked += ["result_key"] if crawl.paginator.source == "stated" else []

@@ -106,7 +106,7 @@ def item_json(item: Any) -> str:
         except ValueError:  # NaN or an infinity: so rare that only this path checks for it
             return "".join(_CHUNKS(_without_nan(item), 0))
     except RecursionError as error:
-        raise InvalidRequestError(f"an item is nested too deeply to be written as JSON: {error}") from error
+        raise InvalidRequestError("an item is nested too deeply to be written as JSON") from error
 
 
 def _without_nan(value: Any) -> Any:

@@ -29,9 +29,11 @@ def unreadable(error: Exception) -> errors.PageturnerError:
         return errors.InvalidRequestError("the response is nested too deeply to be read")
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     if any(frame.f_code.co_name in _BEFORE_THE_RESPONSE for frame in frames):
-        return errors.InvalidRequestError(f"botocore cannot make the request: {_said(error)}")
+        return errors.InvalidRequestError(f"botocore cannot make the request: {errors.said(error)}")
     place = "".join(step for frame in frames for step in _steps(frame)).lstrip(".")
-    return errors.TransientError(f"botocore cannot read the response{f' at {place}' if place else ''}: {_said(error)}")
+    return errors.TransientError(
+        f"botocore cannot read the response{f' at {place}' if place else ''}: {errors.said(error)}"
+    )
 
 
 def _steps(frame: FrameType) -> Iterator[str]:
@@ -43,10 +45,6 @@ def _steps(frame: FrameType) -> Iterator[str]:
         case "_handle_list" if "item" in local:
             yield f"[{len(local['parsed'])}]"
         case "_handle_map" if "key_shape" in local:
-            yield f'."{local.get("key_name", local.get("key"))}"'
+            yield ".*"  # a key of a map is a value, too
         case "_parse_non_payload_attrs" if "name" in local:
             yield f".{local['name']}"
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -54,7 +54,7 @@ class Witnesses:
             answer = getattr(client, witness.operation)(**witness.question(asked))
             count = witness.counted(answer)
         except (*errors.SERVICE_ERRORS, *errors.UNEXPECTED_VALUES) as error:
-            return _without(none, f"{type(error).__name__}: {error}")
+            return _without(none, errors.said(error))
         if count is None:
             return _without(none, "it has no count")
         if witness.lag_hours and count.number == 0:

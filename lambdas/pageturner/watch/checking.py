@@ -12,6 +12,7 @@ from itertools import takewhile, tee
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
+from pageturner.errors import said
 from pageturner.messages import shortened
 from pageturner.notices import Notice
 from pageturner.page_state import utc_text
@@ -79,7 +80,7 @@ class Checker:
                 try:
                     checked = self._check(crawl, self._statuses.get(crawl.name, CrawlStatus(crawl.name)))
                 except Exception as error:  # noqa: BLE001 - whatever it is, the others are checked
-                    logger.exception("crawl not checked", extra={"crawl": crawl.name})
+                    logger.error("crawl not checked", extra={"crawl": crawl.name, "error": said(error)})
                     self.errors.append(error)
                     # An iterator that has raised seems to be at its end.
                     self._source_runs.clear()

@@ -339,7 +339,8 @@ def test_a_denied_detail_denies_the_target_unless_the_detail_ignores_it(
     requests.fault = deny
     planned = machines.plan({"crawl": "c"})
     said = (
-        r'detail Policy: iam get_role_policy with {"RoleName": "role-2", .*AccessDenied.*; for null where that is so, '
+        r"detail Policy: iam get_role_policy with PolicyName .*, RoleName \(a text of 6 characters\): "
+        r".*AccessDenied.*; for null where that is so, "
     )
     with pytest.raises(AccessDeniedError, match=said + 'add "AccessDenied" to the ignore_errors of this detail'):
         turn_all(machines, planned, target_of(aws, planned))
@@ -504,7 +505,10 @@ def test_what_is_left_unprocessed_is_asked_for_again_and_then_waited_for(
 
 
 def test_an_element_that_nobody_asked_for_shows_that_match_is_wrong(described: Callable[..., dict[str, Any]]) -> None:
-    said = r'an element whose lastStatus is "status of .*", which was not asked for; correct match, or what is sent as'
+    said = (
+        r"an element whose lastStatus, a text of .* characters, is one which was not asked for; "
+        r"correct match, or what is sent as"
+    )
     with pytest.raises(InvalidRequestError, match=said):
         described(lambda tasks: {"tasks": [task(arn) for arn in tasks]}, match="lastStatus")
 

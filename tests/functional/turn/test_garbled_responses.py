@@ -288,7 +288,7 @@ def test_a_request_that_botocore_cannot_make_is_not_made_again() -> None:
     crawl = _parsed('{"service": "iam", "operation": "list_users"}')
     session: Any = clients._session()
     target = Target("t", "1", REGION, {"PathPrefix": "/\ud800"})
-    with pytest.raises(InvalidRequestError, match="botocore cannot make the request: UnicodeEncodeError: "):
+    with pytest.raises(InvalidRequestError, match=r"botocore cannot make the request: UnicodeEncodeError$"):
         page_fetch.fetch(lambda service, region, _: session.client(service, region), crawl, target, None, 0)
 
 
@@ -362,7 +362,7 @@ def test_one_bad_number_does_not_stop_a_listing(
             b'{"Functions": [{}, {"Environment": 5}]}',
             "Functions[1].Environment.Variables",
         ),
-        ("dynamodb", "scan", {"TableName": "t"}, b'{"Items": [{"k": {"L": [5]}}]}', 'Items[0]."k".L[0].S'),
+        ("dynamodb", "scan", {"TableName": "t"}, b'{"Items": [{"k": {"L": [5]}}]}', "Items[0].*.L[0].S"),
     ],
 )
 def test_what_cannot_be_read_is_asked_for_again_and_says_where_it_is(

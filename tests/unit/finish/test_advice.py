@@ -66,6 +66,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
      'Then resume the run: start a new execution with the input {"resume": "objects-20260101T000000Z-12345678", '
      '"mistrust": "off"}'),
     ("unfinished", "RunStoppedError", "stopped", {}, RESUMES, "The logs of FetchPage"),
+    ("unfinished", "UnexpectedError", "KeyError at page_step.py:5, in turn", {}, RESUMES, "The logs of FetchPage"),
     ("unfinished", "StillRunningError", "status: Running", {}, RESUMES, "Wait until what list_objects_v2 lists"),
     ("failed", "InvalidCrawlError", 'key: "abs(Key)" cannot be evaluated: x', {}, STARTS_ANEW, "Change key so that"),
     ("failed", "InvalidCrawlError", 'search: "abs(Key)" cannot be evaluated: x', {}, STARTS_ANEW, "Change search so"),
