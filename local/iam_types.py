@@ -48,9 +48,11 @@ def types_of(action: str) -> tuple[Type, ...]:
 
 
 def _arns(text: str) -> Iterator[str]:
-    """Yield the ARNs of a type; the two variables that all have are called alike."""
+    """Yield the ARNs of a type that are ARNs; the two variables that all have are called alike."""
     for arn in text.split(", "):
         _, _, service, region, account, rest = arn.split(":", 5)
+        if account and not account.startswith(("$", "*", "aws")):
+            continue
         place = ["${Region}" if "$" in region else region, "${Account}" if "$" in account else account]
         yield ":".join([service, *place, rest])
 

@@ -31,6 +31,8 @@ ELSEWHERE: Mapping[str, tuple[str, ...]] = {
     "signer": ("profileOwner",),
     "sqs": ("QueueOwnerAWSAccountId",),
 }
+# Services where a plain ID can be that of a resource which another account shares, or AWS.
+_SHARED = ("account", "ec2", "networkmanager", "organizations", "route53resolver", "servicecatalog", "wellarchitected")
 _HERE = "${Region}:${Account}"
 _CONSUMER = (
     f"kinesis:{_HERE}:*/*/consumer/{{ConsumerARN:arn}}",
@@ -66,6 +68,7 @@ _EXCEPTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
     # A path is all below it, and needs to be granted itself (Systems Manager User Guide, "Restricting access to
     # Parameter Store parameters using IAM policies").
     ("ssm", "get_parameters_by_path"): _PATH,
+    ("sqs", "list_message_move_tasks"): (f"sqs:{_HERE}:{{SourceArn:arn}}",),
     ("stepfunctions", "list_executions"): (
         f"states:{_HERE}:stateMachine:{{stateMachineArn:arn}}",
         f"states:{_HERE}:mapRun:*/*:{{mapRunArn:arn}}",
@@ -80,12 +83,14 @@ _IAM_NAME = re.compile(r"(.*:(?:user|role|group|instance-profile|server-certific
 
 def exception(service: str, operation: str) -> tuple[str, ...] | None:
     """Return the templates of an operation, none for ``*``; or None if it is no exception."""
-    if service in ("apigateway", "apigatewayv2"):
+    if iam_action(service, operation) == "apigateway:GET":
         return _api_gateway(service, operation)
     if service == "s3":
         return _s3(operation)
     if service == "sqs" and "QueueUrl" in _required(service, operation):
         return ("sqs:${Region}:{QueueUrl:account}:{QueueUrl:queue}",)
+    if service == "neptunedata":
+        return ()  # an ID says nothing of the cluster, which is in the ARN
     if service == "ssm" and operation in ("get_parameter", "get_parameters", "get_parameter_history"):
         name = "Names" if operation == "get_parameters" else "Name"
         # Public parameters have no account.
@@ -103,11 +108,17 @@ def changed(service: str, template: str) -> tuple[str, ...]:
     if service == "iam" and (found := _IAM_NAME.fullmatch(template)):
         # A name is unique, whatever path is before it.
         return template, f"{found[1]}*/{found[2]}"
-    if service == "kms":
-        return (template.replace("{KeyId}", "{KeyId:key}"),)
+    if service == "codeartifact":
+        return (template.replace("{packageGroup}", "*"),)  # a pattern, encoded
+    if service in _SHARED:
+        return (template.replace("${Account}", "*"),)
+    if service in ("iotsitewise", "kms"):
+        return (re.sub(r"(?<!\$)\{(\w+)\}", r"{\1:id}", template),)
     if service == "lambda" and ":function:{FunctionName}" in template:
         function = f"lambda:{_HERE}:function:{{FunctionName:function}}"
         return function, f"{function}:*"  # versions and aliases
+    if service == "quicksight" and re.search(":(user|group|namespace)/", template):
+        return (template.replace("${Region}", "*"),)  # that of the account's identities
     if service == "route53":
         return (re.sub(r"\{(\w+)\}", r"{\1:last}", template),)
     if service == "secretsmanager":
@@ -116,6 +127,8 @@ def changed(service: str, template: str) -> tuple[str, ...]:
     if service == "ssm" and ":document/{" in template:
         # Those of AWS have no account.
         return template, template.replace("${Account}", "")
+    if service == "wafv2":
+        return (template.replace("{Scope}", "*"),)  # CLOUDFRONT is "global"
     if service in _LOWER:
         return (re.sub(r"(?<!\$)\{(\w+)\}", r"{\1:lower}", template),)
     return (template,)
@@ -124,9 +137,8 @@ def changed(service: str, template: str) -> tuple[str, ...]:
 def _api_gateway(service: str, operation: str) -> tuple[str, ...]:
     """An action of API Gateway is a method, and its resource the path of the request."""
     model = api.operation_model(service, operation)
-    if model.input_shape is None or model.http["method"] != "GET":
-        return ()
-    members = {shape.serialization.get("name", name): name for name, shape in model.input_shape.members.items()}
+    shapes = model.input_shape.members if model.input_shape is not None else {}
+    members = {shape.serialization.get("name", name): name for name, shape in shapes.items()}
     path = re.sub(r"\{(\w+)\+?\}", lambda found: f"{{{members[found[1]]}}}", model.http["requestUri"].partition("?")[0])
     path = path.removeprefix("/v2")
     # Tags are asked for by an ARN, which is encoded there; private domain names have another form.

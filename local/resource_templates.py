@@ -45,6 +45,8 @@ def templates(service: str, operation: str) -> tuple[str, ...]:
     elsewhere = ELSEWHERE.get(service, ())
     if made is None:
         by_name = [each for each in _templates(service, operation) if not _mentions(each, elsewhere)]
+        # What is before a variable is often part of the value: `ou-` of an organizational unit.
+        by_name = [re.sub(r"(?<=[/:])[a-z]+-(?=\{)", "", each) for each in by_name]
         made = tuple(dict.fromkeys(new for each in by_name for new in changed(service, each)))
         if not any(PLACEHOLDER.search(each) for each in made):
             return ()
@@ -62,7 +64,7 @@ def _templates(service: str, operation: str) -> Iterator[str]:
     types = types_of(iam_action(service, operation))
     if shape is None or not types or any(each.arn.startswith("$") for each in types):
         return
-    if api.is_global(service, "aws"):
+    if api.is_global(service, "aws") or api.one_region_of(service, "aws"):
         types = tuple(replace(each, arn=each.arn.replace("${Region}", "*")) for each in types)
     if len(types) > 1 and (any_arn := _any_arn(shape)):
         yield from sorted({f"{':'.join(each.arn.split(':')[:3])}:{{{any_arn}:arn}}" for each in types})
@@ -91,10 +93,10 @@ def _named(of: Type, operation: str, shape: Any, *, is_only: bool) -> list[str]:
 
 
 def _of_an_arn(of: Type, shape: Any) -> Iterator[str]:
-    """Yield the template of an action's only type where the only required ARN is called otherwise."""
+    """Yield the template of an action's only type where its ARN is the only one, and called somewhat otherwise."""
     arns = [name for name in shape.required_members if _split(name)[1] == "arn"]
-    begins_with_type = not of.arn.split(":", 3)[3].startswith("$")
-    if len(arns) == 1 and of.variables and begins_with_type:
+    last_word = _plain(re.split("[^a-zA-Z]", of.name)[-1])
+    if len(arns) == 1 and of.variables and _split(arns[0])[0].endswith(last_word):
         yield of.with_values([*["*"] * (len(of.variables) - 1), f"{{{arns[0]}:arn}}"])
 
 
@@ -109,34 +111,40 @@ def _values(of: Type, operation: str, shape: Any, members: list[str], *, is_only
     for number, variable in enumerate(of.variables):
         # What is named already is named by that; what else is in its ARN, a crawl cannot say.
         used = {place["parameter"] for place in PLACEHOLDER.finditer("".join(found[0]))}
+        about_it = is_only or _noun(operation) == _plain(of.name).removesuffix("s")
         fitting = [
             name
             for name in members
-            if name not in used and _is(name, variable, of, operation, is_last=number == last, is_only=is_only)
+            if name not in used and _is(name, variable, of, is_last=number == last, about_it=about_it)
         ]
-        surely = [name for name in fitting if name in shape.required_members]
-        chosen = (surely or fitting)[: 1 if surely or number < last else None]
-        places = [_placeholder(name, variable, shape.members[name]) for name in chosen] or ["*"]
-        found = [[*before, place] for before in found for place in places]
+        fitting = [name for name in fitting if name in shape.required_members][:1] or fitting
+        places = [_placeholder(name, variable, shape, is_alone=last == 0) for name in fitting]
+        exact = [each for each, name in zip(places, fitting, strict=True) if each == f"{{{name}}}"]
+        # A name says nothing more where the ID is given, too.
+        arns = [each for each, name in zip(places, fitting, strict=True) if _split(name)[1] == "arn"]
+        places = [*exact, *arns] or places
+        found = [[*before, place] for before in found for place in (places[: None if number == last else 1] or ["*"])]
     return found
 
 
-def _is(name: str, variable: str, of: Type, operation: str, *, is_last: bool, is_only: bool) -> bool:
+def _is(name: str, variable: str, of: Type, *, is_last: bool, about_it: bool) -> bool:
     """Whether a parameter is what a variable of a type's ARN is, by their names."""
     own, stem, kind = _split(name)[0], _split(variable)[0], _plain(of.name).removesuffix("s")
     if own in ("", "resource"):
-        return is_last and (is_only or _noun(operation) == kind)
-    return own == stem or (is_last and own == kind)
+        return about_it and (is_last or (own == stem and _split(name)[1] == _split(variable)[1]))
+    return own == stem or (is_last and own == kind and stem != "resourcepath")
 
 
-def _placeholder(name: str, variable: str, shape: Any) -> str:
+def _placeholder(name: str, variable: str, shape: Any, *, is_alone: bool) -> str:
     """A parameter's value stands in an ARN if it is what is there: a name for a name, an ID for an ID."""
-    own_kind, kind = _split(name)[1], _split(variable)[1]
+    (own, own_kind), (_, kind) = _split(name), _split(variable)
     if own_kind in ("", "identifier"):
-        says = re.sub("<[^>]+>", "", shape.documentation).lower()
+        says = re.sub("<[^>]+>", "", shape.members[name].documentation).lower()
         own_kind = "name" if kind == "id" and "name" in says else kind
-    is_same = own_kind != "arn" and (own_kind == kind or kind == "")
-    return f"{{{name}}}" if is_same else f"{{{name}:arn}}"
+    # A value of several types is none that stands in the ARN of each.
+    has_type = {f"{name}Type", re.sub("(Id|Identifier|Name)s?$", "", name) + "Type"} & set(shape.members)
+    is_same = own_kind == kind or (kind == "" and (own != "" or is_alone))
+    return f"{{{name}}}" if is_same and own_kind != "arn" and not has_type else f"{{{name}:arn}}"
 
 
 def _any_arn(shape: Any) -> str | None:

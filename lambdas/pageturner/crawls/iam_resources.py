@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from pageturner.paging.witnesses import Asked
 # More resources of a kind than these are granted as all of the kind, so that policies stay small.
 MOST_RESOURCES = 50
 _EVERYTHING = Resource("*", "*")
+# Not the asterisk of ``${*}``, which means itself.
+_WILDCARD = re.compile(r"(?<!\$\{)\*")
 # The time is in no resource.
 _SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -115,17 +118,20 @@ def _regions(crawl: Crawl) -> tuple[str, ...]:
 
 
 def _fewest(resources: Iterable[Resource], most: int) -> tuple[str, ...]:
-    """Return the ARNs of resources, or their kinds where there are too many or where one is the kind itself."""
+    """Return the ARNs of resources, or their kinds where there are too many, without what another one covers."""
     by_kind: dict[str, set[str]] = defaultdict(set)
     for each in resources:
         by_kind[each.kind].add(each.arn)
-    if "*" in by_kind:
-        return ("*",)
-    return tuple(
-        sorted(
-            {arn for kind, arns in by_kind.items() for arn in ({kind} if kind in arns or len(arns) > most else arns)}
-        )
-    )
+    arns = {arn for kind, own in by_kind.items() for arn in ({kind} if len(own) > most else own)}
+    patterns = {arn: pattern for arn in arns if (pattern := _pattern(arn)) is not None}
+    covered = {arn for arn in arns for wide, pattern in patterns.items() if arn != wide and pattern.fullmatch(arn)}
+    return tuple(sorted(arns - covered))
+
+
+def _pattern(arn: str) -> re.Pattern[str] | None:
+    """What an ARN with wildcards matches; None if it has none."""
+    parts = _WILDCARD.split(arn)
+    return re.compile(".*".join(map(re.escape, parts)), re.DOTALL) if len(parts) > 1 else None
 
 
 def _with(arn: str, values: Mapping[str, str]) -> str:

@@ -170,8 +170,8 @@ _FORMS: Mapping[str, Callable[[str], Any]] = {
     "last": lambda text: text.rpartition("/")[2],
     # A function's name, also as the end of an ARN that begins with the account.
     "function": lambda text: text if text.startswith("arn:") else text.rpartition("function:")[2],
-    # A key's id: an alias does not say which key it is.
-    "key": lambda text: UNKNOWN if text.startswith("alias/") else text,
+    # An ID: another name that is taken for it does not say which ID it is.
+    "id": lambda text: UNKNOWN if text.startswith(("alias/", "externalId:")) else text,
     # A name that the service stores in lower case.
     "lower": lambda text: text if text == text.lower() else UNKNOWN,
     "bucket": _bucket,

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from pageturner.crawls.crawl import Crawl
-from pageturner.crawls.iam_resources import Statement, read_statements, statement_for
+from pageturner.crawls.iam_resources import statement_for
 
 HERE = "eu-west-1:111122223333"
 ROLE = "arn:aws:iam::111122223333:role/path/r"
@@ -134,6 +133,14 @@ GROUP = f"arn:aws:logs:{HERE}:log-group:/g"
         ("apigateway get_rest_apis", {}, ["apigateway:eu-west-1::/restapis"]),
         ("apigatewayv2 get_routes", {"ApiId": "a"}, ["apigateway:eu-west-1::/apis/a/routes"]),
         ("events list_targets_by_rule", {"Rule": "r"}, [f"events:{HERE}:rule/*/r", f"events:{HERE}:rule/r"]),
+        ("wafv2 get_web_acl", {"Name": "n", "Scope": "REGIONAL", "Id": "1"}, [f"wafv2:{HERE}:*/webacl/n/1"]),
+        ("organizations describe_organizational_unit", {"OrganizationalUnitId": "ou-1-2"},
+         ["organizations::*:ou/o-*/ou-1-2"]),
+        ("ec2 get_managed_prefix_list_entries", {"PrefixListId": "pl-1"}, ["ec2:eu-west-1:*:prefix-list/pl-1"]),
+        ("ssm get_document", {"Name": "d"}, [f"ssm:{HERE}:document/d", "ssm:eu-west-1::document/d"]),
+        ("acm list_tags_for_certificate", {"CertificateArn": f"arn:aws:acm:{HERE}:certificate/1"},
+         [f"acm:{HERE}:certificate/1"]),
+        ("sagemaker list_tags", {"ResourceArn": f"arn:aws:sagemaker:{HERE}:model/m"}, [f"sagemaker:{HERE}:model/m"]),
         ("cloudwatch describe_alarms", {"AlarmNames": ["a"]}, None),
         ("ec2 describe_instances", {"InstanceIds": ["i-1"]}, None),
     ],
@@ -144,29 +151,3 @@ def test_a_call_is_allowed_on_what_it_names(
     service, name = operation.split()
     allowed = statement_for(service, name, parameters, account="111122223333", region="eu-west-1", partition="aws")
     assert list(allowed.resources) == (["*"] if resources is None else [f"arn:aws:{each}" for each in resources])
-
-
-def statements(*crawls: dict[str, Any], **options: Any) -> list[Statement]:
-    return read_statements([Crawl.from_dict({"name": f"c{n}", **each}) for n, each in enumerate(crawls)], **options)
-
-
-BUCKET: dict[str, Any] = {"service": "s3", "operation": "list_objects_v2", "parameters": {"Bucket": "b"}}
-
-
-def test_actions_with_the_same_resources_are_one_statement() -> None:
-    table = {"TableName": "t"}
-    assert statements(
-        BUCKET,
-        {**BUCKET, "parameters": {"Bucket": "c"}},
-        {"service": "dynamodb", "operation": "scan", "parameters": table},
-        {"service": "dynamodb", "operation": "query", "parameters": table},
-        {"service": "iam", "operation": "list_policies"},
-        {"service": "s3", "operation": "list_buckets"},
-    ) == [
-        Statement(("cloudwatch:GetMetricData", "iam:ListPolicies", "s3:ListAllMyBuckets"), ("*",)),
-        Statement(
-            ("dynamodb:DescribeTable", "dynamodb:Query", "dynamodb:Scan"),
-            ("arn:${Partition}:dynamodb:${Region}:${Account}:table/t",),
-        ),
-        Statement(("s3:ListBucket",), ("arn:${Partition}:s3:::b", "arn:${Partition}:s3:::c")),
-    ]
