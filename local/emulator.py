@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ PROJECT = Path(__file__).parent.parent
 MINISTACK_PYTHON = PROJECT / ".venv-ministack" / "bin" / "python"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+_START = PROJECT / "local" / "start_ministack.py"
 _READY_SECONDS = 60
 # It waits for its threads, of which some wait for minutes; and all that it would keep is in our folder.
 _STOP_SECONDS = 2
@@ -51,18 +53,6 @@ _CREDENTIALS = {
     "AWS_DEFAULT_REGION": REGION,
 }
 
-# On Linux, the kernel ends the emulator if this process is killed and cannot clean up. Its Runtime API sends headers
-# and body apart: with Nagle's algorithm, each event would wait 40 ms until the function acknowledges its headers.
-_START = """
-import ctypes, signal, socketserver, sys
-socketserver.StreamRequestHandler.disable_nagle_algorithm = True
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-from ministack.app import main
-sys.argv = ["ministack"]
-main()
-"""
-
 
 class EmulatorError(Exception):
     """The emulator did not start."""
@@ -71,17 +61,31 @@ class EmulatorError(Exception):
 class Emulator:
     """A running MiniStack. Use it as a context manager."""
 
-    def __init__(self, *, wait_scale: float = 1.0, lambda_endpoint_url: str | None = None) -> None:
-        """`wait_scale` scales the waits of Step Functions; functions call `lambda_endpoint_url`, if it is given."""
+    def __init__(self, *, wait_scale: float = 1.0, lambda_endpoint_url: str | None = None, auth: bool = False) -> None:
+        """`wait_scale` scales the waits of Step Functions; functions call `lambda_endpoint_url`, if it is given.
+
+        With `auth`, permissions are enforced, for all but the account's own credentials, and it speaks TLS, which
+        bucket policies demand. docs/emulator.md says what it judges.
+        """
         self._wait_scale = wait_scale
         self._lambda_endpoint_url = lambda_endpoint_url
+        self._auth = auth
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
     @property
     def url(self) -> str:
         """The URL on which it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._auth else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def _certificate(self) -> Path:
+        """The certificate that MiniStack makes for itself, if it speaks TLS."""
+        return self._folder / "ministack-tls" / "server.crt"
+
+    def _trust(self) -> dict[str, str]:
+        """The environment variables with which boto3 and Node.js trust the certificate."""
+        return dict.fromkeys(("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(self._certificate)) if self._auth else {}
 
     @property
     def pid(self) -> int:
@@ -92,7 +96,7 @@ class Emulator:
 
     def environment(self) -> dict[str, str]:
         """An environment in which AWS means the emulator, without the user's own AWS settings."""
-        return environment_of_emulator(self.url)
+        return {**environment_of_emulator(self.url), **self._trust()}
 
     def client(self, service: str, **options: Any) -> Any:
         """Return a boto3 client of the emulator, whatever the environment says."""
@@ -104,7 +108,8 @@ class Emulator:
             endpoint_url=self.url,
             region_name=options.pop("region_name", REGION),
             aws_access_key_id=options.pop("aws_access_key_id", "test"),
-            aws_secret_access_key="test",  # noqa: S106 - the emulator's
+            aws_secret_access_key=options.pop("aws_secret_access_key", "test"),
+            verify=str(self._certificate) if self._auth else None,
             config=Config(proxies={}).merge(options.pop("config", None) or Config()),
             **options,
         )
@@ -149,10 +154,13 @@ class Emulator:
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "PAGETURNER_PYTHON": str(MINISTACK_PYTHON),
                 "SFN_WAIT_SCALE": str(self._wait_scale),
+                "AUTH": str(self._auth).lower(),
+                "USE_SSL": str(self._auth).lower(),
+                **self._trust(),
             }
             with log.open("wb") as output:
                 self._process = subprocess.Popen(
-                    [str(MINISTACK_PYTHON), "-c", _START],
+                    [str(MINISTACK_PYTHON), "-P", str(_START)],
                     env=environment,
                     cwd=self._folder,
                     stdin=subprocess.DEVNULL,
@@ -180,7 +188,11 @@ class Emulator:
         return False
 
     def _is_healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        if self._auth:
+            trusting = ssl.create_default_context(cafile=self._certificate)
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=2, context=trusting)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/_ministack/health")
             return connection.getresponse().status == 200

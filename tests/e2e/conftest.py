@@ -85,11 +85,10 @@ def wait_until_ended(stepfunctions: Any, execution: str) -> dict[str, Any]:
 
 
 @dataclass
-class Deployed:
+class OnEmulator:
     """The deployed stack, and what the tests do with it."""
 
     emulator: Emulator
-    proxy: FaultProxy
     outputs: Mapping[str, str]
 
     def __post_init__(self) -> None:
@@ -211,7 +210,8 @@ class Deployed:
         pages = self.emulator.client("lambda").get_paginator("list_functions").paginate()
         prefix = self.outputs["CrawlMachineArn"].rpartition(":")[2].removesuffix("-Crawl")
         names = [each["FunctionName"] for page in pages for each in page["Functions"]]
-        (found,) = [each for each in names if each.startswith(f"{prefix}-Functions{name}")]
+        begins = (f"{prefix}-Functions{name}", f"{prefix}-Publishing{name}")
+        (found,) = [each for each in names if each.startswith(begins)]
         return str(found)
 
     def stop_run(self, execution: str) -> None:
@@ -270,6 +270,13 @@ class Deployed:
         return [event for page in pages for event in page["events"]]
 
 
+@dataclass
+class Deployed(OnEmulator):
+    """The same, where the functions reach the emulator through a proxy that can answer in its place."""
+
+    proxy: FaultProxy
+
+
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """The folder of the synthesized stacks, which all workers of xdist share."""
@@ -294,7 +301,7 @@ def _stack(assembly: Path) -> Iterator[Deployed]:
                 # Under its name only when it is whole.
                 synth(emulator, context, assembly.with_suffix(".new"))
                 assembly.with_suffix(".new").rename(assembly)
-        yield Deployed(emulator, proxy, deploy_assembly(emulator, assembly))
+        yield Deployed(emulator, deploy_assembly(emulator, assembly), proxy)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local import emulator
 from local.command import kill_group
-from local.emulator import Emulator
+from local.emulator import ACCOUNT, Emulator
 
 
 def first(port: int, then: Callable[[], int]) -> Callable[[], int]:
@@ -53,6 +55,39 @@ def test_it_and_its_clients_take_nothing_of_the_users_settings(monkeypatch: pyte
     with Emulator() as started:
         started.client("s3").create_bucket(Bucket="a-bucket")
     assert not state.exists()
+
+
+def test_with_auth_a_role_may_do_what_its_policy_says_over_tls() -> None:
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::kept/*"}
+    replaces = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": "arn:aws:s3:::kept/*",
+        "Condition": {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+    }
+    with Emulator(auth=True) as started:
+        assert started.url.startswith("https://")
+        started.client("s3").create_bucket(Bucket="kept")
+        started.client("s3").put_bucket_policy(Bucket="kept", Policy=json.dumps({"Statement": [replaces]}))
+        iam = started.client("iam")
+        role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))["Role"]
+        iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=json.dumps({"Statement": [allowed]}))
+        got = started.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="of-a-test")["Credentials"]
+        s3 = started.client(
+            "s3",
+            aws_access_key_id=got["AccessKeyId"],
+            aws_secret_access_key=got["SecretAccessKey"],
+            aws_session_token=got["SessionToken"],
+        )
+        s3.put_object(Bucket="kept", Key="new", IfNoneMatch="*")
+        for refused in (
+            lambda: s3.put_object(Bucket="kept", Key="new"),
+            lambda: s3.get_object(Bucket="kept", Key="new"),
+        ):
+            with pytest.raises(ClientError, match="AccessDenied"):
+                refused()
 
 
 def test_its_end_leaves_no_file_and_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

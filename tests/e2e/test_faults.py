@@ -381,7 +381,7 @@ def with_most_hand_overs(deployed: Deployed, number: int) -> Deployed:
     machine = deployed.stepfunctions.create_state_machine(
         name="Short-Crawl", definition=definition, roleArn=crawl["roleArn"]
     )["stateMachineArn"]
-    return Deployed(deployed.emulator, deployed.proxy, {**deployed.outputs, "CrawlMachineArn": machine})
+    return Deployed(deployed.emulator, {**deployed.outputs, "CrawlMachineArn": machine}, deployed.proxy)
 
 
 def test_a_run_too_long_for_one_execution_goes_on_in_a_new_one(deployed: Deployed, source: list[str]) -> None:

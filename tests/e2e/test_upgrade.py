@@ -48,7 +48,7 @@ def deployed(tmp_path: Path) -> Iterator[Deployed]:
     with FaultProxy() as proxy, Emulator(wait_scale=0.01, lambda_endpoint_url=proxy.url) as emulator:
         proxy.upstream = emulator.url
         outputs = deploy(emulator, context(tmp_path, {"objects": CRAWL}, hand_overs="900"))
-        yield Deployed(emulator, proxy, outputs)
+        yield Deployed(emulator, outputs, proxy)
 
 
 def code_of(deployed: Deployed) -> dict[str, str]:

@@ -1,0 +1,113 @@
+"""Where permissions are enforced, the generated policies let every kind of crawl run, and let nothing else happen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from local.emulator import ACCOUNT
+from local.seed import BUCKET, TABLE
+from tests.e2e.enforced import OTHER_ACCOUNT, Enforced, enforced
+
+REGIONS = ("us-east-1", "eu-west-1")
+# How many items the runs of `seed` have.
+ITEMS = {
+    "s3-objects": 120,
+    "dynamodb-operations": 60,
+    "buckets": 3,
+    "objects": 9,
+    "rows": 60,
+    "names": 120,
+    "queues": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enforced]:
+    with enforced(tmp_path_factory.mktemp("enforced")) as deployed:
+        seed(deployed)
+        yield deployed
+
+
+def seed(deployed: Enforced) -> None:
+    """Put what the crawls list, and what the attempts are after."""
+    s3, dynamodb = deployed.s3, deployed.dynamodb
+    s3.create_bucket(Bucket=BUCKET)
+    for number in range(ITEMS["s3-objects"]):
+        s3.put_object(Bucket=BUCKET, Key=f"{number:03}", Body=b"x")
+    for name in "abc":
+        s3.create_bucket(Bucket=f"enforced-{name}")
+        for number in range(3):
+            s3.put_object(Bucket=f"enforced-{name}", Key=f"{name}{number}", Body=b"x")
+    keys = {"service": "HASH", "operation": "RANGE"}
+    dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+    )
+    for number in range(ITEMS["rows"]):
+        row = {"service": {"S": f"s{number % 3}"}, "operation": {"S": f"o{number}"}}
+        dynamodb.put_item(TableName=TABLE, Item=row)
+    for account in (ACCOUNT, OTHER_ACCOUNT):
+        for region in REGIONS:
+            deployed.client_of(account, "sqs", region).create_queue(QueueName="enforced-queue")
+    client = deployed.emulator.client
+    client("iam").create_user(UserName="someone")
+    client("secretsmanager").create_secret(Name="a-secret", SecretString="x")
+    client("ssm").put_parameter(Name="/a/secret", Value="x", Type="SecureString")
+    client("logs").create_log_group(logGroupName="/others")
+    client("sns").create_topic(Name="others")
+
+
+@pytest.mark.parametrize("crawl", sorted({*ITEMS, "iam-policies", "account"} - {"queues"}))
+def test_it_runs_with_the_generated_policies(stack: Enforced, crawl: str) -> None:
+    if crawl == "objects":
+        stack.run({"crawl": "buckets"})
+    summary = stack.run({"crawl": crawl})
+    assert set(summary["targets"]) == {"complete"}
+    assert summary["items"] == ITEMS.get(crawl, summary["items"]) > 0
+    table = crawl.replace("-", "_")
+    assert stack.query(f'SELECT count(*) AS n FROM "{table}"') == [{"n": str(summary["items"])}]  # noqa: S608 - ours
+    assert len(stack.keys_in_dynamodb(summary)) == summary["items"]
+
+
+def test_what_has_changed_is_published(stack: Enforced) -> None:
+    stack.run({"crawl": "users"})
+    stack.client_of(ACCOUNT, "iam").create_user(UserName="another")
+    summary = stack.run({"crawl": "users"})
+    assert (summary["published"]["new"], summary["published"]["gone"]) == (1, 0)
+    published = summary["published"]["name"]
+    changed = stack.query(f"SELECT kind, key FROM changes WHERE run = '{published}'")  # noqa: S608 - ours
+    assert changed == [{"kind": "new", "key": f"arn:aws:iam::{ACCOUNT}:user/another"}]
+
+
+@contextmanager
+def without(stack: Enforced, action: str) -> Iterator[None]:
+    """Take an action from all policies of the stack's roles."""
+    iam = stack.emulator.client("iam")
+    before = []
+    for page in iam.get_paginator("list_roles").paginate():
+        for role in page["Roles"]:
+            for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+                found = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
+                if f'"{action}"' in json.dumps(found):
+                    before.append((role["RoleName"], name, json.dumps(found)))
+    assert before
+    for role, name, document in before:
+        less = document.replace(f'"{action}"', '"none:None"')
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
+    yield
+    for role, name, document in before:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
+
+
+def test_without_one_action_the_target_is_denied(stack: Enforced) -> None:
+    asked = {"crawl": "users", "tolerate": ["denied"]}
+    with without(stack, "iam:ListUsers"):
+        summary = stack.run(asked)
+    assert summary["targets"] == {"denied": 1}
+    assert stack.run(asked)["targets"] == {"complete": 1}
