@@ -188,11 +188,10 @@ class Emulator:
         return False
 
     def _is_healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         if self._auth:
             trusting = ssl.create_default_context(cafile=self._certificate)
             connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=2, context=trusting)
-        else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/_ministack/health")
             return connection.getresponse().status == 200

@@ -117,7 +117,10 @@ def enforced(folder: Path) -> Iterator[Enforced]:
         cloudformation.create_stack(
             StackName="PageturnerReader",
             TemplateBody=reader_template(assembly),
-            Parameters=[{"ParameterKey": "PageturnerAccount", "ParameterValue": ACCOUNT}],
+            Parameters=[
+                {"ParameterKey": "PageturnerAccount", "ParameterValue": ACCOUNT},
+                {"ParameterKey": "ExternalId", "ParameterValue": deployed.outputs["ExternalId"]},
+            ],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
         cloudformation.get_waiter("stack_create_complete").wait(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.emulator import ACCOUNT
 from local.seed import BUCKET, TABLE
+from tests.e2e.attempts import ALLOWED, FOR, FOR_ALL, Attempt
 from tests.e2e.enforced import OTHER_ACCOUNT, Enforced, enforced
 
 REGIONS = ("us-east-1", "eu-west-1")
+# What services call it when somebody may not do something.
+REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 # How many items the runs of `seed` have.
 ITEMS = {
     "s3-objects": 120,
@@ -63,7 +69,7 @@ def seed(deployed: Enforced) -> None:
     client("sns").create_topic(Name="others")
 
 
-@pytest.mark.parametrize("crawl", sorted({*ITEMS, "iam-policies", "account"} - {"queues"}))
+@pytest.mark.parametrize("crawl", [*ITEMS, "iam-policies", "account"])
 def test_it_runs_with_the_generated_policies(stack: Enforced, crawl: str) -> None:
     if crawl == "objects":
         stack.run({"crawl": "buckets"})
@@ -100,9 +106,11 @@ def without(stack: Enforced, action: str) -> Iterator[None]:
     for role, name, document in before:
         less = document.replace(f'"{action}"', '"none:None"')
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
-    yield
-    for role, name, document in before:
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
+    try:
+        yield
+    finally:
+        for role, name, document in before:
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=document)
 
 
 def test_without_one_action_the_target_is_denied(stack: Enforced) -> None:
@@ -111,3 +119,38 @@ def test_without_one_action_the_target_is_denied(stack: Enforced) -> None:
         summary = stack.run(asked)
     assert summary["targets"] == {"denied": 1}
     assert stack.run(asked)["targets"] == {"complete": 1}
+
+
+@pytest.fixture(scope="module")
+def names(stack: Enforced) -> dict[str, str]:
+    return stack.names(stack.run({"crawl": "names"}))
+
+
+@pytest.mark.parametrize("role", FOR)
+def test_a_role_is_refused_all_that_is_not_its_work(stack: Enforced, names: Mapping[str, str], role: str) -> None:
+    own = {**names, "role": stack.role_arn(role).rpartition("/")[2]}
+
+    def answer(attempt: Attempt) -> str:
+        """What a request with the role's credentials is refused with; empty if it is not refused."""
+        call = getattr(stack.as_role(role, attempt.service), attempt.operation)
+        try:
+            call(**filled(attempt.parameters, own))
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return ""
+
+    attempts = FOR_ALL + FOR[role]
+    assert len(attempts) >= 60
+    assert answer(ALLOWED[role]) == ""
+    answers = {str(attempt): answer(attempt) for attempt in attempts}
+    assert {attempt: code for attempt, code in answers.items() if code not in REFUSALS} == {}
+    assert answer(ALLOWED[role]) == ""
+
+
+def filled(value: Any, names: Mapping[str, str]) -> Any:
+    """Put the names of the deployment into a parameter."""
+    if isinstance(value, Mapping):
+        return {filled(key, names): filled(each, names) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled(each, names) for each in value]
+    return re.sub(r"\{([a-z_]+)\}", lambda found: names[found[1]], value) if isinstance(value, str) else value
