@@ -16,8 +16,9 @@ from constructs import Construct
 from infra import target_state
 from infra.functions import PLAN_RUN_TIMEOUT, REPORT_TIMEOUT, Functions, crawl_machine_name, machine_log_group
 from infra.invoke_function import invoke_function
-from infra.item_store import MAP_RESULTS_PREFIX, ItemStore
+from infra.item_store import ItemStore
 from infra.long_target import LongTarget
+from infra.map_results import MapResults
 from infra.page_loop import PageLoop
 from infra.publishing import Publishing
 from infra.publishing_states import PublishingStates
@@ -108,7 +109,8 @@ class CrawlMachine(Construct):
                 include_execution_data=False,
             ),
         )
-        store.grant_crawl(self.state_machine)
+        store.grants.crawl(self.state_machine)
+        store.keep_pages_from(self.state_machine)
 
     def _plan_run(self, functions: Functions) -> tasks.LambdaInvoke:
         plan_run = invoke_function(
@@ -175,7 +177,7 @@ class CrawlMachine(Construct):
             item_selector=selected,
             # FinishRun judges the run by the verdicts of its targets. One lost child must not end all others.
             tolerated_failure_percentage=100,
-            result_writer_v2=sfn.ResultWriterV2(bucket=store.bucket, prefix=MAP_RESULTS_PREFIX),
+            result_writer_v2=MapResults(store.bucket),
             result_path=sfn.JsonPath.DISCARD,
         )
 

@@ -9,10 +9,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.settings import Settings
-from pageturner.stores import keys
+from infra.store_grants import MAP_RESULTS_PREFIX, StoreGrants
 
-# The Distributed Map's own report on its children. The verdicts are in the runs table; this is for troubleshooting.
-MAP_RESULTS_PREFIX = "map-results"
 ATHENA_RESULTS_PREFIX = "athena-results"
 # Days for which things are kept that only troubleshooting needs, or nobody once they are used.
 _MAP_RESULTS_DAYS = 30
@@ -24,10 +22,6 @@ _DETAILING_DAYS = 30
 _NONCURRENT_DAYS = 14
 # As long as the records of the run, which refer to them.
 _TOKEN_DAYS = 400
-# What whoever keeps the records of a run does with its table.
-_RECORDS = tuple(f"dynamodb:{action}" for action in ("GetItem", "Query", "PutItem", "UpdateItem"))
-# What publishing puts.
-_PUBLISHED_PREFIXES = ("publishing", "published", "tables", "changes", "comparisons", "summaries")
 
 
 class ItemStore(Construct):
@@ -56,6 +50,39 @@ class ItemStore(Construct):
         )
         self.items = self._table("ItemTable", retain_data=retain_data)
         self.runs = self._table("RunTable", retain_data=retain_data)
+        self.grants = StoreGrants(self.bucket, self.items, self.runs)
+        self._keep_pages()
+
+    def _keep_pages(self) -> None:
+        """Let nobody replace a page: whoever puts one says that there must be none yet, as FetchPage always does.
+
+        S3 User Guide, "Enforce conditional writes on Amazon S3 buckets": the parts of an upload cannot say so, but what
+        completes it does.
+        """
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="PagesAreNotReplaced",
+                effect=iam.Effect.DENY,
+                actions=["s3:PutObject"],
+                principals=[iam.AnyPrincipal()],
+                resources=[self.bucket.arn_for_objects("items/*")],
+                conditions={"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+            )
+        )
+
+    def keep_pages_from(self, role: iam.IGrantable) -> None:
+        """Never let a role of the deployment delete a page, whatever its own policies come to allow.
+
+        People and lifecycle rules can: a page may have to go. The CDK makes one statement of those of all roles.
+        """
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                actions=["s3:DeleteObject", "s3:DeleteObjectVersion"],
+                principals=[role.grant_principal],
+                resources=[self.bucket.arn_for_objects("items/*")],
+            )
+        )
 
     def _table(self, construct_id: str, *, retain_data: bool) -> dynamodb.TableV2:
         return dynamodb.TableV2(
@@ -72,106 +99,6 @@ class ItemStore(Construct):
             deletion_protection=retain_data,
             removal_policy=RemovalPolicy.RETAIN if retain_data else RemovalPolicy.DESTROY,
         )
-
-    def grant_plan(self, grantee: iam.IGrantable) -> None:
-        """Let PlanRun take the lock, put the targets file, and begin a run or find out how far a resumed run is."""
-        self.bucket.grant_put(grantee, "runs/*")
-        self.bucket.grant_read(grantee, "runs/*")
-        # A token that an execution's input begins with may be too long for the state.
-        self.bucket.grant_put(grantee, "tokens/*")
-        # The items of another crawl's run, each of which becomes a target.
-        self.bucket.grant_read(grantee, "items/*")
-        self.runs.grant(grantee, *_RECORDS, "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
-
-    def grant_plan_long_targets(self, grantee: iam.IGrantable) -> None:
-        """Let PlanLongTargets read the records of a run's targets, and put the file with those that are left."""
-        self.bucket.grant_put(grantee, "runs/*")
-        self.bucket.grant_read(grantee, "runs/*")
-        self.runs.grant(grantee, "dynamodb:Query")
-
-    def grant_turn_pages(self, grantee: iam.IGrantable) -> None:
-        """Let FetchPage turn pages. It may not delete: a written page stays."""
-        self.bucket.grant_put(grantee, "items/*")
-        self.bucket.grant_put(grantee, "tokens/*")
-        self.bucket.grant_read(grantee, "items/*")
-        self.bucket.grant_read(grantee, "tokens/*")
-        # Pages whose items lack details.
-        self.bucket.grant_put(grantee, "detailing/*")
-        self.bucket.grant_read(grantee, "detailing/*")
-        # Where an earlier version put them.
-        self.bucket.grant_read(grantee, "runs/*/tokens/*")
-        self.runs.grant(grantee, *_RECORDS, "dynamodb:ConditionCheckItem")
-
-    def grant_finish(self, grantee: iam.IGrantable) -> None:
-        """Let FinishRun read the run's records and what was published before, and write manifest and summary."""
-        for prefix in ("runs", "finishing"):
-            self.bucket.grant_read(grantee, f"{prefix}/*")
-            self.bucket.grant_put(grantee, f"{prefix}/*")
-        # The manifest has tokens, not references to them.
-        self.bucket.grant_read(grantee, "tokens/*")
-        self.bucket.grant_read(grantee, "published/*")
-        self.runs.grant(grantee, *_RECORDS, "dynamodb:BatchWriteItem", "dynamodb:DeleteItem")
-
-    def grant_publish(self, grantee: iam.IGrantable) -> None:
-        """Let PublishRun and PublishPart hold pages against what is published, and publish. Only they write items."""
-        objects = self.bucket.arn_for_objects
-        written = [objects(f"{prefix}/*") for prefix in _PUBLISHED_PREFIXES]
-        for actions, resources in (
-            (["s3:GetObject"], [objects("items/*"), objects("runs/*"), *written]),
-            (["s3:PutObject"], written),
-            # A superseded publication is marked for its expiry.
-            (["s3:PutObjectTagging"], [objects("tables/*")]),
-            (["s3:DeleteObject"], [objects("published/*")]),
-        ):
-            iam.Grant.add_to_principal(grantee=grantee, actions=actions, resource_arns=resources)
-        iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["s3:ListBucket"],
-            resource_arns=[self.bucket.bucket_arn],
-            # "If exists": GetObject has no prefix, and says that an object is not there only to those who may list.
-            conditions={"StringLikeIfExists": {"s3:prefix": ["publishing/*", "tables/*"]}},
-        )
-        self.items.grant(
-            grantee,
-            "dynamodb:DescribeTable",
-            "dynamodb:Query",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            "dynamodb:DeleteItem",
-        )
-        self.runs.grant(grantee, *_RECORDS, "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem")
-
-    def grant_crawl(self, grantee: iam.IGrantable) -> None:
-        """Let the Crawl machine read the files with targets and parts, record verdicts, and look up pages."""
-        self.bucket.grant_read(grantee, "runs/*")
-        self.bucket.grant_read(grantee, "publishing/*")
-        self.runs.grant(grantee, "dynamodb:PutItem")
-
-    def grant_report(self, grantee: iam.IGrantable) -> None:
-        """Let ReportRun read what the run came to, and put its report and the page of all runs."""
-        self.bucket.grant_read(grantee, "runs/*")
-        self.bucket.grant_put(grantee, "runs/*/report.html")
-        self.bucket.grant_put(grantee, "runs/index.html")
-        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem")
-
-    def grant_fail(self, grantee: iam.IGrantable) -> None:
-        """Let FailRun record that the execution failed."""
-        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem")
-
-    def grant_stop(self, grantee: iam.IGrantable) -> None:
-        """Let StopRun record that an execution was stopped."""
-        self.runs.grant(grantee, "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
-
-    def grant_check(self, grantee: iam.IGrantable) -> None:
-        """Let CheckCrawls read the history of crawls, and remember who is overdue."""
-        partitions = {"dynamodb:LeadingKeys": [keys.STATUS, keys.HISTORY.format("*")]}
-        for action, condition in (
-            ("dynamodb:Query", {"ForAllValues:StringLike": partitions}),
-            ("dynamodb:UpdateItem", {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [keys.STATUS]}}),
-        ):
-            iam.Grant.add_to_principal(
-                grantee=grantee, actions=[action], resource_arns=[self.runs.table_arn], conditions=condition
-            )
 
 
 def _access_logs_bucket(scope: Construct, settings: Settings) -> s3.IBucket | None:

@@ -51,7 +51,7 @@ class Publishing(Construct):
                 ephemeral_storage_size=_DISK,
                 environment={"DATABASE": sql.database, "MOST_ROWS": str(settings.most_rows)},
             )
-            store.grant_publish(made)
+            store.grants.publish(made)
             sql.grant_publish(made)
             return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -37,9 +38,20 @@ class PythonFunction(lambda_.Function):
         # "Log-level filtering"). Metrics have none, nor have exceptions that nobody catches
         # (github.com/aws/aws-lambda-python-runtime-interface-client/issues/202).
         application_log_level = lambda_.ApplicationLogLevel.DEBUG if is_debug else lambda_.ApplicationLogLevel.INFO
+        log_group = logs.LogGroup(
+            scope,
+            f"{construct_id}Logs",
+            retention=log_retention(settings.log_retention_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        # The CDK's own has AWSLambdaBasicExecutionRole, which writes to all log groups, and makes them.
+        role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant(role, "logs:CreateLogStream", "logs:PutLogEvents")
+        store.keep_pages_from(role)
         super().__init__(
             scope,
             construct_id,
+            role=role,
             code=code,
             handler=f"{module}.handler",
             # MiniStack's own Python worker loses the class names of exceptions, which the state machines match.
@@ -54,12 +66,7 @@ class PythonFunction(lambda_.Function):
             logging_format=lambda_.LoggingFormat.JSON,
             system_log_level_v2=lambda_.SystemLogLevel.INFO if is_debug else lambda_.SystemLogLevel.WARN,
             application_log_level_v2=application_log_level,
-            log_group=logs.LogGroup(
-                scope,
-                f"{construct_id}Logs",
-                retention=log_retention(settings.log_retention_days),
-                removal_policy=RemovalPolicy.DESTROY,
-            ),
+            log_group=log_group,
             environment={
                 "ITEMS_BUCKET": store.bucket.bucket_name,
                 "ITEMS_TABLE": store.items.table_name,

@@ -135,18 +135,6 @@ def test_the_schedule_may_only_invoke_check_crawls(template: Template, resources
     assert "SchedulesDeadLetters" in allowed["sqs:SendMessage"]
 
 
-def test_check_crawls_may_read_the_history_and_write_the_status(resources: dict[str, Any]) -> None:
-    found = {action: each for each in statements(resources, "FunctionsCheckCrawls") for action in actions_of(each)}
-    assert set(found) == {
-        *("dynamodb:Query", "dynamodb:UpdateItem", "sns:Publish"),
-        *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
-    }
-    read, written = found["dynamodb:Query"], found["dynamodb:UpdateItem"]
-    assert read["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["status", "history#*"]}}
-    assert written["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["status"]}}
-    assert all("RunTable" in str(each["Resource"]) for each in (read, written))
-
-
 def test_who_cannot_be_told_that_an_execution_ended_is_a_dead_letter(template: Template) -> None:
     queue = {"Fn::GetAtt": [Match.string_like_regexp("SchedulesDeadLetters.*"), "Arn"]}
     target = Match.object_like({"DeadLetterConfig": {"Arn": queue}})

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from tests.infra.test_resources import actions_of, statements
 from tests.infra.test_state_machines import retrier
 
 BOTH = ("PublishingPublishRun", "PublishingPublishPart")
@@ -76,60 +73,6 @@ def test_an_execution_that_cannot_publish_fails_there_so_that_a_redrive_goes_on_
         # Longer than the function's own timeout.
         assert state["TimeoutSeconds"] == 960
     assert "Catch" not in states["PublishParts"]
-
-
-@pytest.mark.parametrize("role", BOTH)
-def test_who_publishes_may_do_what_it_does_and_no_more(resources: dict[str, Any], role: str) -> None:
-    allowed = {
-        (action, place)
-        for statement in statements(resources, role)
-        for action in actions_of(statement)
-        for place in places(statement["Resource"])
-        if not action.startswith("xray:")
-    }
-    written = ("publishing/*", "published/*", "tables/*", "changes/*", "comparisons/*", "summaries/*")
-    items = ("DescribeTable", "Query", "PutItem", "UpdateItem", "DeleteItem")
-    runs = ("GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
-    tables = ("GetTable", "CreateTable", "UpdateTable", "BatchCreatePartition")
-    assert allowed == {
-        *(("s3:GetObject", prefix) for prefix in ("items/*", "runs/*", *written)),
-        *(("s3:PutObject", prefix) for prefix in written),
-        *{("s3:PutObjectTagging", "tables/*"), ("s3:DeleteObject", "published/*"), ("s3:ListBucket", "StoreItems")},
-        *((f"dynamodb:{action}", "StoreItemTable") for action in items),
-        *((f"dynamodb:{action}", "StoreRunTable") for action in runs),
-        *(
-            (f"glue:{action}", of)
-            for action in tables
-            for of in ("catalog", "database/pageturner", "table/pageturner/*")
-        ),
-        ("events:PutEvents", "event-bus/default"),
-    }
-
-
-def places(resource: Any) -> list[str]:
-    """Return what the ARNs of a statement's resource end with, or the construct whose ARN they are."""
-    if isinstance(resource, str):
-        return [resource]
-    if isinstance(resource, list):
-        return [place for each in resource for place in places(each)]
-    if "Fn::GetAtt" in resource:
-        (name, _) = resource["Fn::GetAtt"]
-        return [name[: -len("01234567")]]  # without the CDK's hash
-    return [resource["Fn::Join"][1][-1].removeprefix(":").removeprefix("/")]
-
-
-@pytest.mark.parametrize("role", BOTH)
-def test_who_publishes_may_list_only_its_own_folders(resources: dict[str, Any], role: str) -> None:
-    (statement,) = [each for each in statements(resources, role) if "s3:ListBucket" in actions_of(each)]
-    assert statement["Condition"] == {"StringLikeIfExists": {"s3:prefix": ["publishing/*", "tables/*"]}}
-
-
-def test_the_crawl_machine_may_invoke_them_and_read_the_parts(resources: dict[str, Any]) -> None:
-    allowed = list(statements(resources, "CrawlStateMachine"))
-    invoked = next(each["Resource"] for each in allowed if "lambda:InvokeFunction" in actions_of(each))
-    assert all(role in str(invoked) for role in BOTH)
-    (read,) = [each for each in allowed if "s3:GetObject*" in actions_of(each)]
-    assert {place for place in places(read["Resource"]) if "*" in place} == {"runs/*", "publishing/*"}
 
 
 def test_they_know_where_to_publish_and_have_room_for_it(resources: dict[str, Any]) -> None:
