@@ -123,7 +123,7 @@ def test_the_functions_read_through_a_role_also_in_their_own_account(synth: Synt
     (name,) = [each for each in resources if each.startswith("FunctionsReaderRole") and "Default" not in each]
     (trust,) = resources[name]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     readers = [re.sub("[0-9A-F]{8}$", "", each["Fn::GetAtt"][0]) for each in trust["Principal"]["AWS"]]
-    assert sorted(readers) == ["FunctionsFetchPageServiceRole", "FunctionsPlanRunServiceRole"]
+    assert sorted(readers) == ["FunctionsFetchPageRole", "FunctionsPlanRunRole"]
     reads = {"ec2:DescribeVpcs", "ec2:DescribeRegions", "ec2:DescribeSubnets", "iam:ListRoles", "iam:GetAccountSummary"}
     assert reads <= actions(resources, "FunctionsReader")
     for function in ("FunctionsPlanRun", "FunctionsFetchPage"):
