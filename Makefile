@@ -45,6 +45,7 @@ check: $(CLI) $(DEV) ## formatter, linter, types, layers, synth, template, licen
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
 	.venv/bin/python -m local.check_template
+	.venv/bin/python -m local.check_security
 	.venv/bin/python -m local.licences
 	.venv/bin/python -m local.audit
 

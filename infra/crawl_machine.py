@@ -14,6 +14,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from infra import target_state
+from infra.acknowledge import acknowledge
 from infra.functions import PLAN_RUN_TIMEOUT, REPORT_TIMEOUT, Functions, crawl_machine_name, machine_log_group
 from infra.invoke_function import invoke_function
 from infra.item_store import ItemStore
@@ -111,6 +112,7 @@ class CrawlMachine(Construct):
         )
         store.grants.crawl(self.state_machine)
         store.keep_pages_from(self.state_machine)
+        acknowledge(self.state_machine, "SF1", "Step Functions keeps the history of Standard executions itself")
 
     def _plan_run(self, functions: Functions) -> tasks.LambdaInvoke:
         plan_run = invoke_function(

@@ -8,6 +8,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.acknowledge import acknowledge
 from infra.functions import machine_log_group
 from infra.page_states import PageStates
 
@@ -54,3 +55,4 @@ class PageLoop(Construct):
                 include_execution_data=False,
             ),
         )
+        acknowledge(self.state_machine, "SF1", "at level ALL, the logs would cost more than the executions")

@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra.acknowledge import acknowledge
 from infra.function_code import ARCHITECTURE, runtime
 from infra.item_store import ItemStore
 from infra.network import run_in_vpc
@@ -77,6 +78,7 @@ class PythonFunction(lambda_.Function):
                 **(environment or {}),
             },
         )
+        acknowledge(self, "L1", "they run on the Python that they were tested with, where Lambda has it")
         if settings.subnet_ids:
             run_in_vpc(self, settings)
 

@@ -11,6 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.acknowledge import acknowledge
 from pageturner.crawls.crawl import Crawl
 
 # By default, EventBridge retries 185 times within a day. A run that is hours late would only overlap with the next one.
@@ -47,6 +48,7 @@ class Schedules(Construct):
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             retention_period=Duration.days(14),
         )
+        acknowledge(self.dead_letters, "SQS3", "it is the dead-letter queue, which nothing receives from")
         for crawl in crawls.values():
             if crawl.schedule is None:
                 continue
