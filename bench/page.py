@@ -260,7 +260,7 @@ def _turned_by_fetch_page(shape: Shape) -> Iterator[Any]:
     place = json.dumps(Place().as_dict())
     while True:
         event = json.loads(f'{json.dumps(state)[:-1]}, "place": {place}}}')
-        after = fetch_page.handler(event, _LambdaContext())  # type: ignore[arg-type]
+        after = fetch_page.handler(event, _LambdaContext())
         place = json.dumps(after)
         yield after
 

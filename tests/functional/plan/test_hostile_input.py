@@ -32,7 +32,23 @@ def deep(levels: int) -> Any:
     return json.loads("[" * levels + "]" * levels)
 
 
-RUN_IDS = ("", "../x", "a/b", "*", "r\0", "r\n", "r" * 201, "-r", "run#r", "é", " r", 5, None, {}, deep(50))
+RUN_IDS: tuple[Any, ...] = (
+    "",
+    "../x",
+    "a/b",
+    "*",
+    "r\0",
+    "r\n",
+    "r" * 201,
+    "-r",
+    "run#r",
+    "é",
+    " r",
+    5,
+    None,
+    {},
+    deep(50),
+)
 # The input, and what is said of it.
 HOSTILE: dict[str, tuple[Any, str]] = {
     "deep parameters": ({**OBJECTS, "parameters": {"Bucket": deep(500)}}, f"is nested more than {DEEPEST} deep"),
@@ -115,16 +131,18 @@ def test_what_an_item_gives_is_checked_like_an_input() -> None:
         return list(item_bindings(crawl, [record], {"t": {}}))
 
     assert len(bound()) == 1
-    for place, item in {
+    no_regions: tuple[Any, ...] = ("EU", "", "global", [], 1)
+    wrong: dict[str, dict[str, Any]] = {
         "for_each.parameters.Bucket: is not valid Unicode": {"B": "\ud800"},
         "for_each.parameters.Bucket: is a number of more than": {"B": 10**1000},
         f"for_each.parameters.Bucket: is nested more than {DEEPEST} deep": {"B": deep(100)},
         "for_each.parameters.Bucket: is nan, and must be a number": {"B": float("nan")},
         "for_each.parent.more.a: is not valid Unicode": {"M": {"a": ["\udfff"]}},
-        **{f"for_each.region: .*{re.escape(json.dumps(each))}": {"R": each} for each in ("EU", "", "global", [], 1)},
+        **{f"for_each.region: .*{re.escape(json.dumps(each))}": {"R": each} for each in no_regions},
         "for_each.region: .*not a region": {"R": "eu-west-1\n"},
         "for_each.region: .* which is not a region": {"R": "a/../b"},
-    }.items():
+    }
+    for place, item in wrong.items():
         with pytest.raises(InvalidCrawlError, match=place):
             bound(**item)
 

@@ -105,7 +105,7 @@ def error_of_botocore(name: str) -> Exception:
     needed = ("endpoint_url", "error", "expected_checksum", "actual_checksum", "provider", "error_msg")
     made = OF_BOTOCORE[name].__new__(OF_BOTOCORE[name])
     Exception.__init__(made, f"as botocore says it: {name}")
-    made.kwargs = dict.fromkeys(needed, "x")  # type: ignore[attr-defined]
+    made.kwargs = dict.fromkeys(needed, "x")
     return made
 
 

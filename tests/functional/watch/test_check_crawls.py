@@ -61,7 +61,7 @@ class Deployment:
         self.patch.setattr(notices, "send", self._hear)
         self.caplog.clear()
         self.capsys.readouterr()
-        returned = check_crawls.handler({}, LambdaContext())  # type: ignore[arg-type]
+        returned = check_crawls.handler({}, LambdaContext())
         (metrics,) = map(json.loads, self.capsys.readouterr().out.splitlines())
         assert len(returned["overdue"]) == metrics["CrawlsOverdue"][0]
         return dict(metrics)
