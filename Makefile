@@ -82,10 +82,11 @@ reference: $(RUN) ## write the keys of a crawl, and who else counts, into docs/r
 pictures: $(CLI) $(DEV) $(EMULATOR) browser ## make the pictures of the documents again, after a change of how things look
 	.venv/bin/python -m local.pictures
 
-read-operations: $(DEV) ## write which operations only read, of which resources, and the inventory's, after an update
+read-operations: $(DEV) ## write which operations only read, of which resources, what is secret, and the inventory's
 	.venv/bin/python -m local.read_operations
 	.venv/bin/python -m local.account_operations
 	.venv/bin/python -m local.resource_templates
+	.venv/bin/python -m local.secret_fields
 
 bench: $(CLI) $(DEV) $(EMULATOR) ## measure what docs/performance.md says, beside peers: under 15 minutes
 	@for of in cost logs page cold_start plan inventory growth "finish 1000000 1" "publish objects=100000" pages_per_second; do \

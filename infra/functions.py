@@ -50,6 +50,8 @@ class Functions(Construct):
             "ACCOUNT": Aws.ACCOUNT_ID,
             "READER_ROLE_ARN": reader_role_arn("{account}", settings),
             "EXTERNAL_ID": self.external_id,
+            # Of this deployment alone, and for as long as it is there: equal values have equal hashes in all runs.
+            "HASH_KEY": Aws.STACK_ID,
         }
         planning = {} if settings.adhoc_crawls else {"ONLY_CATALOGUED": "true"}
         # A plan of 100,000 targets takes minutes and 200 MB (bench/); a service's model takes up to 100 MB.

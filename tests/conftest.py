@@ -155,6 +155,7 @@ def aws(_no_account: None, tables: AbstractContextManager[None], monkeypatch: py
         monkeypatch.setenv("ACCOUNT", ACCOUNT)
         monkeypatch.setenv("READER_ROLE_ARN", "arn:aws:iam::{account}:role/PageturnerReader")
         monkeypatch.setenv("EXTERNAL_ID", "pageturner")
+        monkeypatch.setenv("HASH_KEY", "arn:aws:cloudformation:us-east-1:123456789012:stack/Pageturner/1")
         # moto would let its requests through, because they do not go to amazonaws.com. Nothing listens here.
         monkeypatch.setenv("AWS_ENDPOINT_URL_RESOURCE_EXPLORER_2", "http://127.0.0.1:9")
         yield made

@@ -16,8 +16,9 @@ from typing import Any, TypeGuard
 from pageturner.crawls.bounds import RUN_ID, wrong_document
 from pageturner.crawls.checks import against_schema, problems
 from pageturner.crawls.crawl import ADHOC_PREFIX, SCHEDULE_KEYS, Crawl
-from pageturner.crawls.expression_checks import wrong_for_each
+from pageturner.crawls.for_each_checks import wrong_for_each
 from pageturner.crawls.pagination_config import without_nulls
+from pageturner.crawls.redact_checks import with_redact
 from pageturner.crawls.starts import wrong_after
 from pageturner.crawls.table_checks import same_tables, same_tables_of_operations
 from pageturner.errors import InvalidCrawlError
@@ -190,8 +191,8 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
     """Return the crawl that an execution's input asks for.
 
     ``{"crawl": name}`` takes it from the catalogue; ``{"service": …, "operation": …}`` needs no catalogue. The input
-    can set other keys of a crawl too; its `parameters`, `pagination_config` and `since` are merged with those of the
-    catalogue. Raises `InvalidCrawlError`.
+    can set other keys of a crawl too; its `parameters`, `pagination_config`, `since` and `redact` are merged with those
+    of the catalogue. Raises `InvalidCrawlError`.
     """
     if not isinstance(document, Mapping):
         raise InvalidCrawlError(f'the input is {shown(document)}; it must be a JSON object like {{"crawl": "a-name"}}')
@@ -215,6 +216,7 @@ def parse_input(document: object, catalogue: Mapping[str, Crawl]) -> Crawl:
             in_lines(f"input.{key}: only the catalogue says when a crawl runs; remove it" for key in scheduled)
         )
     _refuse_unknown_keys(asked, allowed, "input", ["crawl", "dry_run", "resume", "trigger"])
+    asked = with_redact(asked, catalogue.get(name))
     for key, value in asked.items():
         merged = key in ("parameters", "pagination_config", "since") and isinstance(value, Mapping)
         entry[key] = {**entry.get(key, {}), **value} if merged else value

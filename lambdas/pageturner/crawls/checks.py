@@ -21,6 +21,7 @@ from pageturner.crawls import pagination_config
 from pageturner.crawls.account_checks import check_accounts
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.bounds import MOST_TARGETS
+from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.detail import detailed_shape, details_of
 from pageturner.crawls.detail_checks import wrong_details
 from pageturner.crawls.expression_checks import (
@@ -32,6 +33,8 @@ from pageturner.crawls.expression_checks import (
 from pageturner.crawls.operation_checks import wrong_operation
 from pageturner.crawls.operations import wrong_operations
 from pageturner.crawls.read_only import refusal
+from pageturner.crawls.redact_checks import wrong_redact
+from pageturner.crawls.redacted_shapes import answer_shape
 from pageturner.crawls.regions import wrong_regions
 from pageturner.crawls.since_checks import parameters_of_some_run, wrong_since
 from pageturner.crawls.starts import check_start
@@ -59,8 +62,11 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
                 yield f"{place}.{key}{wrong}"
         else:
             right[key] = given
-    for check in _CHECKS:
-        yield from check(right, place)
+    wrong = [line for check in _CHECKS for line in check(right, place)]
+    yield from wrong
+    if not wrong and _can_be_crawled(right):
+        # It is about the items, and needs all else to be right.
+        yield from (f"{place}.redact{line}" for line in wrong_redact(Crawl.from_dict({"name": "", **right})))
 
 
 def check_parameters(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[str]:
@@ -253,7 +259,8 @@ def _check_stated(stated: Mapping[str, Any], model: OperationModel, place: str) 
 def _check_expressions(entry: Mapping[str, Any], place: str) -> Iterable[str]:
     """Check `search`, on a page; `key` and `detail`, on an item; and `ignore_fields`, on an item with its details."""
     known = _can_be_crawled(entry)
-    output = api.operation_model(entry["service"], entry["operation"]).output_shape if known else None
+    kept = entry.get("redact", {}).get("keep", ())
+    output = answer_shape(entry["service"], entry["operation"], kept) if known else None
     if "search" in entry:
         yield from _check_expression(entry["search"], f"{place}.search", output)
     item = item_shape(entry["service"], entry["operation"], _stated(entry), entry.get("search")) if known else None

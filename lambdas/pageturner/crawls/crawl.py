@@ -32,12 +32,12 @@ _TARGET_KEYS = ("service", "operation", "operations", "except", "parameters", "f
 # What a crawl lists, and what may be missing; the other keys say when, how fast, and what happens to the items.
 _LISTING_KEYS = (
     *("service", "operation", "operations", "except", "parameters", "pagination_config", "for_each", "search", "key"),
-    *("detail", *_PLACE_KEYS, "tolerate", "ignore_errors"),
+    *("detail", "redact", *_PLACE_KEYS, "tolerate", "ignore_errors"),
     *STATED,
 )
 # Of these, what decides which items a listing has and what their keys are, besides the parameters and the place. With
-# another `detail`, the same items are changed.
-_ITEM_KEYS = ("search", "key", *STATED)
+# another `detail`, the same items are changed; with another `redact`, a key can be a hash.
+_ITEM_KEYS = ("search", "key", "redact", *STATED)
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Crawl:
     search: str | None = None
     key: str | None = None
     detail: tuple[Mapping[str, Any], ...] | Mapping[str, Any] | None = None
+    redact: Mapping[str, Any] = field(default_factory=dict)
     input_token: str | tuple[str, ...] | None = None
     output_token: str | tuple[str, ...] | None = None
     result_key: str | tuple[str, ...] | None = None
@@ -121,6 +122,11 @@ class Crawl:
         from pageturner.crawls.detail import details_of  # only crawls with details need it
 
         return details_of(self.detail, self.service)
+
+    @property
+    def defaults_kept(self) -> tuple[str, ...]:
+        """The names of what would be redacted by default, and is kept as it is."""
+        return tuple(self.redact.get("keep", ()))
 
     @property
     def source(self) -> str | None:

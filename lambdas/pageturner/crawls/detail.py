@@ -86,7 +86,11 @@ class Detail:
     @cached_property
     def shape(self) -> Any:
         """The shape of the detail of an item; None if no model describes it."""
-        found: Any = self.model.output_shape
+        return self.shape_in(self.model.output_shape)
+
+    def shape_in(self, answer: Any) -> Any:
+        """Return the shape of the detail in an answer of that shape."""
+        found = answer
         if self.found_by is not None:
             try:
                 found = shape_found(self.found_by, found)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.detail import VALUE, Detail, details_of
 from pageturner.crawls.expression_checks import TEXT, item_shape, parameter_shapes, wrong_expression
 from pageturner.crawls.operation_checks import wrong_operation
+from pageturner.crawls.redacted_shapes import redacted_item
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import pagination
 from pageturner.paging.expression_shapes import Structure
@@ -20,9 +22,11 @@ def wrong_details(entry: Mapping[str, Any], place: str) -> Iterator[str]:
     crawl = Crawl.from_dict({"name": "", **entry})
     stated = {name: entry[name] for name in STATED if name in entry}
     item = item_shape(crawl.service, crawl.operation, stated, crawl.search)
+    # The parameters are found in the item as it is kept.
+    kept = redacted_item(replace(crawl, detail=None))
     about = Structure(
         {
-            "item": item,
+            "item": kept,
             **dict.fromkeys(("account", "region"), TEXT),
             "parameters": Structure(dict(parameter_shapes(crawl))),
         }

@@ -9,13 +9,12 @@ from botocore.model import Shape
 from jmespath.exceptions import JMESPathError
 
 from pageturner.crawls.crawl import Crawl
-from pageturner.crawls.detail import with_details
 from pageturner.messages import shown
 from pageturner.paging import api, pagination, split
 from pageturner.paging.expression_limits import ExpressionLimitError
-from pageturner.paging.expression_shapes import FindsNothingError, Structure, shape_found
+from pageturner.paging.expression_shapes import FindsNothingError, Redacted, Structure, shape_found
 from pageturner.paging.expressions import named_field
-from pageturner.paging.paginators import STATED, paginator_of
+from pageturner.paging.paginators import paginator_of
 
 TEXT = Shape("Text", {"type": "string"})
 
@@ -23,7 +22,9 @@ TEXT = Shape("Text", {"type": "string"})
 def wrong_expression(expression: str, shape: Any = None) -> Iterator[str]:
     """Yield what is wrong with an expression that applies to values of a botocore `shape` (None: unknown)."""
     try:
-        shape_found(expression, shape)
+        found = shape_found(expression, shape)
+        if isinstance(found, Redacted):
+            yield f"{shown(expression)} finds what is redacted: {found.said}"
     except ExpressionLimitError as error:
         yield f"{shown(expression)} cannot be used: {error}"
     except JMESPathError as error:
@@ -45,15 +46,20 @@ def wrong_ignored_field(expression: str, item: Any) -> Iterator[str]:
         )
 
 
-def item_shape(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Any:
+def item_shape(service: str, operation: str, stated: Mapping[str, Any], search: str | None, answer: Any = None) -> Any:
     """Return the shape of a crawl's items, those of its primary result key; None if it is unknown or invalid."""
-    return next(item_shapes(service, operation, stated, search), None)
+    return next(item_shapes(service, operation, stated, search, answer), None)
 
 
-def item_shapes(service: str, operation: str, stated: Mapping[str, Any], search: str | None) -> Iterator[Any]:
-    """Yield the shapes of a crawl's items, of each result key that can have some; None as in `item_shape`."""
+def item_shapes(
+    service: str, operation: str, stated: Mapping[str, Any], search: str | None, answer: Any = None
+) -> Iterator[Any]:
+    """Yield the shapes of a crawl's items, of each result key that can have some; None as in `item_shape`.
+
+    `answer` is the shape of the answers, if it is not that of the model.
+    """
     definition = paginator_of(service, operation, stated).definition
-    output = api.operation_model(service, operation).output_shape
+    output = answer or api.operation_model(service, operation).output_shape
     if search is not None:
         found = _found(search, output)
         yield found.member if _is(found, "list") else found
@@ -75,26 +81,6 @@ def _found(expression: str, shape: Any) -> Any:
 
 def _is(shape: Any, *kinds: str) -> bool:
     return getattr(shape, "type_name", None) in kinds
-
-
-def wrong_for_each(crawl: Crawl, source: Crawl) -> Iterator[str]:
-    """Yield what is wrong with the expressions of `for_each`, which apply to the items of `source`."""
-    if crawl.for_each is None:
-        return
-    if source.since is not None:
-        yield f"crawl: a run of {source.name} lists only what is new, so targets for all other items would be missing"
-    whole = source.as_dict()
-    stated = {name: whole[name] for name in STATED if name in whole}
-    item = item_shape(source.service, source.operation, stated, source.search)
-    about = Structure(
-        {
-            "item": next(with_details([item], source.details)),
-            **dict.fromkeys(("key", "account", "region"), TEXT),
-            "parameters": Structure(dict(parameter_shapes(source))),
-        }
-    )
-    for place, expression in for_each_expressions(crawl.for_each):
-        yield from (f"{place}: {line}" for line in wrong_expression(expression, about))
 
 
 def for_each_expressions(for_each: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.inventory import OWN, inventory, without_parameters
 from pageturner.crawls.operation_checks import wrong_operation
+from pageturner.crawls.redact_checks import wrong_shared_redact
 from pageturner.messages import listed, nearest, shown
 from pageturner.paging import api
 from pageturner.paging.paginators import paginator_of
@@ -19,7 +20,7 @@ Operation = tuple[str, str]
 _SHARED = {
     *("operations", "except", "regions", "accounts", "organizational_units", "account_tags"),
     *("max_pages", "max_pages_per_second", "pace", "max_concurrency", "deadline_hours", "overlap"),
-    *("tolerate", "ignore_errors", "stale_items", "allow_empty", "mistrust", "sinks", "time_to_live"),
+    *("tolerate", "ignore_errors", "stale_items", "allow_empty", "mistrust", "sinks", "time_to_live", "redact"),
     *("schedule", "timezone", "enabled"),
 }
 
@@ -56,6 +57,7 @@ def wrong_operations(entry: Mapping[str, Any], place: str) -> Iterator[str]:
             f"{place}.{key}: not with operations, because it would have to be that of each of them; "
             f"make a crawl of its own for what needs it"
         )
+    yield from (f"{place}.redact{line}" for line in wrong_shared_redact(entry.get("redact", {})))
     texts = [entry["operations"]] if isinstance(entry["operations"], str) else entry["operations"]
     wrong = [f"{place}.operations: {line}" for text in texts for line in _wrong(text)]
     yield from wrong

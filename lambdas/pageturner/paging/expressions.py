@@ -60,12 +60,13 @@ class Field:
     name: str
 
 
-def named_field(expression: str) -> Field | None:
+def named_field(expression: str, *, in_lists: bool = False) -> Field | None:
     """Return the field that a valid expression names.
 
-    None if it does not end in a field's name, or what is before that makes new values instead of finding parts.
+    None if it does not end in a field's name, or what is before that makes new values instead of finding parts. With
+    `in_lists`, what finds the parts can be in a list, like ``[a, b]``, to which a filter applies.
     """
-    split = _split(compiled(expression).parsed)
+    split = _split(compiled(expression).parsed, (*_PATHS, "multi_select_list") if in_lists else _PATHS)
     return Field(ParsedResult(expression, split[0]), split[1]) if split else None
 
 
@@ -76,22 +77,24 @@ _PATHS = (
 )
 
 
-def _split(node: Any) -> tuple[Any, str] | None:
+def _split(node: Any, paths: tuple[str, ...]) -> tuple[Any, str] | None:
     """Return the tree of what is before the field's name, and that name."""
     kind, children = node["type"], node["children"]
     if kind == "field":
         return {"type": "identity", "children": []}, node["value"]
     at = {"subexpression": -1, "pipe": -1, "projection": 1, "value_projection": 1, "filter_projection": 1}.get(kind)
-    if at is None or not all(map(_finds_parts, children[:at])) or (split := _split(children[at])) is None:
+    if at is None or not all(_finds_parts(child, paths) for child in children[:at]):
+        return None
+    if (split := _split(children[at], paths)) is None:
         return None
     within = [*children]
     within[at] = split[0]
     return {**node, "children": within}, split[1]
 
 
-def _finds_parts(node: Any) -> bool:
+def _finds_parts(node: Any, paths: tuple[str, ...]) -> bool:
     kind, children = node["type"], node["children"]
     if kind in ("index", "slice"):
         return True
     parts = children[:2] if kind == "filter_projection" else children
-    return kind in _PATHS and all(map(_finds_parts, parts))
+    return kind in paths and all(_finds_parts(part, paths) for part in parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from jmespath.exceptions import JMESPathError
@@ -11,6 +11,7 @@ from jmespath.exceptions import JMESPathError
 from pageturner.errors import UNEXPECTED_VALUES, InvalidCrawlError, said
 from pageturner.paging.expression_limits import Steps, evaluation
 from pageturner.paging.expressions import Field, named_field
+from pageturner.paging.redaction import structures
 
 
 class IgnoredFields:
@@ -42,7 +43,7 @@ class IgnoredFields:
         found = [
             (structure, field.name)
             for field, search in self._fields
-            for structure in _structures(_found(field, search, value))
+            for structure in structures(_found(field, search, value))
         ]
         for structure, name in found:
             structure.pop(name, None)
@@ -55,14 +56,6 @@ def _found(field: Field, search: Callable[[Any, Steps | None], Any], value: Any)
     except (JMESPathError, *UNEXPECTED_VALUES) as error:  # a filter's function, which only real items can upset
         expression = field.within.expression
         raise InvalidCrawlError(f'ignore_fields: "{expression}" cannot be evaluated: {said(error)}') from error
-
-
-def _structures(found: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(found, dict):
-        yield found
-    elif isinstance(found, list):  # of a projection, or of one in another
-        for each in found:
-            yield from _structures(each)
 
 
 def _text(value: Any) -> str:

@@ -20,8 +20,10 @@ from pageturner.paging.expression_limits import Steps
 from pageturner.paging.expressions import find
 from pageturner.paging.page_size import default_page_size
 from pageturner.paging.parameters import for_botocore
+from pageturner.paging.redaction import Redaction
 from pageturner.turn.endpoints import no_endpoint
 from pageturner.turn.records import item_json
+from pageturner.turn.redacting import redacted_text
 from pageturner.turn.unreadable import unreadable
 
 # An operation that pages is followed for so many pages, which one invocation can turn; more are a listing of their own.
@@ -60,12 +62,16 @@ class Answered:
 
 @dataclass(frozen=True)
 class Caller:
-    """Makes the calls of a detail. `method` is the client's. The calls for a page share their `steps`."""
+    """Makes the calls of a detail. `method` is the client's; `redaction` is what the crawl redacts.
+
+    The calls for a page share their `steps`.
+    """
 
     detail: Detail
     method: Callable[..., Any]
     region: str
     steps: Steps = field(default_factory=Steps)
+    redaction: Redaction | None = None
 
     def ask(self, ask: Ask) -> Answered:
         """Call the operation, and return what it answers, or why it does not."""
@@ -82,7 +88,16 @@ class Caller:
             sent = {**ask.parameters, str(self.detail.batch): [json.loads(value) for value in ask.items if value]}
             of = _of_items(sorted(number for numbers in ask.items.values() for number in numbers))
             answered.error = type(error)(f"{without(str(error), sent)} ({of})")
+        try:
+            answered.found = {value: self._redacted(text) for value, text in answered.found.items()}
+        except errors.PageturnerError as error:
+            answered.found, answered.error = {}, error
         return answered
+
+    def _redacted(self, text: str | None) -> str | None:
+        if text is None or self.redaction is None:
+            return text
+        return redacted_text(self.redaction, text, self.detail.name)
 
     def _ask_for_one(self, ask: Ask, answered: Answered) -> None:
         try:

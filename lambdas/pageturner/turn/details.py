@@ -26,6 +26,7 @@ from pageturner.stores.page_store import Facts
 from pageturner.stores.unfinished_pages import UnfinishedPages
 from pageturner.turn.detail_calls import Answered, Ask, Caller
 from pageturner.turn.records import LARGEST_TEXT, DetailCounts, ReadPage, item_json
+from pageturner.turn.redacting import redacting, redaction_of_items
 
 # Calls at once. The client has 16 connections, and parsing shares one processor: more would only wait. A page that was
 # throttled goes on with fewer.
@@ -199,7 +200,9 @@ class Details:
             client = self.client(detail.service, self.state.target.region, self.state.target.account)
         except errors.SERVICE_ERRORS as error:
             raise errors.from_botocore_error(error) from error
-        return Caller(detail, getattr(client, detail.operation), self.state.target.region)
+        kept = self.state.crawl.defaults_kept
+        method = redacting(detail.service, detail.operation, kept, getattr(client, detail.operation))
+        return Caller(detail, method, self.state.target.region, redaction=redaction_of_items(self.state.crawl))
 
     def _keep(self, progress: _Progress) -> None:
         document = progress.as_document(progress.milliseconds + round(self._spent() * 1000))

@@ -21,6 +21,7 @@ from pageturner.paging import answers, api, counts, pagination, split, token_par
 from pageturner.paging.page_size import default_page_size
 from pageturner.paging.parameters import for_botocore
 from pageturner.turn.endpoints import no_endpoint
+from pageturner.turn.redacting import redacted_answer
 from pageturner.turn.unreadable import unreadable
 
 # A service may leave out what it has no value for. In the middle of a listing, an answer with nothing in it is believed
@@ -75,6 +76,7 @@ def _fetched(
             raise
         except (ResponseParserError, *errors.UNEXPECTED_VALUES) as error:
             raise unreadable(error) from error
+        redacted_answer(crawl.service, crawl.operation, crawl.defaults_kept, answer)
         # Before botocore, or the split, cuts the page.
         miscount = counts.miscounted(crawl.service, crawl.operation, answer, pagination.result_keys(definition))
         return answer

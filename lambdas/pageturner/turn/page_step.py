@@ -14,6 +14,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pageturner import errors
@@ -28,6 +29,7 @@ from pageturner.stores.page_store import CommittedPage, Facts
 from pageturner.turn import page_end, page_fetch
 from pageturner.turn.pace import Pace
 from pageturner.turn.records import DetailCounts, ReadPage, item_json, records
+from pageturner.turn.redacting import redacted_text, redaction_of_items
 
 if TYPE_CHECKING:
     from pageturner.turn.details import Details
@@ -158,12 +160,14 @@ def _read(state: PageState, place: Place, page: pagination.Page) -> ReadPage:
     model = api.operation_model(crawl.service, crawl.operation)
     definition = crawl.paginator.definition
     inside, ignored = page_end.errors_inside(crawl, page)
+    redaction = redaction_of_items(crawl)
     lines = records(
         state,
         place,
         pagination.items(page.response, model, definition, crawl.search),
         keys_of(crawl.service, crawl.operation, definition, crawl.key, crawl.search),
         _now(),
+        None if redaction is None else partial(redacted_text, redaction),
     )
     mark = page_end.mark_of(page.next_token, lines)
     facts = Facts(
@@ -176,8 +180,9 @@ def _read(state: PageState, place: Place, page: pagination.Page) -> ReadPage:
         mark=mark,
         miscount=page.miscount,
     )
-    # As in botocore, from the first page only.
-    non_aggregate = item_json(page.non_aggregate) if place.page == 1 and page.non_aggregate else None
+    # As in botocore, from the first page only. `search` may take it for items, which are redacted.
+    has_more = place.page == 1 and bool(page.non_aggregate) and redaction is None
+    non_aggregate = item_json(page.non_aggregate) if has_more else None
     return ReadPage(lines, facts, inside, non_aggregate, page.response)
 
 
@@ -248,7 +253,7 @@ def _last_key(place: Place, page: CommittedPage, state: PageState) -> str | None
     """Return the last key of a listing so far, if its order is known: that of the page as it was committed."""
     crawl = state.crawl
     member = split.ordered_by(crawl.service, crawl.operation, state.target.parameters)
-    if member is None or crawl.search is not None:
+    if member is None or crawl.search is not None or redaction_of_items(crawl) is not None:
         return None
     primary = crawl.primary_result_key
     last = next((line for line in reversed(page.records) if line["result_key"] == primary), None)

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -142,11 +143,14 @@ def records(
     items: Iterable[tuple[str, Any]],
     keys: Mapping[str, Identity | None],
     fetched_at: str,
+    redacted: Callable[[str], str] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the records of a page's items.
 
     `items` are pairs of result key and item; `keys` has the identity of the items of each result key. `fetched_at` is
-    ISO 8601 in UTC. Raises `InvalidRequestError` if they are too large, or one is nested too deeply.
+    ISO 8601 in UTC. `redacted` makes of an item's text what is kept: its key, too, is found there.
+
+    Raises `InvalidRequestError` if they are too large, or one is nested too deeply.
     """
     same: dict[str, Any] = {
         "crawl": state.crawl.name,
@@ -161,13 +165,16 @@ def records(
         same["parent"] = item_json(state.target.parent)
     made: list[dict[str, Any]] = []
     steps, size = Steps(), 0
-    for result_key, item in items:
-        text = item_json(item)
+    for result_key, found in items:
+        item, text = found, item_json(found)
         if (size := size + len(text)) > LARGEST_TEXT:
             raise InvalidRequestError(
                 f"the items of a page are more than {LARGEST_TEXT // 2**20} MB of text; set a smaller PageSize in "
                 "pagination_config, or take less of each item with search"
             )
+        if redacted is not None:
+            text = redacted(text)
+            item = json.loads(text)
         key = item_key(item, text, keys[result_key], steps)
         made.append({**same, "result_key": result_key, "key": key, "fetched_at": fetched_at, "item": text})
     return made
