@@ -62,9 +62,9 @@ def problems(entry: Mapping[str, Any], place: str) -> Iterator[str]:
                 yield f"{place}.{key}{wrong}"
         else:
             right[key] = given
-    wrong = [line for check in _CHECKS for line in check(right, place)]
-    yield from wrong
-    if not wrong and _can_be_crawled(right):
+    lines = [line for check in _CHECKS for line in check(right, place)]
+    yield from lines
+    if not lines and _can_be_crawled(right):
         # It is about the items, and needs all else to be right.
         yield from (f"{place}.redact{line}" for line in wrong_redact(Crawl.from_dict({"name": "", **right})))
 
