@@ -193,7 +193,7 @@ _ENTRY = re.compile(
     rf"(?P<hashed>{HASHED})?(?P<shape>[\w*]+)(\[\?(?P<condition>.+?)\])?\.(?P<member>[\w*]+)(?P<behind>.*)"
 )
 # Structures with secrets that are within themselves, once: an administrative action has the values of its target.
-_WITHIN_THEMSELVES = ("FileSystem", "Volume")
+_WITHIN_THEMSELVES = ("AdministrativeAction", "FileSystem", "Snapshot", "Volume")
 # What can hold a secret.
 _KINDS = ("string", "blob", "list", "map", "structure")
 
@@ -278,7 +278,8 @@ def _paths(shape: Any, way: str, secrets: tuple[Secret, ...], above: tuple[str, 
     if shape.type_name == "list":
         yield from _paths(shape.member, f"{way}[]", secrets, above)
     elif shape.type_name == "map":
-        yield from _paths(shape.value, f"{way}.*", secrets, above)
+        # Behind `.*` alone, jmespath looks for one name only.
+        yield from _paths(shape.value, f"{way}.*[]", secrets, above)
     elif shape.type_name == "structure" and above.count(shape.name) < (2 if shape.name in _WITHIN_THEMSELVES else 1):
         for member, its in shape.members.items():
             if secret := secret_at(secrets, shape, member):

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local.secret_fields import SECRET, SECRET_FIELDS, lines, secret_at, secrets_of
+import jmespath
+
+from local.secret_fields import _WITHIN_THEMSELVES, SECRET, SECRET_FIELDS, lines, secret_at, secrets_of
 from pageturner.crawls.crawl import Crawl
 from pageturner.crawls.read_only import refusal
 from pageturner.crawls.redact_checks import wrong_redact
@@ -19,6 +21,7 @@ from pageturner.crawls.secret_fields import DEFAULTS, HASHED, default_redaction
 from pageturner.paging import api
 from pageturner.paging.expression_shapes import shape_found
 from pageturner.paging.expressions import named_field
+from pageturner.paging.redaction import MASK
 
 NO_SECRETS = Path(__file__).with_name("no_secrets.txt")
 HEADER = """\
@@ -66,6 +69,67 @@ def test_every_path_names_a_field_that_the_answer_can_have() -> None:
         assert default_redaction(service, operation, tuple(DEFAULTS)) is None
 
 
+def test_each_secret_of_an_answer_that_has_all_members_is_redacted() -> None:
+    """The table says where they are, whatever the paths look like."""
+    seen = 0
+    for service, operation in sorted({each[:2] for each in fields()}):
+        output = api.operation_model(service, operation).output_shape
+        answer = _sample(output, ())
+        redaction = default_redaction(service, operation, ())
+        assert redaction is not None
+        redaction.apply(answer, str, b"key")
+        for secret, structure, member in _secrets_in(output, answer, secrets_of(service), ()):
+            found = jmespath.search(f'"{member}"{secret.behind}', structure)
+            texts = list(_texts(found))
+            assert texts, (service, operation, member)
+            assert all(text in (MASK, None) or text.startswith("hmac-sha256:") for text in texts), (
+                service,
+                operation,
+                member,
+                found,
+            )
+            seen += 1
+    assert seen > 500
+
+
+def _sample(shape: Any, above: tuple[str, ...]) -> Any:
+    """An answer with each member, each list and each map; structures are within themselves once."""
+    kind = shape.type_name
+    if kind == "structure":
+        if above.count(shape.name) > (1 if shape.name in _WITHIN_THEMSELVES else 0):
+            return {}
+        return {name: _sample(its, (*above, shape.name)) for name, its in shape.members.items()}
+    if kind == "list":
+        return [_sample(shape.member, above), _sample(shape.member, above)]
+    if kind == "map":
+        return {name: _sample(shape.value, above) for name in ("one", "PASSWORD", "client_secret")}
+    return "a secret" if kind in ("string", "blob") else 7
+
+
+def _secrets_in(shape: Any, value: Any, secrets: Any, above: tuple[str, ...]) -> Iterator[tuple[Any, Any, str]]:
+    if shape.type_name == "structure" and value:
+        for member, its in shape.members.items():
+            if (secret := secret_at(secrets, shape, member)) is not None:
+                if "[?" not in secret.behind and not secret.condition:
+                    yield secret, value, member
+            else:
+                yield from _secrets_in(its, value[member], secrets, (*above, shape.name))
+    elif shape.type_name == "list":
+        for each in value:
+            yield from _secrets_in(shape.member, each, secrets, above)
+    elif shape.type_name == "map":
+        for each in value.values():
+            yield from _secrets_in(shape.value, each, secrets, above)
+
+
+def _texts(found: Any) -> Iterator[Any]:
+    if isinstance(found, dict | list):
+        for each in found.values() if isinstance(found, dict) else found:
+            yield from _texts(each)
+    else:
+        yield found
+
+
 def test_no_default_makes_the_keys_of_items_equal() -> None:
     checked = 0
     for service, operation in {each[:2] for each in fields()}:
@@ -83,7 +147,7 @@ def test_no_secret_is_within_itself() -> None:
         for shape in _in_circles(api.operation_model(service, operation).output_shape, ()):
             if any(secret_at(secrets_of(service), *each) for each in _members(shape, set())):
                 within.add((service, shape.name))
-    assert within == {("fsx", "FileSystem"), ("fsx", "Volume")}
+    assert within == {("fsx", name) for name in _WITHIN_THEMSELVES}
 
 
 def test_what_looks_like_a_secret_is_one_or_was_read() -> None:
