@@ -195,8 +195,9 @@ def _in_circles(shape: Any, above: tuple[str, ...]) -> Iterator[Any]:
     if shape.name in above:
         yield shape
         return
-    inner = {"structure": lambda: shape.members.values(), "list": lambda: [shape.member], "map": lambda: [shape.value]}
-    for each in inner.get(shape.type_name, list)():
+    inner = {"structure": "members", "list": "member", "map": "value"}.get(shape.type_name)
+    found = getattr(shape, inner) if inner is not None else {}
+    for each in found.values() if isinstance(found, dict) else [found]:
         yield from _in_circles(each, (*above, shape.name) if shape.type_name == "structure" else above)
 
 

@@ -34,6 +34,6 @@ def test_a_key_is_one_of_what_is_read_or_one_that_cannot_widen_it() -> None:
     others = {
         *("pagination_config", "split", "search", "key", "max_pages", "max_pages_per_second", "pace"),
         *("max_concurrency", "deadline_hours", "overlap", "tolerate", "ignore_errors", "stale_items", "allow_empty"),
-        *("mistrust", "sinks", "ignore_fields", "time_to_live", *SCHEDULE_KEYS),
+        *("mistrust", "redact", "sinks", "ignore_fields", "time_to_live", *SCHEDULE_KEYS),
     }
     assert {f.name.rstrip("_") for f in fields(Crawl)} - {"name"} == others | set(READING_KEYS)

@@ -101,7 +101,8 @@ def test_an_input_can_only_redact_more(catalogue: Mapping[str, Any]) -> None:
     found = parse_input({"crawl": "c", "redact": {"hash": ["Handler"], "drop": ["Runtime"]}}, catalogue)
     assert found.redact == {"hash": ["Role", "Handler"], "drop": ["Runtime"], "keep": ["environment"]}
     assert parse_input({"crawl": "plain", "redact": {"drop": ["Runtime"]}}, catalogue).redact == {"drop": ["Runtime"]}
-    for nothing in (None, {}):
+    nothings: tuple[Any, ...] = (None, {})
+    for nothing in nothings:
         assert parse_input({"crawl": "c", "redact": nothing}, catalogue).redact == catalogue["c"].redact
 
 
