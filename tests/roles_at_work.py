@@ -27,6 +27,8 @@ ROLES = {
     "stop_run": "StopRun",
 }
 
+_OWN_WORK = {"dynamodb", "events", "glue", "s3", "sns", "stepfunctions"}
+
 
 @contextmanager
 def asked_by_handlers() -> Iterator[list[Ask]]:
@@ -40,10 +42,11 @@ def asked_by_handlers() -> Iterator[list[Ask]]:
     make = BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def make_api_call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
-        # Nothing lists the own bucket, unless it is crawled.
-        if not acting or operation.startswith("List"):
+        service = client.meta.service_model.service_name
+        # Nothing lists the own bucket, unless it is crawled, and handlers call no other services for their own work.
+        if not acting or operation.startswith("List") or service not in _OWN_WORK:
             return make(client, operation, parameters)
-        service, role = client.meta.service_model.service_name, acting[-1]
+        role = acting[-1]
         found.update((str(ask), ask) for ask in asked(role, service, operation, parameters))
         try:
             return make(client, operation, parameters)
