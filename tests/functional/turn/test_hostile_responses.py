@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 
 import pytest
@@ -102,10 +103,10 @@ def test_an_expression_that_does_too_much_fails_its_target(key: str) -> None:
 
 
 def error_of_botocore(name: str) -> Exception:
-    needed = ("endpoint_url", "error", "expected_checksum", "actual_checksum", "provider", "error_msg")
-    made = OF_BOTOCORE[name].__new__(OF_BOTOCORE[name])
+    kind = OF_BOTOCORE[name]
+    made = kind.__new__(kind)
     Exception.__init__(made, f"as botocore says it: {name}")
-    made.kwargs = dict.fromkeys(needed, "x")
+    made.kwargs = {part: "x" for _, part, _, _ in Formatter().parse(getattr(kind, "fmt", "")) if part}
     return made
 
 
@@ -114,7 +115,7 @@ def test_what_botocore_raises_by_itself_is_final_unless_it_can_pass(name: str) -
     def client(*_: Any) -> Any:
         raise error_of_botocore(name)
 
-    with pytest.raises(PageturnerError, match=name) as raised:
+    with pytest.raises(PageturnerError) as raised:
         page_fetch.fetch(client, FUNCTIONS, Target("t", "1", REGION, {}), None, 0)
     assert type(raised.value) is (TransientError if name in PASSING else InvalidRequestError)
 
