@@ -198,8 +198,11 @@ def test_without_a_witness_a_listing_that_shrank_disagrees_with_the_last_complet
     [
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetMetricData"), "(AccessDenied)"),
         (ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, "GetMetricData"), "(Throttling)"),
-        (ConnectTimeoutError(endpoint_url="https://monitoring"), "ConnectTimeoutError"),
-        (ValueError("garbled"), "ValueError: garbled"),
+        (
+            ConnectTimeoutError(endpoint_url="https://monitoring/a-token"),
+            'timeout on endpoint URL: "https://monitoring"',
+        ),
+        (ValueError("garbled"), "ValueError"),
     ],
 )
 def test_a_witness_that_cannot_be_asked_fails_nothing_and_the_manifest_says_why(

@@ -127,24 +127,27 @@ def test_what_an_item_gives_is_checked_like_an_input() -> None:
     right = {"B": "b", "R": "eu-west-1", "M": None}
 
     def bound(**item: Any) -> list[Any]:
-        record = {"item": json.dumps({**right, **item}), "key": "k", "account": "1" * 12, "region": "r", "target": "t"}
+        place = {"account": "1" * 12, "region": "r", "target": "t", "page": 1, "run_id": "r"}
+        record = {"item": json.dumps({**right, **item}), "key": "k", **place}
         return list(item_bindings(crawl, [record], {"t": {}}))
 
     assert len(bound()) == 1
-    no_regions: tuple[Any, ...] = ("EU", "", "global", [], 1)
+    no_regions: tuple[Any, ...] = ("EU", "", "global", [], 1, "eu-west-1\n", "a/../b")
     wrong: dict[str, dict[str, Any]] = {
         "for_each.parameters.Bucket: is not valid Unicode": {"B": "\ud800"},
         "for_each.parameters.Bucket: is a number of more than": {"B": 10**1000},
         f"for_each.parameters.Bucket: is nested more than {DEEPEST} deep": {"B": deep(100)},
         "for_each.parameters.Bucket: is nan, and must be a number": {"B": float("nan")},
         "for_each.parent.more.a: is not valid Unicode": {"M": {"a": ["\udfff"]}},
-        **{f"for_each.region: .*{re.escape(json.dumps(each))}": {"R": each} for each in no_regions},
-        "for_each.region: .*not a region": {"R": "eu-west-1\n"},
-        "for_each.region: .* which is not a region": {"R": "a/../b"},
     }
     for place, item in wrong.items():
         with pytest.raises(InvalidCrawlError, match=place):
             bound(**item)
+    for region in no_regions:
+        with pytest.raises(
+            InvalidCrawlError, match=r'^for_each.region: "item.R" gives .*, which is not a region, in an'
+        ):
+            bound(R=region)
 
 
 @pytest.mark.parametrize("text", ["\ud800", "é" * 9_000, '"' * 9_000, "\N{GRINNING FACE}" * 9_000, "\0" * 9_000])

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.s3.models import s3_backends
 
 from pageturner import clients
 from pageturner.errors import SinkError, TooManyRestartsError
 from pageturner.page_state import FROM_CHECKPOINT
-from tests.conftest import Aws, Machines
+from tests.conftest import ACCOUNT, Aws, Machines
 from tests.runs_of_a_bucket import CRAWL, KEYS, expired_token, keys_by_manifest, verdict_of
 
 # Four targets: key-00* to key-03*, of ten, ten, ten and five keys.
@@ -108,7 +109,8 @@ def test_a_plan_that_vanishes_is_made_again(
     put_object = s3.put_object
 
     def refused(**request: Any) -> Any:
-        aws.s3.delete_object(Bucket=aws.bucket, Key=found["key"])
+        # By no request: none is the function's.
+        s3_backends[ACCOUNT]["aws"].delete_object(aws.bucket, found["key"])
         raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": "no"}}, "PutObject")
 
     with monkeypatch.context() as patch:
