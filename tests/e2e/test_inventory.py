@@ -16,6 +16,7 @@ from pageturner.crawls.operations import plain_crawls
 from pageturner.paging import api, pagination
 from pageturner.paging.paginators import paginator_of
 from pageturner.turn.records import item_json
+from pageturner.turn.redacting import redacting
 from tests.e2e.conftest import Deployed
 
 # The services that MiniStack answers for, with the operations that it refuses as it would on AWS.
@@ -41,16 +42,17 @@ ASKED: dict[str, Any] = {
 
 
 def listed_by_boto3(deployed: Deployed, service: str, operation: str) -> list[tuple[str, str]] | None:
-    """The items of an operation with their result keys, as JSON text; None if the emulator refuses it."""
+    """The items of an operation with their result keys, as JSON text without what is secret; None if the emulator
+    refuses it.
+    """
     client = deployed.emulator.client(service, config=Config(retries={"total_max_attempts": 1}))
     model, definition = api.operation_model(service, operation), paginator_of(service, operation, {}).definition
+    method = redacting(service, operation, (), getattr(client, operation))
     found: list[tuple[str, str]] = []
     token: str | None = None
     try:
         while True:
-            page = pagination.fetch_page(
-                getattr(client, operation), model, definition, OWN.get((service, operation), {}), {}, token=token
-            )
+            page = pagination.fetch_page(method, model, definition, OWN.get((service, operation), {}), {}, token=token)
             found += [(name, item_json(item)) for name, item in pagination.items(page.response, model, definition)]
             if (token := page.next_token) is None:
                 return sorted(found)
@@ -81,6 +83,7 @@ def test_an_inventory_of_the_account(deployed: Deployed, source: list[str]) -> N
     answered = [operation for operation, found in listed.items() if found is not None]
     equal = [each for each in answered if listed[each] == sorted(items[each])]
     assert set(answered) - set(equal) <= DIFFER
+    assert any('"REDACTED"' in text for _, text in items["lambda", "list_functions"])
     assert len(equal) >= 150
     failed = {each: verdicts[each]["cause"] for each in answered if verdicts[each]["verdict"] != "complete"}
     assert not failed
