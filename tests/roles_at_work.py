@@ -12,6 +12,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from tests.asked_of_iam import asked, missing
+from tests.conftest import shared_client
 from tests.iam import Ask
 
 ROLES = {
@@ -27,7 +28,13 @@ ROLES = {
     "stop_run": "StopRun",
 }
 
-_OWN_WORK = {"dynamodb", "events", "glue", "s3", "sns", "stepfunctions"}
+# What handlers do for their own work, besides with objects and rows; all else is crawled.
+_OWN_WORK = {
+    "events": {"PutEvents"},
+    "glue": {"BatchCreatePartition", "CreateTable", "GetTable", "UpdateTable"},
+    "sns": {"Publish"},
+    "stepfunctions": {"DescribeExecution", "SendTaskFailure", "SendTaskSuccess"},
+}
 
 
 @contextmanager
@@ -43,8 +50,9 @@ def asked_by_handlers() -> Iterator[list[Ask]]:
 
     def make_api_call(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
         service = client.meta.service_model.service_name
-        # Nothing lists the own bucket, unless it is crawled, and handlers call no other services for their own work.
-        if not acting or operation.startswith("List") or service not in _OWN_WORK:
+        of_objects_or_rows = service == "dynamodb" or (service == "s3" and "Key" in parameters)
+        of_a_test = client is shared_client(service) if service in ("dynamodb", "s3") else False
+        if not acting or of_a_test or not (of_objects_or_rows or operation in _OWN_WORK.get(service, ())):
             return make(client, operation, parameters)
         role = acting[-1]
         found.update((str(ask), ask) for ask in asked(role, service, operation, parameters))

@@ -53,16 +53,13 @@ def cut_short(aws: Aws, machines: Machines, asked: Mapping[str, Any], execution:
 def test_a_run_is_there_before_its_targets_are_looked_for(
     aws: Aws, machines: Machines, stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Any] = []
-
     def look(*_: Any) -> Any:
-        seen.append((row_of(stores), stores.executions.run_of("execution-1")))
         raise SinkError("killed")
 
     monkeypatch.setattr(Expansion, "targets", look)
     with pytest.raises(SinkError):
         machines.plan({"crawl": "c"})
-    ((row, about),) = seen
+    row, about = row_of(stores), stores.executions.run_of("execution-1")
     assert about is not None
     assert (row.run_id, row.execution, row.targets, row.ended_at) == (about[0].run_id, "execution-1", None, None)
     assert about[1] == "c"

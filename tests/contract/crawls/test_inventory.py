@@ -123,7 +123,6 @@ ec2 describe_regions
 ec2 describe_reserved_instances_offerings
 ec2 describe_spot_price_history
 ec2 describe_vpc_endpoint_services
-ec2 describe_vpn_connections
 ecr get_authorization_token
 ecs list_services
 eks describe_addon_versions
