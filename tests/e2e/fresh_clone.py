@@ -21,6 +21,7 @@ import boto3
 from local.emulator import PROJECT, environment_without_aws
 
 INSTALLED = (".venv", ".venv-ministack", "node_modules")
+STAMPS = ".venv/bin/.run-stamp .venv/bin/.dev-stamp .venv-ministack/bin/.stamp node_modules/.package-lock.json"
 NOT_COPIED = (*INSTALLED, ".git", "cdk.out", "__pycache__", ".*_cache", ".hypothesis")
 
 
@@ -34,6 +35,8 @@ class Clone:
     said: list[str] = field(default_factory=list)
 
     def run(self, command: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+        would_install = subprocess.run(f"make --question {STAMPS}", shell=True, cwd=self.folder, env=self.environment)
+        assert would_install.returncode == 0, "what is installed is the project's own, and others are using it"
         # Version 1 of the AWS CLI asks queue.amazonaws.com for queues, whatever AWS_ENDPOINT_URL says.
         ended = subprocess.run(
             command.replace("aws sqs", 'aws --endpoint-url "$AWS_ENDPOINT_URL" sqs'),

@@ -34,7 +34,8 @@ DOCUMENTS = (
     "docs/performance.md",
 )
 # CI runs `make check` and `make test`, which runs a little of each benchmark; `make local` is `make demo`, and stays;
-# the clone must outlive `make clean`; and where .venv is there, another Python changes nothing.
+# the clone must outlive `make clean`; where .venv is there, another Python changes nothing; and after
+# `make requirements` the next target would install them again, in what the clone shares with the project.
 NOT_RUN = {
     "make demo": ".venv/bin/python -m local.demo",
     "make test": ".venv/bin/python -m pytest",
@@ -43,6 +44,7 @@ NOT_RUN = {
     "make bench-finish": ".venv/bin/python -m bench.finish",
     "make bench-publish": ".venv/bin/python -m bench.publish",
     "make pictures": ".venv/bin/python -m local.pictures",
+    "make requirements": "uv pip compile",
     "make clean": "rm -rf .venv .venv-ministack node_modules cdk.out",
     "make deploy PYTHON=python3.14": ".venv/bin/python -m local.cdk deploy",
     # It comes behind `make destroy`, and would make other tables.
