@@ -26,6 +26,7 @@ from infra.publishing_states import PublishingStates
 from infra.retries import EXECUTION_EXISTS, retry_always, retry_function
 from infra.short_targets import ShortTargets
 from pageturner.errors import (
+    DeploymentDeniedError,
     InvalidCrawlError,
     OverlapError,
     RunStoppedError,
@@ -132,7 +133,7 @@ class CrawlMachine(Construct):
             own_errors=[SinkError, StillRunningError, ThrottledError, TransientError],
         )
         # An OverlapError is that of a resumption or a redrive: the execution of an incomplete run never succeeds.
-        refusals = (InvalidCrawlError, OverlapError, RunStoppedError, RunWouldFailError)
+        refusals = (DeploymentDeniedError, InvalidCrawlError, OverlapError, RunStoppedError, RunWouldFailError)
         plan_run.add_catch(self._refused(), errors=[error.__name__ for error in refusals])
         return plan_run
 

@@ -14,6 +14,7 @@ from infra.retries import CONDITION_FAILED, retry_always
 from pageturner.errors import (
     AccessDeniedError,
     DeadlinePassedError,
+    DeploymentDeniedError,
     InvalidCrawlError,
     InvalidRequestError,
     NoEndpointError,
@@ -29,6 +30,8 @@ Verdict = Literal["absent", "denied", "failed", "unfinished"]
 # What FetchPage fails with if no further attempt would end otherwise, and the verdict that it comes to.
 _FINAL: dict[str, tuple[Verdict, tuple[type[Exception], ...]]] = {
     "Late": ("unfinished", (DeadlinePassedError,)),
+    # No wait helps. Not denied, which a crawl can tolerate: it is not the target's service that denies.
+    "DeploymentDenied": ("unfinished", (DeploymentDeniedError,)),
     "Denied": ("denied", (AccessDeniedError,)),
     "Absent": ("absent", (NoEndpointError,)),
     "Failed": (

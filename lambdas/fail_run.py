@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pageturner import clients, telemetry
-from pageturner.errors import as_sink_error
 from pageturner.finish.output import output_of
+from pageturner.own_resources import as_sink_error
 from pageturner.stores import Stores
 
 if TYPE_CHECKING:

@@ -58,7 +58,12 @@ class Execution:
             if isinstance(self.output, Mapping) and self.output.get("outcome") == REFUSED_OUTCOME:
                 return Failure(str(self.output["message"]), REFUSED)
             return None
-        codes = {"InvalidCrawlError": USAGE, "OverlapError": REFUSED, "RunWouldFailError": WRONG}
+        codes = {
+            "DeploymentDeniedError": WRONG,
+            "InvalidCrawlError": USAGE,
+            "OverlapError": REFUSED,
+            "RunWouldFailError": WRONG,
+        }
         return Failure(self.said, codes[self.error]) if self.error in codes else None
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
-from pageturner.errors import CannotPublishError
+from pageturner.errors import CannotPublishError, DeploymentDeniedError
 from pageturner.finish.advice import advice
 from pageturner.finish.summary import Reason, Tally, changes_to_resume, is_as_wanted
 from pageturner_cli import asking, outcomes
-from pageturner_cli.aws_errors import Asked, statement
+from pageturner_cli.aws_errors import Asked
 from pageturner_cli.executions import Execution
 from pageturner_cli.finding import Found
 from pageturner_cli.manifests import manifest_of
@@ -24,6 +24,7 @@ _ENDED: Mapping[str, tuple[str, str]] = {
     "FAILED": ("Its execution has failed", "Mend what the error names, and resume the run"),
 }
 _REFUSED: Mapping[str, str] = {
+    "DeploymentDeniedError": "Deploy the stack again, or change what denies it: the sentence names that",
     "InvalidCrawlError": "Correct the crawl or the input as the sentence says; then start it again",
     "OverlapError": "Wait for the run that goes on",
     "RunStoppedError": "Another execution drives the run now: watch that",
@@ -105,7 +106,9 @@ def _incomplete(found: Found, outcome: str) -> Explanation:
     with manifest_of(found.deployment, run) as manifest:
         for entry in manifest.entries():
             tally.add(entry)
-            if _is_for_a_deployment(crawl, entry):
+            if entry.get("error") == DeploymentDeniedError.__name__:
+                denied.add(own)
+            elif _is_for_a_deployment(crawl, entry):
                 denied.add(entry["account"])
     tally.close()
     reasons = tuple(
@@ -115,7 +118,7 @@ def _incomplete(found: Found, outcome: str) -> Explanation:
             reason.advice.text,
             reason.targets,
             tuple(reason.names),
-            statement([reason.advice.allow]) if reason.advice.allow else "",
+            json.dumps(allowing) if (allowing := reason.allowing.statement) else "",
         )
         for (verdict, *_), reason in tally.reasons.items()
     )

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from pageturner.finish.advice import named
+from pageturner.finish.in_words import named
 from pageturner.messages import count_of
 from pageturner_cli import screen
 from pageturner_cli.text import Column, clean, one_line, shortened, table, took

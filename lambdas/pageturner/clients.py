@@ -19,7 +19,7 @@ from botocore.credentials import (
 )
 from botocore.exceptions import ClientError
 
-from pageturner import errors
+from pageturner import errors, own_resources
 from pageturner.paging import api
 from pageturner.paging.bodies import check_body, check_cbor, check_size
 from pageturner.paging.parsers import Parsers
@@ -52,7 +52,8 @@ def client(service: str, region: str | None = None, account: str | None = None) 
     Without an `account`, its requests are the function's own work. What is crawled in an account is read through a role
     there: OWN_READER_ROLE_ARN in the function's own account, ACCOUNT, and READER_ROLE_ARN in others, which contains
     ``{account}``; with the external id EXTERNAL_ID, in a session that `reads_for` has named. If that role cannot be
-    assumed, requests raise the `ClientError` of AssumeRole. Benchmarks and tests have no role of their own account.
+    assumed, requests raise the `ClientError` of AssumeRole, and if the own one is denied, `DeploymentDeniedError`.
+    Benchmarks and tests have no role of their own account.
     """
     api.make_room(service)
     return _client(service, region, _read_through_a_role(account))
@@ -131,7 +132,16 @@ def _assumed(account: str, session_name: str) -> DeferredRefreshableCredentials:
         arn,
         extra_args={"ExternalId": os.environ["EXTERNAL_ID"], "RoleSessionName": session_name},
     )
-    return DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    fetch = partial(_own_role_assumed, arn, fetcher.fetch_credentials) if is_own else fetcher.fetch_credentials
+    return DeferredRefreshableCredentials(fetch, "assume-role")
+
+
+def _own_role_assumed(arn: str, fetch: Callable[[], Any]) -> Any:
+    """Whatever denies it, it is no target that is denied: the deployment reads nothing in its own account."""
+    try:
+        return fetch()
+    except ClientError as error:
+        raise own_resources.denied_to_itself(error, f"could not assume role {arn}") or error from error
 
 
 def _botocore_session() -> botocore.session.Session:
@@ -166,5 +176,6 @@ def running_redrive(execution: str) -> int | None:
             return None
         from pageturner.paging.error_meanings import from_service_error  # only an error needs its expressions
 
-        raise from_service_error(error) from error
+        denied = own_resources.denied_to_itself(error, f"could not ask for execution {execution}")
+        raise denied or from_service_error(error) from error
     return int(found.get("redriveCount", 0)) if found["status"] in ("RUNNING", "PENDING_REDRIVE") else None

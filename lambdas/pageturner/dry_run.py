@@ -16,6 +16,7 @@ from pageturner.crawls.from_items import for_a_report, parameters_in_words
 from pageturner.crawls.iam_actions import iam_action, read_actions
 from pageturner.errors import (
     AccessDeniedError,
+    DeploymentDeniedError,
     InvalidCrawlError,
     InvalidRequestError,
     NoEndpointError,
@@ -46,6 +47,7 @@ _ROW_BYTES = 850
 # The verdicts of targets that end with these errors. After any other error, a run tries again.
 _VERDICTS: Mapping[type[PageturnerError], str] = {
     AccessDeniedError: "denied",
+    DeploymentDeniedError: "unfinished",
     InvalidCrawlError: "failed",
     InvalidRequestError: "failed",
     NoEndpointError: "absent",

@@ -13,6 +13,7 @@ names that the state machines' ``Retry`` and ``Choice`` states match. Infra impo
     ├── ThrottledError        the service throttled the request             PageLoop backs off, then Crawl waits
     ├── TransientError        connection error, HTTP 5xx                    PageLoop retries, then Crawl
     ├── SinkError             Pageturner's own bucket or tables failed      PageLoop retries, then Crawl
+    │   └── DeploymentDeniedError  they, or its reader role, deny it that   never retried: the verdict is unfinished
     ├── CannotPublishError    the run cannot be published                   never retried: the execution fails
     ├── StillRunningError     the listing is not made yet: a query runs     PageLoop backs off, then Crawl waits
     ├── TokenInvalidError     the token has expired or is invalid           FetchPage returns the start of a new pass
@@ -34,8 +35,6 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from botocore.exceptions import (
@@ -101,6 +100,13 @@ class TransientError(PageturnerError):
 
 class SinkError(PageturnerError):
     """A request to Pageturner's own bucket or tables failed."""
+
+
+class DeploymentDeniedError(SinkError):
+    """The deployment denies its own function a request: to its bucket, its tables, or the role that it reads through.
+
+    No attempt helps, but a deployment, or a change of what denies it. It is not the target that denies access.
+    """
 
 
 class CannotPublishError(PageturnerError):
@@ -194,7 +200,6 @@ _SAID = frozenset(
 )
 # Where the value begins in what botocore says of a wrong parameter (botocore/validate.py, botocore/handlers.py).
 _VALUE = re.compile(r", value: |:? ?['\"].*|$", re.DOTALL)
-_QUOTED = re.compile(r"(?<!\w)(['\"]).*\1", re.DOTALL)
 
 
 def said(error: BaseException) -> str:
@@ -229,15 +234,3 @@ def _said_of(name: str, value: object) -> object:
 def from_botocore_error(error: Exception) -> PageturnerError:
     """Return the Pageturner error for one of `SERVICE_ERRORS` that is not a service's error response."""
     return (TransientError if isinstance(error, CONNECTION_ERRORS) else InvalidRequestError)(said(error))
-
-
-@contextmanager
-def as_sink_error(what: str) -> Iterator[None]:
-    """Raise `SinkError` if a request to Pageturner's own resources fails; `what` says what could not be done."""
-    try:
-        yield
-    except SERVICE_ERRORS as error:
-        # What is written there, and quoted by who refuses it, has items and tokens.
-        raise SinkError(f"{what}: {_QUOTED.sub('…', said(error))}") from error
-    except UNEXPECTED_VALUES as error:
-        raise SinkError(f"{what}: botocore cannot read the response: {said(error)}") from error

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pageturner import clients
-from pageturner.errors import as_sink_error
 from pageturner.messages import shortened
+from pageturner.own_resources import as_sink_error
 
 # SNS API Reference, "Publish": a subject is ASCII in one line, and shorter than 100 characters…
 _LONGEST_SUBJECT = 99

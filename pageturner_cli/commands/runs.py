@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from pageturner.errors import SinkError
-from pageturner.finish.advice import named
+from pageturner.finish.in_words import named
 from pageturner.stores.history import HistoryRow
 from pageturner.stores.keys import report_key
 from pageturner.verdicts import ENDED

@@ -92,12 +92,15 @@ def test_what_has_changed_is_published(stack: Enforced) -> None:
 
 
 @contextmanager
-def without(stack: Enforced, action: str) -> Iterator[None]:
-    """Take an action from all policies of the stack's roles."""
+def without(stack: Enforced, action: str, *functions: str) -> Iterator[None]:
+    """Take an action from the policies of the roles of these functions; of all roles, if there are none."""
     iam = stack.emulator.client("iam")
     before = []
+    of_functions = {stack.role_arn(function) for function in functions}
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
+            if of_functions and role["Arn"] not in of_functions:
+                continue
             for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
                 found = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
                 if f'"{action}"' in json.dumps(found):
@@ -119,6 +122,58 @@ def test_without_one_action_the_target_is_denied(stack: Enforced) -> None:
         summary = stack.run(asked)
     assert summary["targets"] == {"denied": 1}
     assert stack.run(asked)["targets"] == {"complete": 1}
+
+
+def test_a_denied_target_is_told_what_allows_it(stack: Enforced) -> None:
+    with without(stack, "iam:ListUsers"):
+        ended = stack.wait(stack.start({"crawl": "users"}))
+    assert (ended["status"], ended["error"]) == ("FAILED", "RunIncomplete")
+    allowed = re.search(r"The policy statement that allows it: (\{.*?\})\. ", ended["cause"])
+    assert allowed is not None, ended["cause"]
+    statement = json.loads(allowed[1])
+    assert (statement["Effect"], statement["Action"]) == ("Allow", ["iam:ListUsers"])
+    iam, role = stack.emulator.client("iam"), stack.role_arn("Reader").rpartition("/")[2]
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    with without(stack, "iam:ListUsers"):
+        iam.put_role_policy(RoleName=role, PolicyName="allowed", PolicyDocument=document)
+        try:
+            assert stack.run({"crawl": "users"})["targets"] == {"complete": 1}
+        finally:
+            iam.delete_role_policy(RoleName=role, PolicyName="allowed")
+
+
+@pytest.mark.parametrize(
+    ("function", "action", "error", "said"),
+    [
+        (
+            "PlanRun",
+            "s3:PutObject",
+            "DeploymentDeniedError",
+            r"^could not write s3://\S+/runs/\S+: the deployment's own",
+        ),
+        ("FetchPage", "s3:PutObject", "RunIncomplete", r"1 unfinished: .*DeploymentDeniedError: could not write s3://"),
+        (
+            "FetchPage",
+            "sts:AssumeRole",
+            "RunIncomplete",
+            r"1 unfinished: .*DeploymentDeniedError: could not assume role",
+        ),
+        ("FinishRun", "s3:PutObject", "DeploymentDeniedError", r"could not write s3://\S+/runs/\S+/manifest"),
+    ],
+)
+def test_what_the_deployment_denies_itself_is_said_at_once_and_tolerated_by_nobody(
+    stack: Enforced, function: str, action: str, error: str, said: str
+) -> None:
+    asked = {"crawl": "users", "tolerate": ["denied"], "ignore_errors": ["AccessDenied"]}
+    with without(stack, action, function):
+        execution = stack.start(asked)
+        ended = stack.wait(execution)
+    assert (ended["status"], ended["error"]) == ("FAILED", error), ended["cause"]
+    assert re.search(said, ended["cause"]), ended["cause"]
+    assert "is denied" in ended["cause"]
+    events = stack.stepfunctions.get_paginator("get_execution_history").paginate(executionArn=execution)
+    failures = [event for page in events for event in page["events"] if event["type"] == "LambdaFunctionFailed"]
+    assert len(failures) <= 1, "nothing was tried again"
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,8 @@ ASKED: dict[str, Any] = {
         *(f"ec2:describe_{what}*" for what in ("capacity", "client", "ipam", "local", "t", "reserved")),
     ],
     "tolerate": ["failed"],
-    "max_concurrency": 20,
+    # Each invocation at once is a process here, which a cold start keeps busy for a second.
+    "max_concurrency": 4,
 }
 
 

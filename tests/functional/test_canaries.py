@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 
 from pageturner import clients, errors, notices, telemetry
 from pageturner.messages import without
+from pageturner.own_resources import as_sink_error
 from pageturner.publish.database import database
 from tests.conftest import Aws, LambdaContext, Machines
 from tests.runs_of_a_bucket import verdict_of
@@ -240,7 +241,7 @@ def test_a_sink_quotes_nothing_of_what_is_written() -> None:
     said = f"One or more parameter values were invalid: '{KEY}' is not 'canary'"
     with (
         pytest.raises(errors.SinkError, match=r"^no record: An error occurred") as raised,
-        errors.as_sink_error("no record"),
+        as_sink_error("no record"),
     ):
         raise ClientError({"Error": {"Code": "ValidationException", "Message": said}}, "PutItem")
     assert "canary" not in str(raised.value)

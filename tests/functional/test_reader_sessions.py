@@ -11,7 +11,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from pageturner import clients
-from pageturner.errors import AccessDeniedError, InvalidCrawlError
+from pageturner.errors import AccessDeniedError, DeploymentDeniedError, InvalidCrawlError, RunWouldFailError
 from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import ACCOUNT, Aws, Machines, shared_client
 
@@ -94,8 +94,26 @@ def test_planning_and_dry_runs_read_through_the_same_role(aws: Aws, machines: Ma
     assert own_key() not in assumed.by["DescribeRegions"] | assumed.by["ListUsers"]
 
 
-def test_a_role_that_cannot_be_assumed_is_a_denied_target(aws: Aws, machines: Machines, assumed: Assumed) -> None:
+def test_the_own_role_that_cannot_be_assumed_is_the_deployments_to_mend(
+    aws: Aws, machines: Machines, assumed: Assumed
+) -> None:
+    """No target is denied, so no crawl tolerates it: nothing at all can be read."""
     planned = machines.plan(USERS)
+    (target,) = aws.json(planned["targets"]["key"])
+    assumed.denied = True
+    said = f"could not assume role {OWN}: the deployment's own role is denied AssumeRole: .*AccessDenied"
+    with pytest.raises(DeploymentDeniedError, match=said):
+        machines.fetch(planned, target, FROM_CHECKPOINT)
+    with pytest.raises(DeploymentDeniedError, match=said):
+        machines.plan({"service": "ec2", "operation": "describe_vpcs", "regions": ["all"]}, "execution-2")
+    with pytest.raises(RunWouldFailError, match=f"1 unfinished.*{said}"):
+        machines.plan({**USERS, "dry_run": True, "tolerate": ["denied"]}, "execution-3")
+
+
+def test_the_role_of_another_account_that_cannot_be_assumed_is_a_denied_target(
+    aws: Aws, machines: Machines, assumed: Assumed
+) -> None:
+    planned = machines.plan({**USERS, "accounts": ["222222222222"]})
     (target,) = aws.json(planned["targets"]["key"])
     assumed.denied = True
     with pytest.raises(AccessDeniedError, match="AssumeRole"):

@@ -8,20 +8,17 @@ import pytest
 
 from infra.retries import CONDITION_FAILED, EXECUTION_EXISTS, LAMBDA_ERRORS, TIMEOUTS
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
-from pageturner import errors
 from pageturner.turn.pace import LONGEST_WAIT_SECONDS, SHORT_WAIT_SECONDS
 from pageturner.turn.page_step import LONGEST_INTERVAL
 from tests.infra.conftest import PROJECT, Synth
 from tests.infra.conftest import machine as definition_of
+from tests.our_errors import OUR_ERRORS
 
 # History events per state of a Standard execution: entered and exited; for a Task also scheduled, started, succeeded.
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
 # The time for an error response and the state transition.
 SECONDS_OF_A_FAILURE = 2
 AWS_ERRORS = {*LAMBDA_ERRORS, *TIMEOUTS, CONDITION_FAILED, EXECUTION_EXISTS, "States.ALL"}
-OUR_ERRORS = {
-    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.PageturnerError)
-}
 
 
 def states(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -70,7 +67,7 @@ def test_every_error_name_is_known(page_loop: dict[str, Any], crawl_machine: dic
     # FetchPage never raises TokenInvalidError: it returns the start of the next pass.
     handled = error_names(page_loop) | error_names(crawl_machine)
     # FinishRun writes a MistrustedListingError into the manifest, and nothing raises it.
-    never_raised = {"PageturnerError", "TokenInvalidError", "RunStoppedError", "MistrustedListingError"}
+    never_raised = {"TokenInvalidError", "RunStoppedError", "MistrustedListingError"}
     # The execution fails with them, and a redrive tries again; after a mistake, Crawl goes on as after any other error.
     never_handled = {"CannotPublishError", "UnexpectedError"}
     assert handled >= OUR_ERRORS - never_raised - never_handled
@@ -91,7 +88,21 @@ def test_throttling_is_retried_with_backoff_a_cap_and_full_jitter(
     }
     for error in ["TransientError", "SinkError", *LAMBDA_ERRORS]:
         assert retrier(fetch_page, error)["MaxAttempts"] == 4
-    assert not {"AccessDeniedError", "InvalidRequestError"} & error_names(page_loop)
+    assert not {"AccessDeniedError", "DeploymentDeniedError", "InvalidRequestError"} & error_names(page_loop)
+
+
+def test_what_the_deployment_denies_itself_is_said_at_once(crawl_machine: dict[str, Any]) -> None:
+    """No attempt would end otherwise: not at a page, where it is a verdict, and not elsewhere."""
+    retried = {
+        name for _, state in states(crawl_machine) for each in state.get("Retry", []) for name in each["ErrorEquals"]
+    }
+    assert "SinkError" in retried
+    assert "DeploymentDeniedError" not in retried
+    of_functions = [state for _, state in states(crawl_machine) if "SinkError" in str(state.get("Retry"))]
+    assert len(of_functions) >= 6
+    assert not [each for state in of_functions for each in state["Retry"] if "States.ALL" in each["ErrorEquals"]]
+    (refused,) = [each for each in crawl_machine["States"]["PlanRun"]["Catch"] if "OverlapError" in each["ErrorEquals"]]
+    assert "DeploymentDeniedError" in refused["ErrorEquals"]
 
 
 def test_a_loop_ends_before_express_ends_it(page_loop: dict[str, Any], short_target: dict[str, Any]) -> None:
@@ -388,7 +399,10 @@ def test_what_the_machines_write_belongs_to_a_generation(crawl_machine: dict[str
 def test_a_wrong_crawl_ends_at_plan_run_with_its_sentence(crawl_machine: dict[str, Any]) -> None:
     (catch,) = crawl_machine["States"]["PlanRun"]["Catch"]
     assert catch == {
-        "ErrorEquals": ["InvalidCrawlError", "OverlapError", "RunStoppedError", "RunWouldFailError"],
+        "ErrorEquals": [
+            "DeploymentDeniedError",
+            *("InvalidCrawlError", "OverlapError", "RunStoppedError", "RunWouldFailError"),
+        ],
         "Next": "ReadRefusal",
     }
     refused = crawl_machine["States"][crawl_machine["States"]["ReadRefusal"]["Next"]]

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from infra.retries import CONDITION_FAILED
-from pageturner.errors import PageturnerError
 from tests.machines import states
 from tests.machines.states import Call, Execution, Failed, NotInTheLanguage, Wait
 from tests.machines.world import Definitions
 from tests.moto_states import run_by_moto
+from tests.our_errors import OUR_ERRORS
 
-SCRIPTS = 100  # of each machine
-ERRORS = sorted(kind.__name__ for kind in PageturnerError.__subclasses__())
+SCRIPTS = 110  # of each machine
+ERRORS = sorted(OUR_ERRORS)
 ERRORS += ["Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"]
 MOST_TASKS = 3
 BEGAN = "2026-01-01T00:00:00.000Z"
@@ -150,7 +150,7 @@ class CrawlScripts(Scripts):
 
     def FinishRun(self) -> Step:  # noqa: N802
         about = {**ENDED, "continuation": {"resume": "r"}}
-        again = {"outcome": "again", "run": RUN}
+        again = {"outcome": "again", "run": RUN, "targets": {"count": 1}}
         ended = ({**about, "outcome": outcome} for outcome in ("succeeded", "continues", "failed"))
         return self.some_of(0.2, again, *ended)
 

@@ -13,6 +13,7 @@ import jmespath
 
 from pageturner.crawls.bindings import literal_bindings
 from pageturner.crawls.crawl import Crawl
+from pageturner.crawls.detail import Detail
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.crawls.operations import plain_crawls
 from pageturner.crawls.resources import UNKNOWN, Resource, resources_of
@@ -41,13 +42,15 @@ class Statement:
         return 55 + sum(len(text) + 3 for text in (*self.actions, *self.resources))
 
 
-def statement_for(
-    service: str, operation: str, parameters: Mapping[str, Any], *, account: str, region: str, partition: str
+def merged_statement(
+    actions: Iterable[str], resources: Iterable[Resource], values: Mapping[str, str], *, most_resources: int
 ) -> Statement:
-    """Return the statement that allows one call. Raises `KeyError` if the service has no such operation."""
-    found = resources_of(service, operation, parameters) or {_EVERYTHING}
-    values = {"Partition": partition, "Region": region, "Account": account}
-    return Statement((iam_action(service, operation),), tuple(sorted({_with(each.arn, values) for each in found})))
+    """Return the statement that allows actions on resources, with the values of ``Partition`` and so on in their ARNs.
+
+    More than `most_resources` of a kind are all of the kind.
+    """
+    filled = {Resource(_with(each.arn, values), _with(each.kind, values)) for each in resources}
+    return Statement(tuple(sorted(set(actions))), _fewest(filled, most_resources))
 
 
 def read_statements(crawls: Iterable[Crawl], *, most_resources: int = MOST_RESOURCES) -> list[Statement]:
@@ -72,14 +75,18 @@ def _needs(crawl: Crawl) -> Iterator[tuple[str, set[Resource]]]:
     for parameters in _targets(crawl):
         yield _need(crawl.service, crawl.operation, parameters, regions)
         for detail in crawl.details:
-            own = {name: _constant(text) for name, text in detail.parameters.items()}
-            own |= {} if detail.batch is None else {detail.batch: UNKNOWN}
-            yield _need(detail.service, detail.operation, own, regions)
+            yield _need(detail.service, detail.operation, detail_parameters(detail), regions)
         if (witness := witness_of_listing(crawl, parameters)) is not None:
             question = witness.question(Asked(parameters, "${Account}", "${Region}", _SOME_TIME))
             yield _need(witness.service, witness.operation, question, regions)
     if crawl.asks_for_regions:
         yield "ec2:DescribeRegions", {_EVERYTHING}
+
+
+def detail_parameters(detail: Detail) -> dict[str, Any]:
+    """Return the parameters of a detail's calls, as far as they are known before there is an item."""
+    batch = {} if detail.batch is None else {detail.batch: UNKNOWN}
+    return {name: _constant(text) for name, text in detail.parameters.items()} | batch
 
 
 def _need(

@@ -12,19 +12,18 @@ from typing import Any
 
 from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.crawls.detail import Detail
-from pageturner.crawls.from_items import parameters_in_words
+from pageturner.crawls.from_items import from_items
 from pageturner.crawls.iam_actions import iam_action
-from pageturner.finish.denials import denial_in
-from pageturner.messages import count_of, listed, shortened, shown
+from pageturner.crawls.iam_resources import detail_parameters
+from pageturner.denials import denial_in
+from pageturner.finish.allowing import Allow, allow_of, to_do
+from pageturner.finish.in_words import Entry, code_of
+from pageturner.messages import listed, shown
 from pageturner.page_state import CONTINUES
 from pageturner.paging import split
 from pageturner.paging.answers import words_in
 from pageturner.verdicts import PAGES_MISSING
 
-Entry = Mapping[str, Any]
-_LONGEST_CAUSE = 500
-# How botocore's ClientError says what the service said.
-_SERVICE_ERROR = re.compile(r"An error occurred \((?P<code>[^)]+)\) when calling the .+? operation(?: \(.+?\))?: ")
 # How messages about details begin (turn/detail_calls.py).
 _OF_A_DETAIL = re.compile(r"detail (?P<name>\w+): ")
 # "Not subscribed", or credentials that a service does not know (AWS's Common Errors). Those of the functions are valid,
@@ -42,13 +41,13 @@ _NOT_ENABLED_CODES = {
 class Advice:
     """What to do, in a sentence; whether resuming the run helps then, and which keys of the crawl to change with it.
 
-    The text names no target, because it is for all targets to which it applies. `allow` is the IAM action to allow.
+    The text names no target, because it is for all targets to which it applies. `allow` is what a policy is to allow.
     """
 
     text: str
     resume: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict)
-    allow: str = ""
+    allow: Allow | None = None
 
 
 def advice(crawl: Crawl, entry: Entry) -> Advice:
@@ -57,45 +56,6 @@ def advice(crawl: Crawl, entry: Entry) -> Advice:
         return _about_detail(detail, entry)
     rule = BY_VERDICT.get(entry["verdict"]) or BY_ERROR.get(entry.get("error", ""), _interrupted)
     return rule(crawl, entry)
-
-
-def named(entry: Entry, crawl: Crawl | None = None) -> str:
-    """A target in words: its account, region, operation and parameters, which say more to a person than its id.
-
-    With its `crawl`, for a message, which travels further than the manifest does: it has no values of items, but the
-    id, which leads to them in the manifest and in the report.
-    """
-    words = [entry["account"], entry["region"]]
-    if "operation" in entry:
-        words += [entry["service"], entry["operation"]]
-    if entry["parameters"]:
-        words.append(
-            shown(entry["parameters"]) if crawl is None else parameters_in_words(crawl.service, crawl.operation, entry)
-        )
-    if (part := entry.get("part")) and part["count"] > 1:
-        words.append(f"part {part['number']} of {part['count']}")
-    return " ".join(words)
-
-
-def why(crawl: Crawl, entry: Entry) -> str:
-    """Why a target is not complete, in a message."""
-    error, cause = entry.get("error"), shortened(" ".join(entry.get("cause", "").split()), _LONGEST_CAUSE)
-    if error:
-        said = f"{error}: {cause}"
-    elif entry["verdict"] == "endless":
-        said = f"the listing has more than max_pages ({crawl.max_pages:,}) pages"
-    else:
-        said = "it was cut short, and no error is on record; its execution was stopped or has failed"
-    if entry["throttles"]:
-        last = _SERVICE_ERROR.sub("", entry["last_throttle"])
-        said = f"{said.rstrip('.')}; throttled {count_of(entry['throttles'], 'time')}, last: {last}"
-    return said.rstrip(".")
-
-
-def code_of(entry: Entry) -> str:
-    """The service's own error code, or "" if the error is not the service's."""
-    found = _SERVICE_ERROR.search(entry.get("cause", ""))
-    return found["code"] if found else ""
 
 
 def _detail_of(crawl: Crawl, entry: Entry) -> Detail | None:
@@ -107,28 +67,39 @@ def _detail_of(crawl: Crawl, entry: Entry) -> Detail | None:
 def _about_detail(detail: Detail, entry: Entry) -> Advice:
     accepted = f"add {code_of(entry) or 'the code'} to the ignore_errors of the detail, and start a new run"
     if entry["verdict"] == "denied":
-        denial = denial_in(entry["cause"], iam_action(detail.service, detail.operation))
-        text = denial.to_do("deploy the catalogue as it is now; in another account, its reader stack")
-        return Advice(f"{text}. Or {accepted}", resume=True, allow=denial.allow)
+        denial, own = denial_in(entry["cause"]), iam_action(detail.service, detail.operation)
+        text = to_do(denial, own, "deploy the catalogue as it is now; in another account, its reader stack")
+        allow = allow_of(denial, detail.service, detail.operation, own, detail_parameters(detail), {})
+        return Advice(f"{text}. Or {accepted}", resume=True, allow=allow)
     return Advice(
         f"Correct the parameters of the detail {detail.name}; or, if what it asks for may be missing, {accepted}"
     )
 
 
 def _denied(crawl: Crawl, entry: Entry) -> Advice:
-    allow, cause = "", entry.get("cause", "")
-    if "AssumeRole" in cause:
-        text = "Deploy the reader stack to the account, or let its role trust this deployment (docs/deploying.md)"
+    allow, cause = None, entry.get("cause", "")
+    if _of_another_account(cause):
+        text = (
+            "Deploy the reader stack to the account: its role's trust policy has to allow sts:AssumeRole to this "
+            "deployment's PlanRun and FetchPage, with its external id (docs/deploying.md). If the crawl names the "
+            "account since the last deployment, deploy the catalogue as it is now, too"
+        )
     elif code_of(entry) in _NOT_ENABLED_CODES:
         text = f"Enable the region and {crawl.service} in the account, or leave them out of the crawl"
     else:
-        denial = denial_in(cause, iam_action(crawl.service, crawl.operation))
-        text, allow = denial.to_do(_deploying(crawl, entry)), denial.allow
+        denial, own = denial_in(cause), iam_action(crawl.service, crawl.operation)
+        text, hidden = to_do(denial, own, _deploying(crawl, entry)), from_items(crawl.service, crawl.operation, entry)
+        allow = allow_of(denial, crawl.service, crawl.operation, own, entry["parameters"], hidden)
         if "operation" in entry:
             text += f"; or leave it out: except: [{crawl.service}:{crawl.operation}]"
     if crawl.since is None:
         text += ". Or set tolerate: [denied], in the crawl or when you resume"
     return Advice(text, resume=True, allow=allow)
+
+
+def _of_another_account(cause: str) -> bool:
+    """Whether the reader role of another account was denied; the own one's denial is a `DeploymentDeniedError`."""
+    return "calling the AssumeRole operation" in cause
 
 
 def _deploying(crawl: Crawl, entry: Entry) -> str:
@@ -252,6 +223,14 @@ def _sink(_: Crawl, __: Entry) -> Advice:
     )
 
 
+def _deployment_denied(_: Crawl, __: Entry) -> Advice:
+    return Advice(
+        "Deploy the stack again, which restores its own permissions; or change what denies it: a policy of the "
+        "organization, a permissions boundary, the bucket's policy or the key's. The crawl itself is as it was",
+        resume=True,
+    )
+
+
 def _unavailable(crawl: Crawl, _: Entry) -> Advice:
     return Advice(f"Wait until {crawl.service} answers again", resume=True)
 
@@ -286,6 +265,7 @@ BY_VERDICT: Mapping[str, _Rule] = {"endless": _endless}
 BY_ERROR: Mapping[str, _Rule] = {
     "AccessDeniedError": _denied,
     "DeadlinePassedError": _late,
+    "DeploymentDeniedError": _deployment_denied,
     "InvalidCrawlError": _invalid_crawl,
     "InvalidRequestError": _invalid_request,
     "MistrustedListingError": _mistrusted,

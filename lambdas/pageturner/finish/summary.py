@@ -11,7 +11,10 @@ from typing import Any
 
 from pageturner.costs import LOOP_SECONDS, Turned
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.advice import Advice, advice, code_of, named, why
+from pageturner.errors import DeploymentDeniedError, SinkError
+from pageturner.finish.advice import Advice, advice
+from pageturner.finish.allowing import Allowing
+from pageturner.finish.in_words import code_of, named, why
 from pageturner.finish.witness import LAST_RUN, WitnessTally
 from pageturner.messages import count_of
 from pageturner.page_state import CONTINUES, Run, utc_text
@@ -34,6 +37,7 @@ SUMMED = (
 # At most so many reasons, and targets of each, are in the sentence of a run; the manifest has all.
 _REASONS_SHOWN = 5
 _TARGETS_SHOWN = 3
+_OWN_ERRORS = (SinkError.__name__, DeploymentDeniedError.__name__)
 
 
 @dataclass
@@ -43,11 +47,14 @@ class Reason:
     why: str
     advice: Advice
     targets: int = 0
+    allowing: Allowing = field(default_factory=Allowing)
     names: list[str] = field(default_factory=list)
 
     def add(self, crawl: Crawl, entry: Mapping[str, Any]) -> None:
         """Add a target."""
         self.targets += 1
+        if allow := advice(crawl, entry).allow:
+            self.allowing.add(allow, entry)
         if len(self.names) < _TARGETS_SHOWN:
             self.names.append(named(entry, crawl))
 
@@ -165,8 +172,12 @@ def is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
     # Only pagination_config limits a listing, so a limited one is as requested.
     if verdict in ENDED or verdict in crawl.tolerate:
         return True
+    if target.get("error") in crawl.ignore_errors:
+        return True
     cause = str(target.get("cause", ""))
-    return any(code == target.get("error") or f"({code})" in cause for code in crawl.ignore_errors)
+    # The codes are those of the operation: the own bucket may answer with the same, and so may who is asked for a role.
+    is_own = target.get("error") in _OWN_ERRORS or "calling the AssumeRole operation" in cause
+    return not is_own and any(f"({code})" in cause for code in crawl.ignore_errors)
 
 
 def headline(tally: Tally) -> str:
@@ -201,7 +212,7 @@ def _sentence(run: Run, tally: Tally) -> str:
 
 
 def _reason(verdict: str, reason: Reason) -> str:
-    return f"{reason.targets:,} {verdict}: {reason.of}: {reason.why}. {reason.advice.text}."
+    return f"{reason.targets:,} {verdict}: {reason.of}: {reason.why}. {reason.advice.text}.{reason.allowing.sentence}"
 
 
 def changes_to_resume(reasons: Iterable[Reason]) -> tuple[list[Reason], dict[str, Any]]:

@@ -10,10 +10,11 @@ from typing import Any
 
 from pageturner import table_names
 from pageturner.crawls.crawl import Crawl
-from pageturner.errors import CannotPublishError, SinkError, as_sink_error
+from pageturner.errors import CannotPublishError, SinkError
 from pageturner.finish.manifest import Manifest
 from pageturner.finish.output import said_of, with_publishing
 from pageturner.messages import count_of, shortened
+from pageturner.own_resources import as_sink_error
 from pageturner.page_state import Run
 from pageturner.prices import Volume, estimate
 from pageturner.publish.database import Database, database, quoted

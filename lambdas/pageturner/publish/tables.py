@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from pageturner import table_names
-from pageturner.errors import SinkError, as_sink_error
+from pageturner.errors import SinkError
+from pageturner.own_resources import as_sink_error
 from pageturner.publish.columns import Column, all_columns
 from pageturner.publish.operation_tables import columns_in_glue
 from pageturner.stores import keys

@@ -13,6 +13,7 @@ from pageturner.report.targets import COLUMNS, Targets, interned
 
 # So many reasons are in a report. A run with more has one for every target.
 _MOST_REASONS = 50
+_MOST_STATEMENTS = 10
 # As `made.keys` of a publication: so many of each kind.
 KINDS = ("new", "changed", "gone")
 _TOTALS = ("pages", "items", "bytes", "throttles", "restarts", "page_errors", "ignored_errors")
@@ -73,7 +74,13 @@ def _what(crawl: Crawl) -> str:
 def _reasons(tally: Tally) -> dict[str, Any]:
     ranked = sorted(tally.reasons.items(), key=lambda each: -each[1].targets)
     found = [
-        {"verdict": verdict, "targets": reason.targets, "of": reason.of, "why": reason.why, "to_do": reason.advice.text}
+        {
+            "verdict": verdict,
+            "targets": reason.targets,
+            "of": reason.of,
+            "why": reason.why,
+            "to_do": f"{reason.advice.text}.{reason.allowing.sentence}".removesuffix("."),
+        }
         for (verdict, *_), reason in ranked
     ]
     return {"rows": found[:_MOST_REASONS], "others": len(found[_MOST_REASONS:])}
@@ -85,9 +92,9 @@ def _next(run_id: str, crawl: Crawl, tally: Tally) -> dict[str, Any]:
         return {"said": "Nothing: the run is as the crawl asks.", "copies": []}
     copies: list[dict[str, Any]] = []
     helped, changes = changes_to_resume(tally.reasons.values())
-    if actions := sorted({reason.advice.allow for reason in tally.reasons.values() if reason.advice.allow}):
-        statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-        copies.append({"what": "The IAM policy statement that allows it", "json": statement})
+    if statements := [found for reason in tally.reasons.values() if (found := reason.allowing.statement)]:
+        # Where there are many, the reasons have them.
+        copies.append({"what": "The IAM policy statements that allow it", "json": statements[:_MOST_STATEMENTS]})
     if tally.continues:
         pass
     elif helped:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pageturner.crawls.crawl import Crawl
-from pageturner.finish.advice import why
+from pageturner.finish.in_words import why
 from pageturner.finish.summary import is_as_wanted, is_elsewhere
 from pageturner.finish.witness import in_words
 from pageturner.messages import shortened, shown

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import as_sink_error
+from pageturner.own_resources import as_sink_error
 
 
 def conditional_write(not_done: str, write: Callable[..., Any], **request: Any) -> bool:

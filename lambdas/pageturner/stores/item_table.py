@@ -14,7 +14,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pageturner.crawls.crawl import Crawl
-from pageturner.errors import SinkError, as_sink_error
+from pageturner.errors import SinkError
+from pageturner.own_resources import as_sink_error
 from pageturner.stores import keys
 from pageturner.stores.item_rows import (
     ITEM_ATTRIBUTES,

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import SinkError, as_sink_error
+from pageturner.errors import SinkError
 from pageturner.formats import known, readable, stamped
+from pageturner.own_resources import as_sink_error
 from pageturner.page_state import Place, Run, Target
 from pageturner.paging.pagination import REFERENCE
 from pageturner.stores.keys import page_key, token_key

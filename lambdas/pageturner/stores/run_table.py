@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pageturner.errors import SinkError, as_sink_error
+from pageturner.errors import SinkError
+from pageturner.own_resources import as_sink_error
 from pageturner.page_state import Run
 from pageturner.stores import keys
 from pageturner.stores.conditional_write import conditional_write

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import SinkError, as_sink_error
+from pageturner.errors import SinkError
+from pageturner.own_resources import as_sink_error
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

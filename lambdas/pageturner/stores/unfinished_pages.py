@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pageturner.errors import as_sink_error
+from pageturner.own_resources import as_sink_error
 from pageturner.page_state import Place, Run, Target
 from pageturner.stores.keys import unfinished_page_key
 

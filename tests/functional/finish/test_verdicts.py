@@ -122,6 +122,28 @@ def test_what_a_crawl_tolerates(
     assert summary["targets"] == {verdict: 1}
 
 
+OWN = "could not write s3://own/k: An error occurred (AccessDenied) when calling the PutObject operation: denied"
+ROLE = "An error occurred (AccessDenied) when calling the AssumeRole operation: not authorized"
+
+
+@pytest.mark.usefixtures("source")
+@pytest.mark.parametrize(
+    ("verdict", "error", "cause"),
+    [
+        ("unfinished", "SinkError", OWN),
+        ("unfinished", "DeploymentDeniedError", OWN),
+        ("denied", "AccessDeniedError", ROLE),
+    ],
+)
+def test_the_codes_to_ignore_are_those_of_the_operation_and_nobody_elses(
+    verdict: str, error: str, cause: str, aws: Aws, machines: Machines
+) -> None:
+    machines.catalogue = {"c": {**CRAWL, "ignore_errors": ["AccessDenied"]}}
+    planned = machines.plan({"crawl": "c"})
+    verdict_of(aws, planned, verdict, error, cause)
+    assert machines.finish(planned)["outcome"] == "failed"
+
+
 @pytest.mark.usefixtures("source")
 def test_a_target_says_all_that_is_known_of_it(aws: Aws, machines: Machines) -> None:
     summary = machines.run(aws, {"crawl": "c"})

@@ -30,8 +30,8 @@ from pageturner.errors import (
     PageturnerError,
     SinkError,
     TransientError,
-    as_sink_error,
 )
+from pageturner.own_resources import as_sink_error
 from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.paging import api, pagination
 from pageturner.paging.identity import keys_of

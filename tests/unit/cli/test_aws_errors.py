@@ -14,7 +14,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from pageturner.errors import SinkError, as_sink_error
+from pageturner.errors import SinkError
+from pageturner.own_resources import as_sink_error
 from pageturner_cli.aws_errors import Asked, failure_of
 from pageturner_cli.failures import UNREACHABLE
 

@@ -81,6 +81,21 @@ def test_what_is_denied_here_is_deployed_here(why: Any) -> None:
     assert commands(why([denied(OWN)])) == ["Then type", "  make deploy", f"  pageturner resume {RUN}"]
 
 
+def test_what_the_deployment_denies_itself_is_deployed_there_whatever_account_is_read(why: Any) -> None:
+    entry = {**denied(OTHER), "verdict": "unfinished", "error": "DeploymentDeniedError"}
+    assert commands(why([entry])) == ["Then type", "  make deploy", f"  pageturner resume {RUN}"]
+
+
+def test_the_statement_names_the_action_and_what_it_is_for(why: Any) -> None:
+    scan = {"service": "dynamodb", "operation": "scan"}
+    entries = [{**denied(account), "parameters": {"TableName": "orders"}} for account in (OWN, OTHER)]
+    (reason,) = json.loads(why(entries[:1], "--json", **scan))["reasons"]
+    arn = f"arn:aws:dynamodb:us-east-1:{OWN}:table/orders"
+    assert reason["statement"] == {"Effect": "Allow", "Action": ["dynamodb:Scan"], "Resource": [arn]}
+    (reason,) = json.loads(why(entries, "--json", **scan))["reasons"]
+    assert reason["statement"]["Resource"] == ["arn:aws:dynamodb:us-east-1:*:table/orders"]
+
+
 @pytest.mark.parametrize("cause", [DENIED, NO_ROLE])
 def test_what_is_denied_in_another_account_is_its_readers_to_allow(why: Any, cause: str) -> None:
     assert commands(why([denied(OTHER, cause)])) == [
