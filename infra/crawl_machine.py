@@ -15,6 +15,7 @@ from constructs import Construct
 
 from infra import target_state
 from infra.acknowledge import acknowledge
+from infra.cdk_grants import acknowledge_children, acknowledge_machine
 from infra.functions import PLAN_RUN_TIMEOUT, REPORT_TIMEOUT, Functions, crawl_machine_name, machine_log_group
 from infra.invoke_function import invoke_function
 from infra.item_store import ItemStore
@@ -113,6 +114,10 @@ class CrawlMachine(Construct):
         )
         store.grants.crawl(self.state_machine)
         store.keep_pages_from(self.state_machine)
+        invoked = [functions.plan_run, functions.plan_long_targets, functions.fetch_page, functions.finish_run]
+        invoked += [publishing.publish_run, publishing.publish_part, functions.report_run, functions.fail_run]
+        acknowledge_machine(self.state_machine, invoked)
+        acknowledge_children(self.state_machine, ["ShortTargets", "LongTargets", "PublishParts"])
         acknowledge(self.state_machine, "SF1", "Step Functions keeps the history of Standard executions itself")
 
     def _plan_run(self, functions: Functions) -> tasks.LambdaInvoke:

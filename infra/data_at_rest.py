@@ -14,11 +14,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 
+from infra.cdk_grants import scheduler_roles
+
 # In seconds, the longest that Step Functions and SQS take: each new data key is a request to KMS.
 _MACHINES_REUSE = 900
 _QUEUES_REUSE = 86_400
-# The CDK gives the schedules of a target a role whose name begins so.
-_SCHEDULER_ROLE = "SchedulerRoleForTarget"
 _DATA_KEYS = ("kms:Decrypt", "kms:GenerateDataKey")
 # DynamoDB asks for the other two on behalf of whoever uses a table (DynamoDB Developer Guide, "DynamoDB encryption at
 # rest: usage notes").
@@ -41,7 +41,7 @@ def encrypt(stack: Stack, key_arn: str) -> None:
         machine.add_to_role_policy(_may(key_arn, _DATA, **_through("s3", "dynamodb")))
         for statement in _of_executions(stack, key_arn, names):
             machine.add_to_role_policy(statement)
-    for role in (found for found in each if isinstance(found, iam.Role) and found.node.id.startswith(_SCHEDULER_ROLE)):
+    for role in scheduler_roles(stack):
         role.add_to_policy(_may(key_arn, _DATA_KEYS, **_through("sqs")))
         # What is to be delivered.
         role.add_to_policy(_may(key_arn, ["kms:Decrypt"]))

@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.function_code import function_code
+from infra.grants import grant
 from infra.item_store import ItemStore
 from infra.notices import Notices
 from infra.python_function import PythonFunction
@@ -97,12 +98,19 @@ class Functions(Construct):
         # Lambda allots CPU by memory, and a thousand crawls that are not well take seconds of it.
         self.check_crawls = self._function("CheckCrawls", "check_crawls", memory_size=512, timeout=Duration.minutes(2))
         self._read_through_a_role(crawls)
-        name = crawl_machine_name(self)
+        # By name, because the machine depends on its functions.
+        executions = Stack.of(self).format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{crawl_machine_name(self)}:*",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        started = "it works for all executions of the machine, which get their names when they are started"
         for function in (self.plan_run, self.fetch_page, self.stop_run):
-            function.add_to_role_policy(self._may("states:DescribeExecution", "execution", f"{name}:*"))
-        # IAM knows no resource of these (Service Authorization Reference): the token is of a task, and hard to guess.
+            grant(function, ["states:DescribeExecution"], [executions], because=started)
         by_token = ["states:SendTaskFailure", "states:SendTaskSuccess"]
-        self.fail_run.add_to_role_policy(iam.PolicyStatement(actions=by_token, resources=["*"]))
+        unguessable = "IAM knows no resource of these: the token is that of a task, and hard to guess"
+        grant(self.fail_run, by_token, ["*"], because=unguessable)
         for function in (self.plan_run, self.report_run, self.stop_run, self.check_crawls):
             notices.grant_send(function)
         store.grants.plan(self.plan_run)
@@ -123,13 +131,6 @@ class Functions(Construct):
         reader = OwnReader(self, "Reader", settings=self._settings, crawls=crawls, store=self._store, readers=readers)
         for function in (self.plan_run, self.fetch_page):
             function.add_environment("OWN_READER_ROLE_ARN", reader.role.role_arn)
-
-    def _may(self, action: str, resource: str, name: str) -> iam.PolicyStatement:
-        """Allow an action on the Crawl machine or its executions: by name, because it depends on the function."""
-        arn = Stack.of(self).format_arn(
-            service="states", resource=resource, resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
-        )
-        return iam.PolicyStatement(actions=[action], resources=[arn])
 
     def _function(
         self,

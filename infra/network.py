@@ -6,6 +6,7 @@ from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
+from infra.grants import grant
 from infra.settings import Settings
 
 # Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC".
@@ -28,8 +29,8 @@ def run_in_vpc(function: lambda_.Function, settings: Settings) -> None:
     resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
         subnet_ids=list(settings.subnet_ids), security_group_ids=list(settings.security_group_ids)
     )
-    # The role has to have them before Lambda makes the function, and those of EC2 know no resources then.
-    function.add_to_role_policy(iam.PolicyStatement(actions=_LOOKS + _MAKES, resources=["*"]))
+    before = "Lambda looks for these before it makes the function, and there is no network interface to name yet"
+    grant(function, _LOOKS + _MAKES, ["*"], because=before)
     functions = f"arn:{Aws.PARTITION}:lambda:{Stack.of(function).region}:{Aws.ACCOUNT_ID}:function:*"
     function.add_to_role_policy(
         iam.PolicyStatement(

@@ -9,6 +9,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from infra.acknowledge import acknowledge
+from infra.cdk_grants import acknowledge_machine
 from infra.functions import machine_log_group
 from infra.page_states import PageStates
 
@@ -55,4 +56,5 @@ class PageLoop(Construct):
                 include_execution_data=False,
             ),
         )
+        acknowledge_machine(self.state_machine, [fetch_page])
         acknowledge(self.state_machine, "SF1", "at level ALL, the logs would cost more than the executions")

@@ -12,6 +12,7 @@ from constructs import Construct
 
 from infra.acknowledge import acknowledge
 from infra.function_code import ARCHITECTURE, runtime
+from infra.grants import acknowledge_wildcards
 from infra.item_store import ItemStore
 from infra.network import run_in_vpc
 from infra.settings import SettingError, Settings
@@ -77,6 +78,9 @@ class PythonFunction(lambda_.Function):
                 "POWERTOOLS_METRICS_NAMESPACE": settings.stack_name,
                 **(environment or {}),
             },
+        )
+        acknowledge_wildcards(
+            role, ["*"], "the CDK lets it send traces, and IAM knows no resource of X-Ray's actions for it"
         )
         acknowledge(self, "L1", "they run on the Python that they were tested with, where Lambda has it")
         if settings.subnet_ids:

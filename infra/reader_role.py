@@ -9,6 +9,7 @@ from aws_cdk import Aws, BootstraplessSynthesizer, CfnCondition, CfnOutput, CfnP
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from infra.grants import acknowledge_wildcards
 from infra.item_store import ItemStore
 from infra.permissions import grant_organization, grant_reads
 from infra.settings import Settings
@@ -61,6 +62,8 @@ class OwnReader(Construct):
         for role in readers:
             for statement in _may_assume(self.role.role_arn, settings, others):
                 role.add_to_principal_policy(statement)
+                found = "accounts are found while a run is planned, and only those of the organization can be"
+                acknowledge_wildcards(role, statement.resources, found)
 
     def _deny_own_data(self, store: ItemStore) -> None:
         """Deny what read_policies, or a crawl's parameters, might allow."""

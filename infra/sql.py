@@ -15,6 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.grants import grant
 from infra.item_store import ATHENA_RESULTS_PREFIX
 from infra.saved_queries import saved_queries
 from infra.settings import Settings
@@ -115,8 +116,7 @@ class Sql(Construct):
             stack.format_arn(service="glue", resource=resource, resource_name=name)
             for resource, name in (("catalog", None), ("database", self.database), ("table", f"{self.database}/*"))
         ]
-        for actions, resources in (
-            (_MOVES_TABLES, of_glue),
-            (["events:PutEvents"], [stack.format_arn(service="events", resource="event-bus", resource_name="default")]),
-        ):
-            iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=resources)
+        tables = "each crawl has tables of its own, which publishing makes, in a database that is the stack's"
+        grant(grantee, _MOVES_TABLES, of_glue, because=tables)
+        bus = stack.format_arn(service="events", resource="event-bus", resource_name="default")
+        iam.Grant.add_to_principal(grantee=grantee, actions=["events:PutEvents"], resource_arns=[bus])

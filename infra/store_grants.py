@@ -13,6 +13,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
+from infra.grants import grant
 from pageturner.stores import keys
 
 # The Distributed Map's own report on its children. The verdicts are in the runs table; this is for troubleshooting.
@@ -28,6 +29,10 @@ _TOKENS = ("tokens/*", "runs/*/tokens/*")
 _PUBLISHED = tuple(
     f"{prefix}/*" for prefix in ("publishing", "published", "tables", "changes", "comparisons", "summaries")
 )
+_READS_AND_WRITES = ("GetObject", "PutObject")
+_ALL_RUNS = "it works for all runs, and each has files of its own"
+# Step Functions Developer Guide, "IAM policies for using Distributed Map states": of a ResultWriter.
+_WRITES_RESULTS = ("PutObject", "GetObject", "ListMultipartUploadParts", "AbortMultipartUpload")
 # Only the record of a page has these attributes; and a verdict of the machine's has no others than those.
 _OF_A_PAGE = ("key", "fetched_at")
 _OF_A_VERDICT = ("pk", "sk", "verdict", "error", "cause", "patience", "expires_at")
@@ -45,10 +50,11 @@ class StoreGrants:
 
     def plan(self, grantee: iam.IGrantable) -> None:
         """Let PlanRun take the lock, put the targets file, and begin a run or find out how far a resumed run is."""
-        # A token that an execution's input begins with may be too long for the state.
-        self._objects(grantee, "PutObject", *_PLANNED, "tokens/*")
-        # The items of another crawl's run, each of which becomes a target.
-        self._objects(grantee, "GetObject", *_PLANNED, "items/*")
+        self._objects(grantee, _READS_AND_WRITES, *_PLANNED, because=_ALL_RUNS)
+        too_long = "a token that an execution's input begins with may be too long for the state, and has an object"
+        self._objects(grantee, ["PutObject"], "tokens/*", because=too_long)
+        items = "the items of another crawl's run, whichever crawl a for_each names, become targets"
+        self._objects(grantee, ["GetObject"], "items/*", because=items)
         self._tell_what_is_missing(grantee)
         self._rows(
             grantee,
@@ -66,16 +72,18 @@ class StoreGrants:
 
     def plan_long_targets(self, grantee: iam.IGrantable) -> None:
         """Let PlanLongTargets read the records of a run's targets, and put the file with those that are left."""
-        self._objects(grantee, "PutObject", _LEFT)
-        self._objects(grantee, "GetObject", _LEFT, "runs/*/targets*.json")
+        self._objects(grantee, _READS_AND_WRITES, _LEFT, because=_ALL_RUNS)
+        self._objects(grantee, ["GetObject"], "runs/*/targets*.json", because=_ALL_RUNS)
         self._tell_what_is_missing(grantee)
         self._rows(grantee, {keys.RUN: ("Query",)})
 
     def turn_pages(self, grantee: iam.IGrantable) -> None:
         """Let FetchPage turn pages. It may not delete: a written page stays."""
-        # `detailing/` has the pages whose items lack details.
-        self._objects(grantee, "PutObject", "items/*", "tokens/*", "detailing/*")
-        self._objects(grantee, "GetObject", "items/*", *_TOKENS, "detailing/*")
+        pages = "it turns the pages of all crawls; in detailing/ are those whose items lack details yet"
+        self._objects(grantee, _READS_AND_WRITES, "items/*", "detailing/*", because=pages)
+        tokens = "a token of any run may be too long for the state, and has an object, named by its hash"
+        self._objects(grantee, ["PutObject"], "tokens/*", because=tokens)
+        self._objects(grantee, ["GetObject"], *_TOKENS, because=tokens)
         self._tell_what_is_missing(grantee)
         self._rows(
             grantee,
@@ -91,10 +99,12 @@ class StoreGrants:
 
     def finish(self, grantee: iam.IGrantable) -> None:
         """Let FinishRun read the run's records and what was published before, and write manifest and summary."""
-        self._objects(grantee, "PutObject", *_MANIFESTS, "finishing/*")
-        # The manifest has tokens, not references to them.
-        read = (*_MANIFESTS, "runs/*/targets.json", "finishing/*", *_TOKENS, "published/*")
-        self._objects(grantee, "GetObject", *read)
+        self._objects(grantee, _READS_AND_WRITES, *_MANIFESTS, "finishing/*", because=_ALL_RUNS)
+        self._objects(grantee, ["GetObject"], "runs/*/targets.json", because=_ALL_RUNS)
+        tokens = "the manifest of any run has the tokens themselves, whose objects are named by their hashes"
+        self._objects(grantee, ["GetObject"], *_TOKENS, because=tokens)
+        before = "it judges the runs of all crawls by what is published of the crawl"
+        self._objects(grantee, ["GetObject"], "published/*", because=before)
         self._tell_what_is_missing(grantee)
         self._rows(
             grantee,
@@ -112,11 +122,14 @@ class StoreGrants:
 
     def publish(self, grantee: iam.IGrantable) -> None:
         """Let PublishRun and PublishPart hold pages against what is published, and publish. Only they write items."""
-        self._objects(grantee, "PutObject", *_PUBLISHED)
-        self._objects(grantee, "GetObject", *_PUBLISHED, *_MANIFESTS, "items/*")
-        # A superseded publication is marked for its expiry.
-        self._objects(grantee, "PutObjectTagging", "tables/*")
-        self._objects(grantee, "DeleteObject", "published/*")
+        published = "it publishes all crawls, and its objects are named by the crawl and the publication or run"
+        self._objects(grantee, _READS_AND_WRITES, *_PUBLISHED, because=published)
+        self._objects(grantee, ["GetObject"], *_MANIFESTS, because=_ALL_RUNS)
+        self._objects(grantee, ["GetObject"], "items/*", because="what is published of any crawl comes from its pages")
+        marked = "a superseded publication, of any crawl, is marked for its expiry"
+        self._objects(grantee, ["PutObjectTagging"], "tables/*", because=marked)
+        replaced = "what was published of any crawl before goes once something newer is"
+        self._objects(grantee, ["DeleteObject"], "published/*", because=replaced)
         self._tell_what_is_missing(grantee)
         table = ("DescribeTable", "Query", "PutItem", "UpdateItem", "DeleteItem")
         self._items.grant(grantee, *_actions("dynamodb", table))
@@ -138,7 +151,9 @@ class StoreGrants:
 
         The CDK lets its tasks put and query all rows, with no condition: what is too much of that is denied.
         """
-        self._objects(grantee, "GetObject", *_PLANNED, _LEFT, "publishing/*")
+        self._objects(grantee, ["GetObject"], *_PLANNED, _LEFT, "publishing/*", because=_ALL_RUNS)
+        results = "Step Functions names what it writes by the Map Run, of which each execution has others"
+        self._objects(grantee, _WRITES_RESULTS, f"{MAP_RESULTS_PREFIX}/*", because=results)
         of_runs = [keys.RUN.format("*")]
         self._deny_rows(grantee, ("PutItem", "Query"), {"ForAnyValue:StringNotLike": {_PARTITION: of_runs}})
         self._deny_rows(grantee, ("PutItem",), {"ForAnyValue:StringNotEquals": {_ATTRIBUTES: [*_OF_A_VERDICT]}})
@@ -146,8 +161,8 @@ class StoreGrants:
     def report(self, grantee: iam.IGrantable) -> None:
         """Let ReportRun read what the run came to, and put its report and the page of all runs."""
         put = ("runs/*/report.html", keys.INDEX)
-        self._objects(grantee, "PutObject", *put)
-        self._objects(grantee, "GetObject", *put, *_MANIFESTS)
+        self._objects(grantee, _READS_AND_WRITES, *put, because=_ALL_RUNS)
+        self._objects(grantee, ["GetObject"], *_MANIFESTS, because=_ALL_RUNS)
         self._tell_what_is_missing(grantee)
         self._rows(
             grantee,
@@ -179,9 +194,9 @@ class StoreGrants:
         """Let CheckCrawls read the history of crawls, and remember who is overdue."""
         self._rows(grantee, {keys.HISTORY: ("Query",), keys.STATUS: ("Query", "UpdateItem")})
 
-    def _objects(self, grantee: iam.IGrantable, action: str, *patterns: str) -> None:
+    def _objects(self, grantee: iam.IGrantable, actions: Sequence[str], *patterns: str, because: str) -> None:
         arns = [self._bucket.arn_for_objects(pattern) for pattern in patterns]
-        iam.Grant.add_to_principal(grantee=grantee, actions=[f"s3:{action}"], resource_arns=arns)
+        grant(grantee, _actions("s3", actions), arns, because=because)
 
     def _tell_what_is_missing(self, grantee: iam.IGrantable) -> None:
         """Let a role hear that an object is not there: S3 says so only to who may list (API Reference, "GetObject").

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from infra.cdk_grants import acknowledge_invocations, scheduler_roles
 
 CHECK_EVERY = Duration.minutes(15)
 
@@ -34,3 +36,5 @@ class Watch(Construct):
                 max_event_age=CHECK_EVERY,
             ),
         )
+        for role in scheduler_roles(Stack.of(self)):
+            acknowledge_invocations(role, [check_crawls])
