@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import Annotations, CfnOutput, CfnResource, Stack
 from constructs import Construct
 
+from infra.acknowledge import acknowledge_dependencies
 from infra.chains import Chains
 from infra.crawl_machine import CrawlMachine
 from infra.data_at_rest import encrypt
@@ -94,6 +95,7 @@ class PageturnerStack(Stack):
             CfnOutput(self, name, value=value)
         if settings.kms_key:
             encrypt(self, settings.kms_key)
+        acknowledge_dependencies(self)
         self._check_size()
 
     def _check_size(self) -> None:
