@@ -67,6 +67,8 @@ def _object_paths(thing: Mapping[str, Any]) -> Iterator[str]:
         document = _as_json(text)
         if document is not None:
             yield from _paths(document, f"metadata {name}")
+    if "token" in thing:
+        yield "token in the header"
     if "lines" in thing:
         for line in thing["lines"]:
             yield from _paths(line)

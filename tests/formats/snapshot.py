@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pageturner.stores.page_body import token_in, with_token
 from tests.fakes import StoredObject
 from tests.machines.service import Bucket
 from tests.machines.states import Failed, State
@@ -114,9 +115,11 @@ def _process(world: World, arn: str, definition: State, found: Json, on_end: Any
 
 
 def _object(key: str, found: StoredObject) -> Json:
-    """An object: text, lines of JSON, or base64."""
+    """An object: text, lines of JSON with the token in a page's header, or base64."""
     about: Json = {"metadata": dict(found.metadata)} if found.metadata else {}
     if key.endswith(".gz"):
+        if (token := token_in(found.body)) is not None:
+            about["token"] = token
         return {**about, "lines": [json.loads(line) for line in gzip.decompress(found.body).splitlines()]}
     if key.endswith(".parquet"):
         return {**about, "base64": base64.b64encode(found.body).decode()}
@@ -127,6 +130,7 @@ def _stored(key: str, found: Json) -> StoredObject:
     if "lines" in found:
         text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in found["lines"])
         body = gzip.compress(text.encode("ascii"), mtime=0)
+        body = with_token(body, found["token"]) if "token" in found else body
     elif "base64" in found:
         body = base64.b64decode(found["base64"])
     else:

@@ -1,18 +1,16 @@
 """The page objects in S3. They are the record of a run; everything else is a projection of them.
 
-An object holds a page's items, one JSON line each. Its metadata holds the token of the next page, and counts. One
-request puts both, and the first writer wins: an API may answer the same token twice with different pages, and the items
-of one answer with the token of the other would lose items.
+An object holds a page's items and the token of the next page. One request puts both, and the first writer wins: an API
+may answer the same token twice with different pages, and the items of one answer with the token of the other would lose
+items. Its metadata holds counts.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from json.encoder import encode_basestring_ascii as _text
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,15 +22,14 @@ from pageturner.own_resources import as_sink_error
 from pageturner.page_state import Place, Run, Target
 from pageturner.paging.pagination import REFERENCE
 from pageturner.stores.keys import page_key, token_key
+from pageturner.stores.page_body import body_of, records_in, token_in
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# S3 accepts 2 KB of user metadata per object (User Guide, "Working with object metadata"). A longer token is put first,
-# in an object of its own.
+# A longer token, which would fill the states, is put first, in an object of its own.
 _LONGEST_TOKEN = 1500
 _FACTS = "page"
-_COMPRESSION = 6
 _CHUNK = 64 * 1024
 
 
@@ -102,14 +99,10 @@ class PageStore:
 
         Raises `SinkError` if S3 does not accept it.
         """
-        body = gzip.compress(
-            "".join(json_lines(records)).encode("ascii"),
-            compresslevel=_COMPRESSION,
-            mtime=0,
-        )
         key = page_key(run, crawl_name, target, place)
         kept = replace(facts, next_token=self.keep_token(run, facts.next_token))
-        about = {_FACTS: json.dumps(stamped(asdict(kept)))}
+        body = body_of(records, kept.next_token)
+        about = {_FACTS: json.dumps(stamped(asdict(replace(kept, next_token=None))))}
         if not self._put_instead_of(None, key, Body=body, Metadata=about, ContentType="application/gzip"):
             return replace(self.read(key), is_repeat=True)
         return CommittedPage(records, kept, len(body), key)
@@ -120,11 +113,12 @@ class PageStore:
             found = self._s3.get_object(Bucket=self.bucket, Key=key)
             body = found["Body"].read()
         facts = Facts(**known(Facts, readable(json.loads(found["Metadata"][_FACTS]), f"s3://{self.bucket}/{key}")))
-        records = [json.loads(line) for line in gzip.decompress(body).splitlines()]
-        return CommittedPage(records, facts, len(body), key)
+        if (token := token_in(body)) is not None:  # earlier versions had it in the metadata
+            facts = replace(facts, next_token=token)
+        return CommittedPage(records_in(body), facts, len(body), key)
 
     def keep_token(self, run: Run, token: str | None) -> str | None:
-        """Return what represents `token` in metadata and state: itself, or a reference to an object that holds it."""
+        """Return what stands for `token` in page objects and states: itself, or a reference to an object with it."""
         if token is None or len(token) <= _LONGEST_TOKEN:
             return token
         key = token_key(run, token)
@@ -277,20 +271,6 @@ class PageStore:
         with as_sink_error(f"could not read s3://{self.bucket}/{key}"):
             for line in self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_lines(chunk_size=_CHUNK):
                 yield line.decode("ascii")
-
-
-def json_lines(records: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the JSON line of each record of a page. Those of a result key differ only in `key` and `item`."""
-    around: dict[str, tuple[str, str, str]] = {}
-    for record in records:
-        if (found := around.get(record["result_key"])) is None:
-            # What is in a text cannot be taken for a member: its quotes are escaped.
-            line = json.dumps({**record, "key": {}, "item": {}}, separators=(",", ":"))
-            (before, rest) = line.split('"key":{}')
-            (between, after) = rest.split('"item":{}')
-            found = around[record["result_key"]] = (f'{before}"key":', f'{between}"item":', f"{after}\n")
-        before, between, after = found
-        yield f"{before}{_text(record['key'])}{between}{_text(record['item'])}{after}"
 
 
 def array_text(elements: Iterable[Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pageturner.crawls.crawl import Crawl
 from pageturner.page_state import PageState, Place, Run, Target
 from pageturner.paging.identity import Identity
-from pageturner.stores.page_store import json_lines
+from pageturner.stores.page_body import json_lines
 from pageturner.turn.records import records
 
 TEXTS = st.one_of(
