@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.canaries import seen  # noqa: F401 - a fixture
 from tests.conftest import Aws, Machines
 from tests.formats.deployment import resources
 from tests.iam import Evaluator

@@ -21,7 +21,7 @@ from pageturner.finish.in_words import Entry, code_of
 from pageturner.messages import listed, shown
 from pageturner.page_state import CONTINUES
 from pageturner.paging import split
-from pageturner.paging.answers import words_in
+from pageturner.paging.answers import codes_in
 from pageturner.verdicts import PAGES_MISSING
 
 # How messages about details begin (turn/detail_calls.py).
@@ -167,9 +167,7 @@ def _truncated(crawl: Crawl, _: Entry) -> Advice:
 
 
 def _page_errors(crawl: Crawl, entry: Entry) -> Advice:
-    codes = sorted(
-        {code for error in entry.get("errors_in_pages", []) for code in words_in(error["error"]) if code.isidentifier()}
-    )
+    codes = sorted({code for error in entry.get("errors_in_pages", []) for code in codes_in(error)})
     accepted = f": {shown(codes[:5])}" if codes else ""
     text = "Mend what the errors name (errors_in_pages in the manifest), and resume, which lists this target anew"
     if crawl.since is None:

@@ -37,6 +37,9 @@ _FAILED = re.compile(
 # Statuses of this kind of which only the documentation names the values.
 _STATUS_WITHOUT_ENUM = {("network-firewall", "GetAnalysisReportResults"): (("Status",),)}
 
+# The members of an error that have its code; others have names, ids and sentences.
+_CODE = re.compile(r"(\w*(error|exception|failure|status|warn)\w*)?(code|reason|status|type)", re.I)
+
 # A status that is not about what is listed: a reservation's, and one that repeats the filter StateEquals.
 _OTHER_STATUS = {
     ("ec2", "GetCapacityReservationUsage"),
@@ -113,6 +116,15 @@ def words_in(error: Any) -> set[str]:
     if isinstance(error, Mapping):
         return {value for value in error.values() if isinstance(value, str)}
     return {error} if isinstance(error, str) else set()
+
+
+def codes_in(found: Mapping[str, Any]) -> set[str]:
+    """Return the codes of one of the `errors_inside`, by which a crawl can accept it. They are no values of items."""
+    member, error = found["member"].rpartition(".")[2], found["error"]
+    if isinstance(error, str):  # a flag, or a status; a list can have names instead
+        return {error} if error == member or _FAILED.fullmatch(error) else set()
+    texts = error.items() if isinstance(error, Mapping) else ()
+    return {text for name, text in texts if isinstance(text, str) and text.isidentifier() and _CODE.fullmatch(name)}
 
 
 def running_status(model: OperationModel, paginator: Mapping[str, Any], response: Mapping[str, Any]) -> str | None:

@@ -59,7 +59,8 @@ CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("failed", "InvalidRequestError", by_service("InvalidArgument"), {}, STARTS_ANEW, "Change the parameters"),
     ("failed", "InvalidRequestError", by_service("BadRequestException"), {"pages": 3}, RESUMES, "without the token"),
     ("failed", "TruncatedListingError", "page 3 says so", {"pages": 3}, RESUMES, "cuts the listing off"),
-    ("failed", "PageErrorsError", "3 errors", {"errors_in_pages": [{"error": {"ErrorCode": "INACTIVE"}}]}, RESUMES,
+    ("failed", "PageErrorsError", "3 errors",
+     {"errors_in_pages": [{"member": "Errors", "error": {"ErrorCode": "INACTIVE", "Name": "A_VALUE"}}]}, RESUMES,
      'add the codes to ignore_errors: ["INACTIVE"]'),
     ("failed", "MistrustedListingError", "the listing has 5 items, but the last complete run listed 9", {}, RESUMES,
      'Then resume the run: start a new execution with the input {"resume": "objects-20260101T000000Z-12345678", '
