@@ -24,7 +24,7 @@ from infra.map_results import MapResults
 from infra.page_loop import PageLoop
 from infra.publishing import Publishing
 from infra.publishing_states import PublishingStates
-from infra.retries import EXECUTION_EXISTS, retry_always, retry_function
+from infra.retries import EXECUTION_EXISTS, UNREADABLE, retry_always, retry_function
 from infra.short_targets import ShortTargets
 from pageturner.errors import (
     DeploymentDeniedError,
@@ -139,7 +139,7 @@ class CrawlMachine(Construct):
         )
         # An OverlapError is that of a resumption or a redrive: the execution of an incomplete run never succeeds.
         refusals = (DeploymentDeniedError, InvalidCrawlError, OverlapError, RunStoppedError, RunWouldFailError)
-        plan_run.add_catch(self._refused(), errors=[error.__name__ for error in refusals])
+        plan_run.add_catch(self._refused(), errors=[*(error.__name__ for error in refusals), UNREADABLE])
         return plan_run
 
     def _refused(self) -> sfn.Chain:

@@ -27,6 +27,8 @@ LAMBDA_ERRORS = (
 )
 # The function, or the task, timed out. PageLoop has no time for another minute of it, and leaves it to Crawl.
 TIMEOUTS = ("Sandbox.Timedout", "States.Timeout")
+# Lambda's runtime itself cannot read the input: it is nested too deeply. It never can.
+UNREADABLE = "Runtime.UnmarshalError"
 # An optimized integration puts the service's name before the error, and "Exception" behind it.
 EXECUTION_EXISTS = "StepFunctions.ExecutionAlreadyExistsException"
 CONDITION_FAILED = "DynamoDB.ConditionalCheckFailedException"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.retries import CONDITION_FAILED, EXECUTION_EXISTS, LAMBDA_ERRORS, TIMEOUTS
+from infra.retries import CONDITION_FAILED, EXECUTION_EXISTS, LAMBDA_ERRORS, TIMEOUTS, UNREADABLE
 from infra.settings import LONGEST_LOOP_SECONDS, MOST_HAND_OVERS
 from pageturner.turn.pace import LONGEST_WAIT_SECONDS, SHORT_WAIT_SECONDS
 from pageturner.turn.page_step import LONGEST_INTERVAL
@@ -18,7 +18,7 @@ from tests.our_errors import OUR_ERRORS
 HISTORY_EVENTS = {"Task": 5, "Choice": 2, "Pass": 2, "Wait": 2, "Succeed": 2}
 # The time for an error response and the state transition.
 SECONDS_OF_A_FAILURE = 2
-AWS_ERRORS = {*LAMBDA_ERRORS, *TIMEOUTS, CONDITION_FAILED, EXECUTION_EXISTS, "States.ALL"}
+AWS_ERRORS = {*LAMBDA_ERRORS, *TIMEOUTS, CONDITION_FAILED, EXECUTION_EXISTS, UNREADABLE, "States.ALL"}
 
 
 def states(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -401,7 +401,7 @@ def test_a_wrong_crawl_ends_at_plan_run_with_its_sentence(crawl_machine: dict[st
     assert catch == {
         "ErrorEquals": [
             "DeploymentDeniedError",
-            *("InvalidCrawlError", "OverlapError", "RunStoppedError", "RunWouldFailError"),
+            *("InvalidCrawlError", "OverlapError", "RunStoppedError", "RunWouldFailError", "Runtime.UnmarshalError"),
         ],
         "Next": "ReadRefusal",
     }

@@ -200,6 +200,18 @@ def ours(machine: states.State, scripts: Scripts, most: int) -> tuple[Any, list[
         return given, steps, {"Error": failed.error, "Cause": failed.cause}
 
 
+def test_an_input_that_lambda_cannot_read_ends_the_execution_at_once(definitions: Definitions) -> None:
+    said = "Unable to unmarshal input: maximum recursion depth exceeded"
+    cause = json.dumps({"errorMessage": said, "errorType": "Runtime.UnmarshalError", "requestId": "", "stackTrace": []})
+
+    class Unreadable(CrawlScripts):
+        def PlanRun(self) -> Step:  # noqa: N802
+            return Failed("Runtime.UnmarshalError", cause)
+
+    _, steps, end = ours(definitions.crawl, Unreadable(0), most=10)
+    assert (len(steps), end) == (1, {"Error": "Runtime.UnmarshalError", "Cause": said})
+
+
 def for_moto(machine: states.State) -> dict[str, Any]:
     """The machine with a copy of each state for each number of tasks that have ended.
 

@@ -80,6 +80,7 @@ CASES: list[tuple[str, str, str, dict[str, Any], bool, str]] = [
     ("unfinished", "ThrottledError", "x", {}, RESUMES, "Wait until s3 answers again"),
     ("unfinished", "TransientError", "x", {}, RESUMES, "Wait until s3 answers again"),
     ("unfinished", "Interrupted", "PageLoop was interrupted 5 times in a row", {}, RESUMES, "The logs of FetchPage"),
+    ("unfinished", "Runtime.OutOfMemory", "Runtime exited with error: signal: killed", {}, RESUMES, "smaller PageSize"),
     ("unfinished", "Sandbox.Timedout", "RequestId: 1 Error: Task timed out", {}, RESUMES, "smaller PageSize"),
     ("unfinished", "", "", {}, RESUMES, "its execution was stopped or has failed"),
     ("unfinished", PAGES_MISSING, "the records of 1 page are missing", {}, RESUMES, "Resuming lists this target anew"),
