@@ -140,6 +140,9 @@ def test_functions(template: Template) -> None:
 def test_no_log_level_makes_lambda_drop_metrics(synth: Synth, level: str, lambdas_own: str, application: str) -> None:
     functions = [each["Properties"] for each in synth(log_level=level).find_resources("AWS::Lambda::Function").values()]
     assert {each["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] for each in functions} == {level}
+    # Others would log events, responses, and exceptions with their values, or give them to X-Ray.
+    of_powertools = {name for each in functions for name in each["Environment"]["Variables"] if "POWERTOOLS" in name}
+    assert of_powertools == {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
     assert {each["LoggingConfig"]["SystemLogLevel"] for each in functions} == {lambdas_own}
     assert {each["LoggingConfig"]["ApplicationLogLevel"] for each in functions} == {application}
 

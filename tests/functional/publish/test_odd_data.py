@@ -42,6 +42,39 @@ def thing(key: str, value: Any = 1, **more: Any) -> dict[str, Any]:
 
 BIG = "x" * 1_000_000
 LONG = "k" * 2047
+# To SQL, to JavaScript, to a page, to a path, to a format; and some that differ by case only.
+SAYING: tuple[str, ...] = (
+    "",
+    ".",
+    "a.b",
+    "a[0]",
+    "'",
+    '"',
+    "`",
+    "\\",
+    "\n",
+    "\r\n",
+    "\u2028",
+    "\u2029",
+    "\x7f",
+    "%s",
+    "{0}",
+    "$(id)",
+    "../..",
+)
+SAYING += ("__proto__", "constructor", "item", "ITEM", "listing", "SELECT", "select", "x'; DROP TABLE lines; --")
+SAYING += (
+    "</script><script>alert(1)</script>",
+    "<!--",
+    "NULL",
+    "null",
+    "NaN",
+    "-Infinity",
+    "\ud800",
+    "\ud801",
+    "é",
+    "e\u0301",
+)
 DEEP: Any = json.loads("[" * 300 + "]" * 300)
 CASES = {
     "half a surrogate pair in keys": Case(
@@ -81,6 +114,16 @@ CASES = {
         [[thing(key, 2) for key in ("'", '"', "Contents#a", "CommonPrefixes#a", "#", "a\n", "a\r\n", "a\u2028b")]],
         {"new": 0, "changed": 8, "gone": 0},
     ),
+    "names that say something elsewhere": Case(
+        [[thing("a", **{name: name for name in SAYING}), thing("b", [{name: 1} for name in SAYING])], [thing("c")]],
+        [[thing("a", **dict.fromkeys(SAYING, "2")), thing("b", [{name: 2} for name in SAYING])], [thing("c")]],
+        {"new": 0, "changed": 2, "gone": 0},
+    ),
+    "keys that say something elsewhere": Case(
+        [[thing(name) for name in SAYING if name]],
+        [[thing(name, 2) for name in SAYING if name]],
+        {"new": 0, "changed": len(SAYING) - 1, "gone": 0},
+    ),
     "strings": Case(
         [[thing("a"), thing("b"), thing("c\ud800")], [thing("ü" * 2000)]],
         [[thing("a"), thing("c\ud800")], [thing("ü" * 2000), thing("d")]],
@@ -89,8 +132,8 @@ CASES = {
         "Contents[].Key",
     ),
     "numbers, and what JSON does not have": Case(
-        [[thing("", value) for value in (1, 1.0, 1.5, 10**30, -0.0, float("nan"), float("inf"), True, "1")]],
-        [[thing("", value) for value in (1, 1.5, 10**30, -0.0, float("nan"), float("inf"), True, "1", 7)]],
+        [[thing("", value) for value in (1, 1.0, 1.5, 10**30, 10**400, -0.0, float("nan"), float("inf"), True, "1")]],
+        [[thing("", value) for value in (1, 1.5, 10**30, 10**400, -0.0, float("nan"), float("inf"), True, "1", 7)]],
         {"new": 1, "changed": 0, "gone": 1},
         {"key": "@"},
         "Contents[].Size",
