@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aws_cdk import ArnFormat, Aws, Duration, Fn, Stack
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -55,6 +54,7 @@ class Functions(Construct):
             "HASH_KEY": Aws.STACK_ID,
         }
         planning = {} if settings.adhoc_crawls else {"ONLY_CATALOGUED": "true"}
+        plan_run, fetch_page = reader_names(settings.stack_name, Aws.REGION)
         # A plan of 100,000 targets takes minutes and 200 MB (bench/); a service's model takes up to 100 MB.
         self.plan_run = self._function(
             "PlanRun",
@@ -62,6 +62,7 @@ class Functions(Construct):
             memory_size=PLANNING_MEMORY_MB,
             timeout=PLAN_RUN_TIMEOUT,
             environment=reading | loops | planning,
+            role_name=plan_run,
         )
         self.plan_long_targets = self._function(
             "PlanLongTargets", "plan_long_targets", memory_size=PLANNING_MEMORY_MB, timeout=PLAN_RUN_TIMEOUT
@@ -73,6 +74,7 @@ class Functions(Construct):
             memory_size=FETCH_PAGE_MEMORY_MB,
             timeout=FETCH_PAGE_TIMEOUT,
             environment=reading | loops,
+            role_name=fetch_page,
         )
         # Its memory and disk do not grow with pages (bench/finish.py); what is published of the crawl is in memory.
         self.finish_run = self._function(
@@ -124,10 +126,6 @@ class Functions(Construct):
 
     def _read_through_a_role(self, crawls: Mapping[str, Crawl]) -> None:
         readers = [role for function in (self.plan_run, self.fetch_page) if (role := function.role) is not None]
-        for role, name in zip(readers, reader_names(self._settings.stack_name, Aws.REGION), strict=True):
-            made = role.node.default_child
-            if isinstance(made, iam.CfnRole):
-                made.role_name = name
         reader = OwnReader(self, "Reader", settings=self._settings, crawls=crawls, store=self._store, readers=readers)
         for function in (self.plan_run, self.fetch_page):
             function.add_environment("OWN_READER_ROLE_ARN", reader.role.role_arn)
@@ -140,6 +138,7 @@ class Functions(Construct):
         memory_size: int,
         timeout: Duration,
         environment: Mapping[str, str] | None = None,
+        role_name: str | None = None,
     ) -> lambda_.Function:
         return PythonFunction(
             self,
@@ -151,6 +150,7 @@ class Functions(Construct):
             memory_size=memory_size,
             timeout=timeout,
             environment=environment,
+            role_name=role_name,
         )
 
 

@@ -34,6 +34,7 @@ class PythonFunction(lambda_.Function):
         timeout: Duration,
         environment: Mapping[str, str] | None = None,
         ephemeral_storage_size: Size | None = None,
+        role_name: str | None = None,
     ) -> None:
         is_debug = settings.log_level == "DEBUG"
         # Never WARN or ERROR: Lambda takes a line without a level for INFO, and then drops it (Lambda Developer Guide,
@@ -47,7 +48,8 @@ class PythonFunction(lambda_.Function):
             removal_policy=RemovalPolicy.DESTROY,
         )
         # The CDK's own has AWSLambdaBasicExecutionRole, which writes to all log groups, and makes them.
-        role = iam.Role(scope, f"{construct_id}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        principal = iam.ServicePrincipal("lambda.amazonaws.com")
+        role = iam.Role(scope, f"{construct_id}Role", assumed_by=principal, role_name=role_name)
         log_group.grant(role, "logs:CreateLogStream", "logs:PutLogEvents")
         store.keep_pages_from(role)
         super().__init__(

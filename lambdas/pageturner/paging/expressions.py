@@ -10,7 +10,7 @@ from typing import Any
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
-from pageturner.errors import UNEXPECTED_VALUES, InvalidCrawlError, said
+from pageturner.errors import InvalidCrawlError, said
 from pageturner.paging.expression_limits import Steps, compiled, evaluation, finds_parts
 
 
@@ -23,7 +23,7 @@ def find(key: str, expression: str, value: Any, steps: Steps | None = None) -> A
     """
     try:
         return _search(expression)(value, steps)
-    except (JMESPathError, *UNEXPECTED_VALUES) as error:
+    except JMESPathError as error:
         raise InvalidCrawlError(f'{key}: "{expression}" cannot be evaluated: {said(error)}') from error
 
 
@@ -37,13 +37,15 @@ def only_finds_parts(expression: str) -> bool:
 def _search(expression: str) -> Callable[[Any, Steps | None], Any]:
     """Return the search of an expression. Most are names, for which jmespath takes ten times as long as a dict."""
     found = compiled(expression)
-    names = _names(found.parsed)
+    names, evaluate = _names(found.parsed), evaluation(found)
     if names is None:
-        return evaluation(found)
+        return evaluate
     if found.parsed["type"] == "field":
         (name,) = names
         return lambda value, _: value.get(name) if isinstance(value, dict) else None
-    return lambda value, _: [value.get(name) for name in names] if isinstance(value, dict) else found.search(value)
+    return lambda value, steps: (
+        [value.get(name) for name in names] if isinstance(value, dict) else evaluate(value, steps)
+    )
 
 
 def _names(node: Any) -> list[str] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jmespath.exceptions import JMESPathError
 
-from pageturner.errors import UNEXPECTED_VALUES, InvalidCrawlError, said
+from pageturner.errors import InvalidCrawlError, said
 from pageturner.paging.expression_limits import Steps, evaluation
 from pageturner.paging.expressions import Field, named_field
 from pageturner.paging.redaction import structures
@@ -53,7 +53,7 @@ class IgnoredFields:
 def _found(field: Field, search: Callable[[Any, Steps | None], Any], value: Any) -> Any:
     try:
         return search(value, None)
-    except (JMESPathError, *UNEXPECTED_VALUES) as error:  # a filter's function, which only real items can upset
+    except JMESPathError as error:  # a filter's function, which only real items can upset
         expression = field.within.expression
         raise InvalidCrawlError(f'ignore_fields: "{expression}" cannot be evaluated: {said(error)}') from error
 
