@@ -239,7 +239,7 @@ class Caller:
         except (ResponseParserError, *errors.UNEXPECTED_VALUES) as error:
             found = unreadable(error)
             raise type(found)(f"detail {self.detail.name}: {found}") from error
-        except errors.SERVICE_ERRORS as error:
+        except (*errors.SERVICE_ERRORS, errors.InvalidRequestError) as error:  # the latter if it is too large
             found = errors.from_botocore_error(error)
             raise type(found)(f"detail {self.detail.name}: {found}") from error
 

@@ -53,7 +53,8 @@ class Witnesses:
             client = self.client(witness.service, target.region, target.account)
             answer = getattr(client, witness.operation)(**witness.question(asked))
             count = witness.counted(answer)
-        except (*errors.SERVICE_ERRORS, *errors.UNEXPECTED_VALUES) as error:
+        # The last one is that of an answer that is too large.
+        except (*errors.SERVICE_ERRORS, *errors.UNEXPECTED_VALUES, errors.InvalidRequestError) as error:
             return _without(none, errors.said(error))
         if count is None:
             return _without(none, "it has no count")

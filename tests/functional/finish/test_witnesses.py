@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from pageturner import clients
+from pageturner.errors import InvalidRequestError
 from tests.conftest import ACCOUNT, REGION, Aws, Machines
 from tests.published import publish_as_it_is, run_and_publish
 from tests.runs_of_a_bucket import CRAWL, KEYS, entry, run_again, target_of
@@ -203,6 +204,7 @@ def test_without_a_witness_a_listing_that_shrank_disagrees_with_the_last_complet
             'timeout on endpoint URL: "https://monitoring"',
         ),
         (ValueError("garbled"), "ValueError"),
+        (InvalidRequestError("the response has 50,000,000 bytes"), "50,000,000 bytes"),
     ],
 )
 def test_a_witness_that_cannot_be_asked_fails_nothing_and_the_manifest_says_why(

@@ -23,6 +23,7 @@ from pageturner.errors import (
     TransientError,
 )
 from pageturner.page_state import FROM_CHECKPOINT
+from pageturner.paging import bodies
 from pageturner.turn import detail_calls, details
 from tests.conftest import Aws, Machines, shared_client
 from tests.runs_of_a_bucket import entry, target_of
@@ -396,6 +397,20 @@ def test_items_that_are_too_large_with_their_details_say_what_helps(
     machines.catalogue = {"c": {**ROLES, "pagination_config": {"PageSize": 1}}}
     assert machines.run(aws, {"crawl": "c", "overlap": "allow"}, "execution-2")["verdict"] == "complete"
     check_items(aws)
+
+
+@pytest.mark.usefixtures("_one_at_a_time")
+def test_an_answer_that_does_not_fit_into_memory_names_its_detail(
+    aws: Aws, machines: Machines, requests: Requests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests.fault = lambda operation, _: monkeypatch.setattr(
+        bodies, "LARGEST_BODY", 10 if operation in OF_DETAILS else 1_000_000
+    )
+    planned = machines.plan({"crawl": "c"})
+    with pytest.raises(
+        InvalidRequestError, match=r"^detail \w+: the response to \w+ has [\d,]+ bytes, and 10 fit into"
+    ):
+        machines.fetch(planned, target_of(aws, planned), FROM_CHECKPOINT)
 
 
 def test_a_detail_with_too_many_pages_is_a_listing_of_its_own(
