@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -275,6 +275,20 @@ class Deployed(OnEmulator):
     """The same, where the functions reach the emulator through a proxy that can answer in its place."""
 
     proxy: FaultProxy
+
+
+@contextmanager
+def loops_of(deployed: Deployed, *, seconds: int) -> Iterator[None]:
+    """Have loops of so many seconds.
+
+    What is left to LongTargets all runs at once on the emulator, and each child starts a process of FetchPage.
+    """
+    functions, name = deployed.emulator.client("lambda"), deployed.function("FetchPage")
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    changed = {**before, "LOOP_SECONDS": str(seconds)}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
+    yield
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from local.emulator import ACCOUNT, PROJECT
 from local.fault_proxy import Answer, Fault, Request, answering, json_error
 from local.seed import BUCKET, TABLE
 from pageturner.crawls.crawl import SCHEDULE_KEYS
-from tests.e2e.conftest import Deployed, crawl_of_parameters, lists_parameters
+from tests.e2e.conftest import Deployed, crawl_of_parameters, lists_parameters, loops_of
 
 ACCOUNTS = (ACCOUNT, "111111111111", "222222222222")
 REGIONS = ("us-east-1", "eu-west-1")
@@ -25,16 +25,9 @@ REGIONS = ("us-east-1", "eu-west-1")
 
 @pytest.fixture(scope="module", autouse=True)
 def _longer_loops(_stack: Deployed) -> Iterator[None]:
-    """Loops in which a slow machine, too, turns some pages of a batch.
-
-    What is left to LongTargets all runs at once on the emulator, and each child starts a process of FetchPage.
-    """
-    functions, name = _stack.emulator.client("lambda"), _stack.function("FetchPage")
-    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    changed = {**before, "LOOP_SECONDS": "12"}
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
-    yield
-    functions.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+    """Loops in which a slow machine, too, turns some pages of a batch."""
+    with loops_of(_stack, seconds=12):
+        yield
 
 
 def client_of(deployed: Deployed, account: str, service: str, region: str = "us-east-1") -> Any:

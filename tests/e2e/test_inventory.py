@@ -17,7 +17,7 @@ from pageturner.paging import api, pagination
 from pageturner.paging.paginators import paginator_of
 from pageturner.turn.records import item_json
 from pageturner.turn.redacting import redacting
-from tests.e2e.conftest import Deployed
+from tests.e2e.conftest import Deployed, loops_of
 
 # The services that MiniStack answers for, with the operations that it refuses as it would on AWS.
 SERVICES = (
@@ -37,7 +37,6 @@ ASKED: dict[str, Any] = {
         *(f"ec2:describe_{what}*" for what in ("capacity", "client", "ipam", "local", "t", "reserved")),
     ],
     "tolerate": ["failed"],
-    # Each invocation at once is a process here, which a cold start keeps busy for a second.
     "max_concurrency": 4,
 }
 
@@ -70,8 +69,9 @@ def everything(deployed: Deployed) -> dict[tuple[str, str], list[tuple[str, str]
 def test_an_inventory_of_the_account(deployed: Deployed, source: list[str]) -> None:
     deployed.emulator.client("sns").create_topic(Name="inventory")
     deployed.emulator.client("ec2").create_vpc(CidrBlock="10.7.0.0/16")
-    listed = everything(deployed)
-    summary = deployed.run(ASKED)
+    with loops_of(deployed, seconds=100):
+        listed = everything(deployed)
+        summary = deployed.run(ASKED)
 
     manifest = deployed.manifest(summary)
     verdicts = {(each["service"], each["operation"]): each for each in manifest["targets"]}

@@ -360,7 +360,7 @@ def test_what_could_not_be_published_is_published_by_a_resumption(deployed: Depl
     deployed.proxy.add(answering(puts("/tables/published/"), s3_error(403, "AccessDenied"), ALWAYS))
     execution = deployed.start(CRAWL)
     ended = deployed.wait(execution)
-    assert (ended["status"], ended["error"]) == ("FAILED", "SinkError"), ended
+    assert (ended["status"], ended["error"]) == ("FAILED", "DeploymentDeniedError"), ended
     assert in_sql(deployed) == in_dynamodb(deployed) == before
     deployed.proxy.clear()
     run_id = deployed.run_of(execution)
