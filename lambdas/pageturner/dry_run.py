@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,18 +24,18 @@ from pageturner.errors import (
     PageturnerError,
     TokenInvalidError,
 )
+from pageturner.finish.advice import statement_that_allows
 from pageturner.finish.summary import is_as_wanted
 from pageturner.messages import count_of
 from pageturner.page_state import Target
 from pageturner.paging import api, pagination
 from pageturner.plan.expansion import Expansion
 from pageturner.plan.paging_in_words import paging_of
+from pageturner.plan.sample import evenly_chosen
 from pageturner.turn import page_end, page_fetch
 from pageturner.turn.records import item_json
 
-_TARGETS_SHOWN = 5
-# At most this many targets, evenly chosen, are probed; for this many pages in total; and for this long.
-_MOST_PROBED = 16
+# At most so many pages are probed in total, and for so long.
 _MOST_PAGES = 100
 _MOST_SECONDS = 120
 # An assumption: what writing a page (its object, items and checkpoint) adds to fetching it.
@@ -79,17 +79,22 @@ class Probe:
         return {"target_id": self.target.target_id, **found, **({"error": self.said} if self.error else {})}
 
     @property
+    def entry(self) -> dict[str, Any]:
+        """What the manifest would have of such a target."""
+        said = {"error": type(self.error).__name__, "cause": str(self.error)}
+        return {**self.target.as_dict(), "verdict": self.verdict, **said}
+
+    @property
     def said(self) -> str:
         """The error, with its name."""
         return f"{type(self.error).__name__}: {self.error}"
 
     def is_as_wanted(self, crawl: Crawl) -> bool:
         """Whether the crawl asks for this verdict or tolerates it. It does not judge one that is not known."""
-        ended = {"verdict": self.verdict, "error": type(self.error).__name__, "cause": str(self.error)}
         # FinishRun decides whether a region that was looked up may lack the service.
         is_looked_up = crawl.looks_up_region(self.target.region)
         is_open = self.verdict is None or (self.verdict == "absent" and is_looked_up)
-        return is_open or is_as_wanted(crawl, ended)
+        return is_open or is_as_wanted(crawl, self.entry)
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class DryRun:
         """
         source = self.expansion.source_run(crawl)
         window = self.expansion.window(crawl, now)
-        count, first, chosen, places = _evenly_chosen(self.expansion.targets(crawl, source, window))
+        count, first, chosen, places = evenly_chosen(self.expansion.targets(crawl, source, window))
         probes = self._probe(crawl, chosen)
         if probes and probes[0].error and not any(probe.pages or probe.verdict for probe in probes):
             raise probes[0].error
@@ -135,6 +140,11 @@ class DryRun:
                 "denied": [
                     f"{_action(crawl, p.target)} in {p.target.account} {p.target.region}: {p.error}" for p in denied
                 ],
+                **(
+                    {"statement": statement}
+                    if (statement := statement_that_allows(crawl, [probe.entry for probe in denied]))
+                    else {}
+                ),
             },
             "estimate": estimate,
             "instead": [each.sentence for each in instead],
@@ -279,24 +289,3 @@ def _failures(crawl: Crawl, probes: list[Probe]) -> str:
 def _parameters(crawl: Crawl, target: Target) -> str:
     of = crawl.of(target.service, target.operation)
     return parameters_in_words(of.service, of.operation, target.as_dict())
-
-
-def _evenly_chosen(targets: Iterable[Target]) -> tuple[int, list[Target], list[Target], int]:
-    """Return the number of targets, the first few, an even sample, and the number of accounts and regions.
-
-    It does not keep all targets.
-    """
-    count, step = 0, 1
-    first: list[Target] = []
-    chosen: list[Target] = []
-    places: set[tuple[str, str]] = set()
-    for target in targets:
-        places.add((target.account, target.region))
-        if count < _TARGETS_SHOWN:
-            first.append(target)
-        if count % step == 0:
-            chosen.append(target)
-            if len(chosen) > _MOST_PROBED:
-                chosen, step = chosen[::2], step * 2
-        count += 1
-    return count, first, chosen, max(1, len(places))

@@ -6,7 +6,7 @@ A resumption is advised only where it can help. Where it cannot, the rule says w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from pageturner.crawls.from_items import from_items
 from pageturner.crawls.iam_actions import iam_action
 from pageturner.crawls.iam_resources import detail_parameters
 from pageturner.denials import denial_in
-from pageturner.finish.allowing import Allow, allow_of, to_do
+from pageturner.finish.allowing import Allow, Allowing, allow_of, to_do
 from pageturner.finish.in_words import Entry, code_of
 from pageturner.messages import listed, shown
 from pageturner.page_state import CONTINUES
@@ -56,6 +56,15 @@ def advice(crawl: Crawl, entry: Entry) -> Advice:
         return _about_detail(detail, entry)
     rule = BY_VERDICT.get(entry["verdict"]) or BY_ERROR.get(entry.get("error", ""), _interrupted)
     return rule(crawl, entry)
+
+
+def statement_that_allows(crawl: Crawl, entries: Iterable[Entry]) -> dict[str, Any] | None:
+    """Return the policy statement that allows what targets were denied; None if none would."""
+    allowing = Allowing()
+    for entry in entries:
+        if allow := advice(crawl.of(entry.get("service", ""), entry.get("operation", "")), entry).allow:
+            allowing.add(allow, entry)
+    return allowing.statement
 
 
 def _detail_of(crawl: Crawl, entry: Entry) -> Detail | None:

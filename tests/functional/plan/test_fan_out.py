@@ -830,7 +830,7 @@ def test_a_dry_run_tells_what_a_run_would_do_and_writes_nothing(
 
 
 def test_a_dry_run_says_what_is_better(aws: Aws, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pageturner.dry_run._MOST_PROBED", 2)
+    monkeypatch.setattr("pageturner.plan.sample._MOST_CHOSEN", 2)
     report = machines.plan({**VPCS, "regions": ["all"], "dry_run": True})["nothing_to_do"]
     (sentence,) = report["instead"]
     assert report["targets"]["count"] >= 20
@@ -904,6 +904,9 @@ def test_a_dry_run_of_many_targets_probes_some_and_names_what_is_denied(
     assert 10 <= len(report["probes"]) <= 16
     (denied,) = report["iam"]["denied"]
     assert denied.startswith(f"s3:ListBucket in {ACCOUNT} us-east-1: ")
+    resources = report["iam"]["statement"]["Resource"]
+    assert report["iam"]["statement"] == {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": resources}
+    assert resources == ["arn:aws:s3:::source-00"]
     # Each target has one page, except the denied one, which counts in the average without a page.
     assert report["estimate"]["pages"] == pytest.approx(40, rel=0.1)
     assert not report["estimate"]["at_least"]
