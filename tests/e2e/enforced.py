@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 from botocore.config import Config
 
-from local.deployment import deploy_assembly, reader_template, synth
+from local.deployment import deploy_assembly, synth
 from local.emulator import ACCOUNT, PROJECT, Emulator
+from tests.e2e.accounts import deploy_reader
 from tests.e2e.conftest import OnEmulator
 
 OTHER_ACCOUNT = "111111111111"
@@ -28,11 +29,6 @@ class Enforced(OnEmulator):
         super().__post_init__()
         self._credentials: dict[str, dict[str, str]] = {}
         self._clients: dict[tuple[str, str], Any] = {}
-
-    def client_of(self, account: str, service: str, region: str = "us-east-1") -> Any:
-        """Return a client with an account's own credentials, which may do anything there."""
-        key = "test" if account == ACCOUNT else account
-        return self.emulator.client(service, region_name=region, aws_access_key_id=key)
 
     def as_role(self, role: str, service: str) -> Any:
         """Return a client with the credentials of a function's role, or of `Reader` or `OtherReader`."""
@@ -113,17 +109,5 @@ def enforced(folder: Path) -> Iterator[Enforced]:
     with Emulator(wait_scale=0.01, auth=True) as emulator:
         synth(emulator, {"catalogue": str(catalogue), "emulator": "true"}, assembly)
         deployed = Enforced(emulator, deploy_assembly(emulator, assembly))
-        cloudformation = deployed.client_of(OTHER_ACCOUNT, "cloudformation")
-        cloudformation.create_stack(
-            StackName="PageturnerReader",
-            TemplateBody=reader_template(assembly),
-            Parameters=[
-                {"ParameterKey": "PageturnerAccount", "ParameterValue": ACCOUNT},
-                {"ParameterKey": "ExternalId", "ParameterValue": deployed.outputs["ExternalId"]},
-            ],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName="PageturnerReader", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
+        deploy_reader(deployed, OTHER_ACCOUNT, assembly)
         yield deployed

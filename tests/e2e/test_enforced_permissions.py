@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from local.emulator import ACCOUNT
 from local.seed import BUCKET, TABLE
+from tests.e2e.accounts import client_of
 from tests.e2e.attempts import ALLOWED, FOR, FOR_ALL, Attempt
 from tests.e2e.enforced import OTHER_ACCOUNT, Enforced, enforced
 
@@ -60,7 +61,7 @@ def seed(deployed: Enforced) -> None:
         dynamodb.put_item(TableName=TABLE, Item=row)
     for account in (ACCOUNT, OTHER_ACCOUNT):
         for region in REGIONS:
-            deployed.client_of(account, "sqs", region).create_queue(QueueName="enforced-queue")
+            client_of(deployed.emulator, account, "sqs", region).create_queue(QueueName="enforced-queue")
     client = deployed.emulator.client
     client("iam").create_user(UserName="someone")
     client("secretsmanager").create_secret(Name="a-secret", SecretString="x")
@@ -83,7 +84,7 @@ def test_it_runs_with_the_generated_policies(stack: Enforced, crawl: str) -> Non
 
 def test_what_has_changed_is_published(stack: Enforced) -> None:
     stack.run({"crawl": "users"})
-    stack.client_of(ACCOUNT, "iam").create_user(UserName="another")
+    client_of(stack.emulator, ACCOUNT, "iam").create_user(UserName="another")
     summary = stack.run({"crawl": "users"})
     assert (summary["published"]["new"], summary["published"]["gone"]) == (1, 0)
     published = summary["published"]["name"]

@@ -6,17 +6,16 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from infra.catalogue import read_catalogue
-from local.deployment import reader_template
 from local.emulator import ACCOUNT, PROJECT
 from local.fault_proxy import Answer, Fault, Request, answering, json_error
 from local.seed import BUCKET, TABLE
 from pageturner.crawls.crawl import SCHEDULE_KEYS
+from tests.e2e.accounts import READER, client_of, deploy_reader
 from tests.e2e.conftest import Deployed, crawl_of_parameters, lists_parameters, loops_of
 
 ACCOUNTS = (ACCOUNT, "111111111111", "222222222222")
@@ -30,40 +29,21 @@ def _longer_loops(_stack: Deployed) -> Iterator[None]:
         yield
 
 
-def client_of(deployed: Deployed, account: str, service: str, region: str = "us-east-1") -> Any:
-    """Return a client of an account: the emulator accepts an account ID as that account's access key."""
-    key = "test" if account == ACCOUNT else account
-    return deployed.emulator.client(service, region_name=region, aws_access_key_id=key)
-
-
 @pytest.fixture
 def reader_roles(deployed: Deployed, assembly: Path) -> Iterator[None]:
-    """Create the reader stack in the other accounts, as StackSets would."""
-    template = reader_template(assembly)
+    """The reader stack in the other accounts."""
     for account in ACCOUNTS[1:]:
-        cloudformation = client_of(deployed, account, "cloudformation")
-        cloudformation.create_stack(
-            StackName="PageturnerReader",
-            TemplateBody=template,
-            Parameters=[
-                {"ParameterKey": "PageturnerAccount", "ParameterValue": ACCOUNT},
-                {"ParameterKey": "ExternalId", "ParameterValue": deployed.outputs["ExternalId"]},
-            ],
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(
-            StackName="PageturnerReader", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-        )
+        deploy_reader(deployed, account, assembly)
     yield
     for account in ACCOUNTS[1:]:
-        client_of(deployed, account, "cloudformation").delete_stack(StackName="PageturnerReader")
+        client_of(deployed.emulator, account, "cloudformation").delete_stack(StackName=READER)
 
 
 @pytest.mark.usefixtures("reader_roles")
 def test_three_accounts_in_two_regions(deployed: Deployed) -> None:
     expected: dict[tuple[str, str], list[str]] = {}
     for number, (account, region) in enumerate((a, r) for a in ACCOUNTS for r in REGIONS):
-        sqs = client_of(deployed, account, "sqs", region)
+        sqs = client_of(deployed.emulator, account, "sqs", region)
         for queue in range(3 + number):
             sqs.create_queue(QueueName=f"fan-{number}-{queue}")
         pages = sqs.get_paginator("list_queues").paginate(QueueNamePrefix="fan-", PaginationConfig={"PageSize": 2})
