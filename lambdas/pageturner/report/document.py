@@ -13,7 +13,6 @@ from pageturner.report.targets import COLUMNS, Targets, interned
 
 # So many reasons are in a report. A run with more has one for every target.
 _MOST_REASONS = 50
-_MOST_STATEMENTS = 10
 # As `made.keys` of a publication: so many of each kind.
 KINDS = ("new", "changed", "gone")
 _TOTALS = ("pages", "items", "bytes", "throttles", "restarts", "page_errors", "ignored_errors")
@@ -74,13 +73,7 @@ def _what(crawl: Crawl) -> str:
 def _reasons(tally: Tally) -> dict[str, Any]:
     ranked = sorted(tally.reasons.items(), key=lambda each: -each[1].targets)
     found = [
-        {
-            "verdict": verdict,
-            "targets": reason.targets,
-            "of": reason.of,
-            "why": reason.why,
-            "to_do": f"{reason.advice.text}.{reason.allowing.sentence}".removesuffix("."),
-        }
+        {"verdict": verdict, "targets": reason.targets, "of": reason.of, "why": reason.why, "to_do": reason.advice.text}
         for (verdict, *_), reason in ranked
     ]
     return {"rows": found[:_MOST_REASONS], "others": len(found[_MOST_REASONS:])}
@@ -93,8 +86,9 @@ def _next(run_id: str, crawl: Crawl, tally: Tally) -> dict[str, Any]:
     copies: list[dict[str, Any]] = []
     helped, changes = changes_to_resume(tally.reasons.values())
     if statements := [found for reason in tally.reasons.values() if (found := reason.allowing.statement)]:
-        # Where there are many, the reasons have them.
-        copies.append({"what": "The IAM policy statements that allow it", "json": statements[:_MOST_STATEMENTS]})
+        one = len(statements) == 1
+        what = "The IAM policy statement that allows it" if one else "The IAM policy statements that allow it"
+        copies.append({"what": what, "json": statements[0] if one else statements})
     if tally.continues:
         pass
     elif helped:
