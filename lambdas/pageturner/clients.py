@@ -141,7 +141,9 @@ def _own_role_assumed(arn: str, fetch: Callable[[], Any]) -> Any:
     try:
         return fetch()
     except ClientError as error:
-        raise own_resources.denied_to_itself(error, f"could not assume role {arn}") or error from error
+        if denied := own_resources.denied_to_itself(error, f"could not assume role {arn}"):
+            raise denied from error
+        raise
 
 
 def _botocore_session() -> botocore.session.Session:

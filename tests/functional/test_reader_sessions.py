@@ -11,7 +11,14 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from pageturner import clients
-from pageturner.errors import AccessDeniedError, DeploymentDeniedError, InvalidCrawlError, RunWouldFailError
+from pageturner.errors import (
+    AccessDeniedError,
+    DeploymentDeniedError,
+    InvalidCrawlError,
+    RunWouldFailError,
+    ThrottledError,
+    TransientError,
+)
 from pageturner.page_state import FROM_CHECKPOINT
 from tests.conftest import ACCOUNT, Aws, Machines, shared_client
 
@@ -30,7 +37,7 @@ class Assumed:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[dict[str, Any]] = []
         self.by: dict[str, set[str]] = {}
-        self.denied = False
+        self.denied, self.code = False, "AccessDenied"
         real = BaseClient._make_api_call  # type: ignore[attr-defined]
 
         def call(client: Any, operation: str, arguments: Any) -> Any:
@@ -40,7 +47,7 @@ class Assumed:
                 return real(client, operation, arguments)
             self.asked.append(arguments)
             if self.denied:
-                raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+                raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, operation)
             return real(client, operation, arguments)
 
         monkeypatch.setattr(BaseClient, "_make_api_call", call)
@@ -108,6 +115,17 @@ def test_the_own_role_that_cannot_be_assumed_is_the_deployments_to_mend(
         machines.plan({"service": "ec2", "operation": "describe_vpcs", "regions": ["all"]}, "execution-2")
     with pytest.raises(RunWouldFailError, match=f"1 unfinished.*{said}"):
         machines.plan({**USERS, "dry_run": True, "tolerate": ["denied"]}, "execution-3")
+
+
+@pytest.mark.parametrize(("code", "kind"), [("Throttling", ThrottledError), ("InternalFailure", TransientError)])
+def test_an_outage_of_sts_is_waited_out(
+    aws: Aws, machines: Machines, assumed: Assumed, code: str, kind: type[Exception]
+) -> None:
+    planned = machines.plan(USERS)
+    (target,) = aws.json(planned["targets"]["key"])
+    assumed.denied, assumed.code = True, code
+    with pytest.raises(kind, match="calling the AssumeRole operation"):
+        machines.fetch(planned, target, FROM_CHECKPOINT)
 
 
 def test_the_role_of_another_account_that_cannot_be_assumed_is_a_denied_target(
