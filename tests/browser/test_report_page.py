@@ -169,7 +169,8 @@ def test_control_characters_and_half_characters_are_shown(show: Shower) -> None:
 def test_what_to_do_can_be_copied(show: Shower) -> None:
     shown = show(report(MIXED))
     copies = shown.texts("#next pre")
-    assert json.loads(copies[0]) == {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": "*"}
+    bucket = "arn:aws:s3:::bucket-00003"
+    assert json.loads(copies[0]) == {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket]}
     assert copies[1] == f"pageturner resume {RUN.run_id} --set deadline_hours=48"
     assert json.loads(copies[2]) == {"resume": RUN.run_id, "deadline_hours": 48}
     shown.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
