@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from pageturner.crawls.crawl import Crawl
 from pageturner.report.targets import MOST_TARGETS
@@ -176,7 +177,7 @@ def test_what_to_do_can_be_copied(show: Shower) -> None:
     shown.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button = shown.page.get_by_role("button", name="Copy: In a terminal")
     button.click()
-    assert button.inner_text() == "Copied"
+    expect(button).to_have_text("Copied")
     assert shown.page.evaluate("navigator.clipboard.readText()") == copies[1]
 
 

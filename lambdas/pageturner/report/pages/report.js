@@ -36,7 +36,7 @@ if (short) {
     el("p", {}, said(data.next.said)),
     data.next.copies.map(copyable));
 }
-function copyable({ what, json, text = JSON.stringify(json, null, json?.Effect ? 2 : 0) }) {
+function copyable({ what, json, text = JSON.stringify(json, null, Array.isArray(json) || json?.Effect ? 2 : 0) }) {
   const button = el("button", { class: "plain", type: "button", click: async () => {
     const copied = await copy(text);
     button.textContent = copied ? "Copied" : "Select and copy it";
