@@ -101,7 +101,7 @@ WHOLE: dict[str, Faults] = {
         Fault(commits, 3, 8, after=dropped_after),
     ],
     "S3 refuses pages for longer than PageLoop tries": lambda _: [
-        answering(commits, s3_error(403, "AccessDenied"), 12)
+        answering(commits, s3_error(503, "ServiceUnavailable"), 24)
     ],
     "DynamoDB refuses to read and to write checkpoints": lambda _: [
         answering(reads_checkpoint, json_error("InternalServerError", 500), 5),
@@ -162,8 +162,12 @@ INCOMPLETE: dict[str, tuple[Callable[[], Fault], str]] = {
         "TooManyRestartsError",
     ),
     "pages that are never taken": (
-        lambda: answering(commits, s3_error(403, "AccessDenied"), ALWAYS, 3),
+        lambda: answering(commits, s3_error(503, "ServiceUnavailable"), ALWAYS, 3),
         "SinkError: could not write s3://",
+    ),
+    "pages that the deployment denies itself": (
+        lambda: answering(commits, s3_error(403, "AccessDenied"), ALWAYS, 3),
+        "DeploymentDeniedError: could not write s3://",
     ),
     "a deadline that passes": (
         lambda: answering(lists_source, s3_error(503, "SlowDown"), ALWAYS, 4),
