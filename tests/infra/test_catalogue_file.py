@@ -165,6 +165,7 @@ AROUND: dict[str, dict[str, Any]] = {
     "account_tags": {**OBJECTS, "accounts": "organization"},
     "for_each": {"service": "s3", "operation": "list_objects_v2"},
     "ignore_fields": {"service": "secretsmanager", "operation": "list_secrets"},
+    "redact": {"service": "redshift", "operation": "describe_clusters"},
     "since": {"service": "cloudtrail", "operation": "lookup_events"},
     "time_to_live": {**OBJECTS, "stale_items": "mark"},
     "flexible_time_window": {**OBJECTS, "schedule": "rate(1 day)"},
