@@ -10,6 +10,7 @@ from typing import Any
 from pageturner.crawls.crawl import ADHOC_PREFIX, Crawl
 from pageturner.errors import CannotPublishError, DeploymentDeniedError
 from pageturner.finish.advice import advice
+from pageturner.finish.in_words import is_of_a_role
 from pageturner.finish.summary import Reason, Tally, changes_to_resume, is_as_wanted
 from pageturner_cli import asking, outcomes
 from pageturner_cli.aws_errors import Asked
@@ -138,7 +139,7 @@ def _is_for_a_deployment(crawl: Crawl, entry: Mapping[str, Any]) -> bool:
     of = crawl.of(entry.get("service", ""), entry.get("operation", ""))
     if entry["verdict"] != "denied" or is_as_wanted(of, entry):
         return False
-    if "AssumeRole" in entry.get("cause", ""):
+    if is_of_a_role(entry.get("cause", "")):
         return True
     return bool(advice(of, entry).allow) and not crawl.name.startswith(ADHOC_PREFIX)
 

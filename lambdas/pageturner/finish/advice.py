@@ -17,7 +17,7 @@ from pageturner.crawls.iam_actions import iam_action
 from pageturner.crawls.iam_resources import detail_parameters
 from pageturner.denials import denial_in
 from pageturner.finish.allowing import Allow, Allowing, allow_of, to_do
-from pageturner.finish.in_words import Entry, code_of
+from pageturner.finish.in_words import Entry, code_of, is_of_a_role
 from pageturner.messages import listed, shown
 from pageturner.page_state import CONTINUES
 from pageturner.paging import split
@@ -87,7 +87,7 @@ def _about_detail(detail: Detail, entry: Entry) -> Advice:
 
 def _denied(crawl: Crawl, entry: Entry) -> Advice:
     allow, cause = None, entry.get("cause", "")
-    if _of_another_account(cause):
+    if is_of_a_role(cause):  # another account's: the own one's denial is a `DeploymentDeniedError`
         text = (
             "Deploy the reader stack to the account: its role's trust policy has to allow sts:AssumeRole to this "
             "deployment's PlanRun and FetchPage, with its external id (docs/deploying.md). If the crawl names the "
@@ -104,11 +104,6 @@ def _denied(crawl: Crawl, entry: Entry) -> Advice:
     if crawl.since is None:
         text += ". Or set tolerate: [denied], in the crawl or when you resume"
     return Advice(text, resume=True, allow=allow)
-
-
-def _of_another_account(cause: str) -> bool:
-    """Whether the reader role of another account was denied; the own one's denial is a `DeploymentDeniedError`."""
-    return "calling the AssumeRole operation" in cause
 
 
 def _deploying(crawl: Crawl, entry: Entry) -> str:

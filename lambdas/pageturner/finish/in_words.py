@@ -53,3 +53,8 @@ def code_of(entry: Entry) -> str:
     """The service's own error code, or "" if the error is not the service's."""
     found = _SERVICE_ERROR.search(entry.get("cause", ""))
     return found["code"] if found else ""
+
+
+def is_of_a_role(cause: str) -> bool:
+    """Whether a cause is about the role that an account is read through, and not about what was to be read."""
+    return "calling the AssumeRole operation" in cause

@@ -13,8 +13,8 @@ from pageturner.costs import LOOP_SECONDS, Turned
 from pageturner.crawls.crawl import Crawl
 from pageturner.errors import DeploymentDeniedError, SinkError
 from pageturner.finish.advice import Advice, advice
-from pageturner.finish.allowing import Allowing
-from pageturner.finish.in_words import code_of, named, why
+from pageturner.finish.allowing import Allow, Allowing
+from pageturner.finish.in_words import code_of, is_of_a_role, named, why
 from pageturner.finish.witness import LAST_RUN, WitnessTally
 from pageturner.messages import count_of
 from pageturner.page_state import CONTINUES, Run, utc_text
@@ -50,10 +50,10 @@ class Reason:
     allowing: Allowing = field(default_factory=Allowing)
     names: list[str] = field(default_factory=list)
 
-    def add(self, crawl: Crawl, entry: Mapping[str, Any]) -> None:
-        """Add a target."""
+    def add(self, crawl: Crawl, entry: Mapping[str, Any], allow: Allow | None) -> None:
+        """Add a target, and what a policy is to allow for it."""
         self.targets += 1
-        if allow := advice(crawl, entry).allow:
+        if allow is not None:
             self.allowing.add(allow, entry)
         if len(self.names) < _TARGETS_SHOWN:
             self.names.append(named(entry, crawl))
@@ -118,7 +118,7 @@ def _explain(crawl: Crawl, entry: Mapping[str, Any], reasons: dict[tuple[str, ..
     alike = entry["verdict"], entry.get("error", ""), code_of(entry), to_do.text
     if alike not in reasons:
         reasons[alike] = Reason(why(crawl, entry), to_do)
-    reasons[alike].add(crawl, entry)
+    reasons[alike].add(crawl, entry, to_do.allow)
 
 
 def summary(run: Run, tally: Tally, ended: datetime) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def is_as_wanted(crawl: Crawl, target: Mapping[str, Any]) -> bool:
         return True
     cause = str(target.get("cause", ""))
     # The codes are those of the operation: the own bucket may answer with the same, and so may who is asked for a role.
-    is_own = target.get("error") in _OWN_ERRORS or "calling the AssumeRole operation" in cause
+    is_own = target.get("error") in _OWN_ERRORS or is_of_a_role(cause)
     return not is_own and any(f"({code})" in cause for code in crawl.ignore_errors)
 
 
